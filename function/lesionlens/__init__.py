@@ -1,0 +1,1 @@
+"""LesionLens: the journey of an image, from HTTP bytes to a classified result."""

@@ -1,0 +1,160 @@
+"""The Flask application around the journey of an image: routes and what surrounds every answer."""
+
+import contextlib
+import re
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import flask
+from flask_cors import CORS
+
+from . import logs, problems, release
+from .classifier import Classifier, Slot
+from .errors import ModelUnavailable
+from .release import ReleaseError
+from .result import NOTICE
+from .settings import Settings
+from .storage import StorageError, open_store
+from .taxonomy import TAXONOMY
+from .upload import Request
+
+# An answer to a request: JSON that flask can write.
+Answer = Callable[[flask.Request, str, Classifier], dict[str, Any]]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+CORS_MAX_AGE_S = 3600
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
+}
+
+
+def create(settings: Settings, answer: Answer) -> flask.Flask:
+    """Return the application; ``answer`` is the journey of an image, given a loaded model."""
+    app = flask.Flask("lesionlens", static_folder=None)
+    app.request_class = Request
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
+    logs.configure(settings.log_level)
+    slot = Slot(lambda: _load(settings))
+    app.extensions["lesionlens_slot"] = slot
+    CORS(
+        app,
+        resources={r"/v1/.*": {"origins": list(settings.allowed_origins)}},
+        methods=["GET", "POST"],
+        allow_headers=["Content-Type", "X-Request-Id"],
+        expose_headers=["X-Request-Id", "Retry-After"],
+        max_age=CORS_MAX_AGE_S,
+    )
+    problems.register(app)
+    _surround(app, settings, slot)
+    _route(app, settings, slot, answer)
+    return app
+
+
+def preload(app: flask.Flask) -> None:
+    """Load the model before a request needs it; a failure is logged, and tried again by that."""
+    with contextlib.suppress(ModelUnavailable):
+        app.extensions["lesionlens_slot"].get()
+
+
+def _load(settings: Settings) -> Classifier:
+    started = time.perf_counter()
+    try:
+        loaded = release.load(open_store(settings.model_uri), settings.model_version)
+        classifier = Classifier(loaded, settings.interpreters)
+    except (StorageError, ReleaseError, ValueError) as error:
+        logs.error("the model could not be loaded", error, model_uri=settings.model_uri)
+        raise ModelUnavailable("The model cannot be loaded at the moment; try again.") from error
+    logs.info(
+        "model loaded",
+        model_version=loaded.manifest.version,
+        seconds=round(time.perf_counter() - started, 3),
+    )
+    return classifier
+
+
+def _route(app: flask.Flask, settings: Settings, slot: Slot, answer: Answer) -> None:
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/ready")
+    def ready() -> dict[str, str]:
+        return {"status": "ok", "version": slot.get().manifest.version}
+
+    @app.get("/v1/labels")
+    def labels() -> dict[str, Any]:
+        return {"labels": [_label(label) for label in slot.get().manifest.classes]}
+
+    @app.get("/v1/model")
+    def model() -> dict[str, Any]:
+        return {**slot.get().manifest.document, "notice": NOTICE}
+
+    @app.post("/v1/classify")
+    def classify() -> dict[str, Any]:
+        problems.require_json_accepted(flask.request)
+        return answer(flask.request, flask.g.request_id, slot.get())
+
+    if settings.web_dir is not None:
+        web_dir = settings.web_dir
+
+        @app.get("/")
+        @app.get("/<path:path>")
+        def page(path: str = "index.html") -> flask.Response:
+            return flask.send_from_directory(web_dir, path)
+
+
+def _label(label: str) -> dict[str, Any]:
+    disease = TAXONOMY[label]
+    return {
+        "label": label,
+        "name": disease.name,
+        "malignant": disease.malignant,
+        "codes": [vars(code) for code in disease.codes],
+    }
+
+
+def _surround(app: flask.Flask, settings: Settings, slot: Slot) -> None:
+    """Give every request an id and a log line, and every answer its headers."""
+
+    @app.before_request
+    def begin() -> None:
+        flask.g.started = time.perf_counter()
+        proposed = flask.request.headers.get("X-Request-Id", "")
+        flask.g.request_id = proposed if _REQUEST_ID.fullmatch(proposed) else uuid.uuid4().hex
+
+    @app.after_request
+    def finish(response: flask.Response) -> flask.Response:
+        response.headers.extend(SECURITY_HEADERS)
+        response.headers["X-Request-Id"] = flask.g.request_id
+        if flask.request.path.startswith("/v1/classify"):
+            response.headers["Cache-Control"] = "no-store"
+        latency = time.perf_counter() - flask.g.started
+        request = flask.request
+        logs.info(
+            f"{request.method} {request.path} {response.status_code}",
+            request_id=flask.g.request_id,
+            model_version=slot.loaded.manifest.version if slot.loaded else None,
+            httpRequest={
+                "requestMethod": request.method,
+                "requestUrl": request.path,
+                "status": response.status_code,
+                "latency": f"{latency:.4f}s",
+                "requestSize": request.content_length,
+                "responseSize": response.content_length,
+            },
+            **logs.trace_fields(
+                request.headers.get("traceparent", ""), settings.google_cloud_project
+            ),
+        )
+        return response

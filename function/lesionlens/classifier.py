@@ -1,0 +1,110 @@
+"""The model: loaded once, run by several threads, each with an interpreter to itself."""
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .release import Manifest, Release, ReleaseError
+
+# The outputs of the exported graph (training/export.py gives them these names).
+LOGITS = "logits"
+ACTIVATION_MAPS = "activation_maps"
+SIGNATURE = "serving_default"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What one forward pass yields.
+
+    ``logits``: (classes,) float32. ``activation_maps``: (rows, columns, classes) float32, whose
+    mean over rows and columns plus the bias of the head is the logits.
+    """
+
+    logits: NDArray[np.float32]
+    activation_maps: NDArray[np.float32]
+
+
+class Classifier:
+    """A release, ready to run. Safe for use by several threads."""
+
+    def __init__(self, release: Release, interpreters: int) -> None:
+        """Raises ReleaseError if the model and its manifest do not fit each other."""
+        self.manifest: Manifest = release.manifest
+        self._idle: queue.LifoQueue[Any] = queue.LifoQueue()
+        for _ in range(min(interpreters, os.cpu_count() or 1)):
+            self._idle.put(_runner(release))
+        size = self.manifest.preprocessing.size
+        logits = self.run(np.zeros((1, size, size, 3), np.float32)).logits
+        if logits.shape != (len(self.manifest.classes),):
+            raise ReleaseError(
+                f"the model has {logits.shape} outputs for {len(self.manifest.classes)} classes"
+            )
+
+    def run(self, tensor: NDArray[np.float32]) -> Outputs:
+        """Run the model on a (1, size, size, 3) float32 image in [0, 255]."""
+        with self._runner() as runner:
+            outputs = runner(image=tensor)
+        return Outputs(outputs[LOGITS][0], outputs[ACTIVATION_MAPS][0])
+
+    @contextmanager
+    def _runner(self) -> Iterator[Any]:
+        # An interpreter shared by two threads raises; fewer interpreters than threads is fine.
+        runner = self._idle.get()
+        try:
+            yield runner
+        finally:
+            self._idle.put(runner)
+
+
+def _runner(release: Release) -> Any:
+    # Imported here: /health answers without it.
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        interpreter = Interpreter(model_content=release.model, num_threads=1)
+        return interpreter.get_signature_runner(SIGNATURE)
+    except (ValueError, RuntimeError) as error:
+        raise ReleaseError(f"the model cannot be loaded: {error}") from None
+
+
+class Slot:
+    """Holds what is loaded on first need, once, however many threads ask at the same time.
+
+    Those who ask while it is being loaded share that attempt and its failure; a failure is not
+    remembered, so that the next to ask tries again.
+    """
+
+    def __init__(self, load: Callable[[], Classifier]) -> None:
+        self._load = load
+        self._lock = threading.Lock()
+        self._future: Future[Classifier] | None = None
+
+    @property
+    def loaded(self) -> Classifier | None:
+        """The classifier if it has been loaded, without loading it."""
+        future = self._future
+        return future.result() if future and future.done() and not future.exception() else None
+
+    def get(self) -> Classifier:
+        """Return the classifier, loading it if need be. Raises whatever the load raises."""
+        with self._lock:
+            mine = self._future is None
+            if self._future is None:
+                self._future = Future()
+            future = self._future
+        if mine:
+            try:
+                future.set_result(self._load())
+            except BaseException as error:
+                with self._lock:
+                    self._future = None
+                future.set_exception(error)
+        return future.result()

@@ -1,0 +1,83 @@
+"""Errors as ``application/problem+json`` (RFC 9457): what the client is told, and what the log."""
+
+import json
+
+import flask
+from werkzeug.exceptions import (
+    ClientDisconnected,
+    HTTPException,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+)
+
+from . import logs
+from .errors import BodyTooLarge, MalformedRequest, NotAcceptable, Problem
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def register(app: flask.Flask) -> None:
+    """Turn every error of the application, expected or not, into problem details."""
+
+    @app.errorhandler(Problem)
+    def expected(error: Problem) -> flask.Response:
+        return _response(error.status, error.slug, error.title, error.detail, error.headers)
+
+    @app.errorhandler(RequestEntityTooLarge)
+    def too_large(error: RequestEntityTooLarge) -> flask.Response:
+        limit = flask.current_app.config["MAX_CONTENT_LENGTH"]
+        return expected(BodyTooLarge(f"The body is too large; at most {limit} bytes are accepted."))
+
+    @app.errorhandler(ClientDisconnected)
+    def disconnected(error: ClientDisconnected) -> flask.Response:
+        return expected(MalformedRequest("The body ended before its announced length."))
+
+    @app.errorhandler(NotFound)
+    def not_found(error: NotFound) -> flask.Response:
+        paths = sorted({str(rule) for rule in flask.current_app.url_map.iter_rules()})
+        accepted = ", ".join(path for path in paths if "<" not in path)
+        return _response(
+            404, "not-found", "Not found", f"There is nothing here; there are {accepted}."
+        )
+
+    @app.errorhandler(MethodNotAllowed)
+    def wrong_method(error: MethodNotAllowed) -> flask.Response:
+        allowed = ", ".join(sorted(error.valid_methods or ()))
+        detail = f"{flask.request.method} is not possible here; accepted are {allowed}."
+        return _response(
+            405, "method-not-allowed", "Method not allowed", detail, {"Allow": allowed}
+        )
+
+    @app.errorhandler(HTTPException)
+    def other(error: HTTPException) -> flask.Response:
+        title = error.name
+        slug = title.lower().replace(" ", "-")
+        return _response(error.code or 500, slug, title, error.description or title)
+
+    @app.errorhandler(Exception)
+    def unexpected(error: Exception) -> flask.Response:
+        logs.error("internal error", error, request_id=flask.g.request_id)
+        detail = "Something went wrong on our side; the request id helps us to find it."
+        return _response(500, Problem.slug, Problem.title, detail)
+
+
+def require_json_accepted(request: flask.Request) -> None:
+    """Raises NotAcceptable if the client accepts no JSON."""
+    if not request.accept_mimetypes.accept_json and request.accept_mimetypes:
+        raise NotAcceptable(
+            f"Accept is {request.headers['Accept'][:100]!r}; this address answers application/json."
+        )
+
+
+def _response(
+    status: int, slug: str, title: str, detail: str, headers: dict[str, str] | None = None
+) -> flask.Response:
+    document = {
+        "type": f"/problems/{slug}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "request_id": flask.g.request_id,
+    }
+    return flask.Response(json.dumps(document), status, headers, content_type=MEDIA_TYPE)

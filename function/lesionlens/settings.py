@@ -1,0 +1,98 @@
+"""The environment, read once into a frozen dataclass; what is wrong is refused with a message."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+MEBIBYTE = 1024 * 1024
+
+# Where the releases stand in a checkout of the repository; a copy of function/ alone has none.
+_REPOSITORY_RELEASES = Path(__file__).resolve().parents[2] / "training" / "releases"
+
+
+class SettingsError(Exception):
+    """An environment variable is missing or wrong; the message names all that are."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Each field is the environment variable of the same name in upper case; see the README."""
+
+    model_uri: str
+    model_version: str = "current"
+    preload_model: bool = False
+    allowed_origins: tuple[str, ...] = ()
+    max_upload_bytes: int = 20 * MEBIBYTE
+    interpreters: int = 2
+    web_dir: Path | None = None
+    log_level: int = logging.INFO
+    # The project that traces belong to; the platform sets it.
+    google_cloud_project: str = ""
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Read the settings. Raises SettingsError that lists everything that is wrong."""
+    problems: list[str] = []
+    variables = {name: value.strip() for name, value in environment.items() if value.strip()}
+
+    def refuse(name: str, accepted: str) -> None:
+        problems.append(f"{name} is {variables.get(name, '')!r}; accepted is {accepted}")
+
+    def number(name: str, default: int) -> int:
+        text = variables.get(name, str(default))
+        if not (text.isascii() and text.isdigit()) or int(text) == 0:
+            refuse(name, "a whole number above 0")
+            return default
+        return int(text)
+
+    uri = variables.get("MODEL_URI", "")
+    # K_SERVICE is set wherever the function runs on Google Cloud.
+    if not uri and "K_SERVICE" not in variables and _REPOSITORY_RELEASES.is_dir():
+        uri = _REPOSITORY_RELEASES.as_uri()
+    if not uri.startswith(("gs://", "file:///")):
+        refuse("MODEL_URI", "gs://BUCKET/FOLDER or file:///FOLDER")
+
+    preload = variables.get("PRELOAD_MODEL", "0")
+    if preload not in ("0", "1"):
+        refuse("PRELOAD_MODEL", "0 or 1")
+
+    origins = tuple(
+        origin.strip() for origin in variables.get("ALLOWED_ORIGINS", "").split(",") if origin
+    )
+    if not all(_is_origin(origin) for origin in origins):
+        refuse("ALLOWED_ORIGINS", "origins such as https://example.org, separated by commas, or *")
+
+    web_dir = Path(variables["WEB_DIR"]) if "WEB_DIR" in variables else None
+    if web_dir is not None and not (web_dir / "index.html").is_file():
+        refuse("WEB_DIR", "a folder that holds index.html")
+
+    level = variables.get("LOG_LEVEL", "INFO")
+    if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        refuse("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR")
+        level = "INFO"
+
+    settings = Settings(
+        model_uri=uri,
+        model_version=variables.get("MODEL_VERSION", "current"),
+        preload_model=preload == "1",
+        allowed_origins=origins,
+        max_upload_bytes=number("MAX_UPLOAD_BYTES", Settings.max_upload_bytes),
+        interpreters=number("INTERPRETERS", Settings.interpreters),
+        web_dir=web_dir.resolve() if web_dir else None,
+        log_level=logging.getLevelNamesMapping()[level],
+        google_cloud_project=variables.get("GOOGLE_CLOUD_PROJECT", ""),
+    )
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return settings
+
+
+def _is_origin(text: str) -> bool:
+    parts = urlsplit(text)
+    return text == "*" or (
+        parts.scheme in ("http", "https")
+        and bool(parts.netloc)
+        and text == f"{parts.scheme}://{parts.netloc}"
+    )

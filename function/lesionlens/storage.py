@@ -1,0 +1,185 @@
+"""Object storage: ``gs://BUCKET/FOLDER``, or a folder ``file:///…`` that behaves like one."""
+
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from google.cloud.storage import Bucket
+
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 20
+# A request waits for the model: better a 503 that is tried again than a client that has gone.
+RETRY_FOR_S = 10
+
+# The precondition "there is no such object yet", as Cloud Storage writes it.
+ABSENT = 0
+
+
+class StorageError(Exception):
+    """The store cannot be reached, or does not hold what was asked for."""
+
+
+class NotFound(StorageError):
+    """There is no such object."""
+
+
+class PreconditionFailed(StorageError):
+    """Somebody else wrote the object first."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The bytes of one generation of an object."""
+
+    data: bytes
+    generation: int
+
+
+class Store(Protocol):
+    def read(self, name: str, at_most: int) -> Stored:
+        """Return an object; it may have ``at_most`` bytes. Raises StorageError, NotFound."""
+
+    def write(self, name: str, data: bytes, generation: int) -> None:
+        """Write an object whose present generation is ``generation`` (or `ABSENT`).
+
+        Raises PreconditionFailed and writes nothing if it is another.
+        """
+
+    def folders(self) -> list[str]:
+        """Names of the top-level folders, sorted."""
+
+
+def open_store(uri: str) -> Store:
+    """Return the store at a ``gs://`` or ``file://`` address. Raises ValueError for another."""
+    parts = urlsplit(uri)
+    if parts.scheme == "file":
+        return FileStore(Path(unquote(parts.path)))
+    if parts.scheme == "gs" and parts.netloc:
+        return CloudStore(parts.netloc, parts.path.strip("/"))
+    raise ValueError(f"{uri!r} is no store; accepted are gs://BUCKET/FOLDER and file:///FOLDER")
+
+
+class FileStore:
+    """A folder. An object's generation is its time of modification, in nanoseconds."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def read(self, name: str, at_most: int) -> Stored:
+        try:
+            with (self.root / name).open("rb") as file:
+                status = os.fstat(file.fileno())
+                _check_size(name, status.st_size, at_most)
+                return Stored(file.read(), status.st_mtime_ns)
+        except FileNotFoundError:
+            raise NotFound(f"{self.root / name} does not exist") from None
+        except OSError as error:
+            raise StorageError(f"{self.root / name} cannot be read: {error}") from error
+
+    def write(self, name: str, data: bytes, generation: int) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            present = path.stat().st_mtime_ns if path.exists() else ABSENT
+            if present != generation:
+                raise PreconditionFailed(f"{path} is not what it was expected to be")
+            partial = path.with_name(f".{path.name}.partial")
+            partial.write_bytes(data)
+            partial.replace(path)
+
+    def folders(self) -> list[str]:
+        if not self.root.is_dir():
+            return []
+        return sorted(path.name for path in self.root.iterdir() if path.is_dir())
+
+
+class CloudStore:
+    """A folder of a Cloud Storage bucket; credentials and emulator come from the environment."""
+
+    def __init__(self, bucket: str, folder: str) -> None:
+        self.bucket_name, self.folder = bucket, folder
+
+    def read(self, name: str, at_most: int) -> Stored:
+        from google.api_core.exceptions import GoogleAPIError
+        from google.auth.exceptions import GoogleAuthError
+        from google.cloud.exceptions import NotFound as NoSuchObject
+        from google.cloud.storage.exceptions import DataCorruption
+        from requests import RequestException
+
+        try:
+            # What is downloaded is the generation whose size was looked at, checked by its CRC32C.
+            blob = self._bucket().get_blob(
+                self._path(name), timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), retry=self._retry()
+            )
+            if blob is None:
+                raise NotFound(f"{self._address(name)} does not exist")
+            _check_size(name, blob.size, at_most)
+            data = blob.download_as_bytes(
+                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), retry=self._retry(), checksum="auto"
+            )
+            return Stored(data, blob.generation)
+        except NoSuchObject:
+            raise NotFound(f"{self._address(name)} does not exist") from None
+        except (
+            GoogleAPIError,
+            GoogleAuthError,
+            RequestException,
+            DataCorruption,
+            OSError,
+        ) as error:
+            raise StorageError(f"{self._address(name)} cannot be read: {error}") from error
+
+    def write(self, name: str, data: bytes, generation: int) -> None:
+        from google.api_core.exceptions import GoogleAPIError
+        from google.api_core.exceptions import PreconditionFailed as Conflict
+        from google.auth.exceptions import GoogleAuthError
+        from requests import RequestException
+
+        try:
+            self._bucket().blob(self._path(name)).upload_from_string(
+                data,
+                content_type="application/octet-stream",
+                if_generation_match=generation,
+                retry=self._retry(),
+                checksum="auto",
+            )
+        except Conflict:
+            raise PreconditionFailed(
+                f"{self._address(name)} is not what it was expected to be"
+            ) from None
+        except (GoogleAPIError, GoogleAuthError, RequestException, OSError) as error:
+            raise StorageError(f"{self._address(name)} cannot be written: {error}") from error
+
+    def folders(self) -> list[str]:
+        prefix = self._path("")
+        pages = self._bucket().client.list_blobs(self.bucket_name, prefix=prefix, delimiter="/")
+        for _ in pages:  # the folders are known once the pages have been read
+            pass
+        return sorted(folder.removeprefix(prefix).strip("/") for folder in pages.prefixes)
+
+    def _bucket(self) -> "Bucket":
+        # Imported here: a local run does without, and the import takes most of a second.
+        from google.cloud import storage
+
+        return storage.Client().bucket(self.bucket_name)
+
+    def _retry(self) -> object:
+        from google.cloud.storage.retry import DEFAULT_RETRY
+
+        return DEFAULT_RETRY.with_timeout(RETRY_FOR_S)
+
+    def _path(self, name: str) -> str:
+        return f"{self.folder}/{name}" if self.folder else name
+
+    def _address(self, name: str) -> str:
+        return f"gs://{self.bucket_name}/{self._path(name)}"
+
+
+def _check_size(name: str, size: int, at_most: int) -> None:
+    if size > at_most:
+        raise StorageError(f"{name} has {size} bytes; at most {at_most} were expected")

@@ -1,0 +1,74 @@
+"""From an HTTP request to the bytes of one image, however it was sent."""
+
+import base64
+import binascii
+import io
+import json
+from typing import Any, BinaryIO
+
+import flask
+from werkzeug.datastructures import FileStorage
+
+from .errors import MalformedRequest, UnsupportedType
+from .image import FORMATS
+
+FIELD = "image"
+RAW_TYPES = (*FORMATS.values(), "application/octet-stream")
+ACCEPTED = f"multipart/form-data (field {FIELD!r}), application/json ({{{FIELD!r}: BASE64}}), " + (
+    ", ".join(RAW_TYPES)
+)
+
+
+class Request(flask.Request):
+    """Keeps uploads in memory: Werkzeug would write large ones to a temporary file."""
+
+    def _get_file_stream(self, *args: Any, **kwargs: Any) -> BinaryIO:
+        return io.BytesIO()
+
+
+def read(request: flask.Request) -> bytes:
+    """Return the posted image, not yet looked at. Raises MalformedRequest, UnsupportedType.
+
+    Werkzeug raises RequestEntityTooLarge while reading, if the body is over the app's limit.
+    """
+    media_type = request.mimetype
+    if media_type == "multipart/form-data":
+        data = _from_form(request)
+    elif media_type == "application/json":
+        data = _from_json(request.get_data(cache=False))
+    elif media_type in RAW_TYPES or not media_type:
+        data = request.get_data(cache=False)
+    else:
+        raise UnsupportedType(f"The body is {media_type}; accepted are {ACCEPTED}.")
+    if not data:
+        raise MalformedRequest("The image is empty (0 bytes); send the bytes of one image file.")
+    return data
+
+
+def _from_form(request: flask.Request) -> bytes:
+    files: list[FileStorage] = request.files.getlist(FIELD)
+    if len(files) == 1:
+        data: bytes = files[0].read()
+        return data
+    if len(files) > 1:
+        raise MalformedRequest(f"{len(files)} images were sent; this address takes one.")
+    if FIELD in request.form:
+        raise MalformedRequest(
+            f"The field {FIELD!r} is text; send it as a file, with a filename in its part."
+        )
+    found = sorted({*request.files, *request.form})
+    names = ", ".join(repr(name[:40]) for name in found[:5]) if found else "no field"
+    raise MalformedRequest(f"The form holds {names}; the image belongs in the field {FIELD!r}.")
+
+
+def _from_json(body: bytes) -> bytes:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        raise MalformedRequest("The body is not valid JSON.") from None
+    if not isinstance(document, dict) or not isinstance(document.get(FIELD), str):
+        raise MalformedRequest(f'The JSON must be an object {{"{FIELD}": "BASE64"}}.')
+    try:
+        return base64.b64decode(document[FIELD], validate=True)
+    except (binascii.Error, ValueError):
+        raise MalformedRequest(f"The field {FIELD!r} is not valid base64 (RFC 4648).") from None

@@ -1,0 +1,128 @@
+"""The model card, generated from the manifest: no figure in it is typed."""
+
+from typing import Any
+
+from .evaluate import text
+
+PAPER = (
+    "Bhalerao and Budhewar, “Implementation of an AI-Driven Skin Disease Detection System Using "
+    "MobileNet and Flask Framework” (2026)"
+)
+
+
+def write(manifest: dict[str, Any]) -> str:
+    """Return MODEL_CARD.md for a release."""
+    sections = (_head, _limits, _results, _per_class, _speed, _data, _figures, _origin)
+    return "\n\n".join(section(manifest) for section in sections) + "\n"
+
+
+def _head(manifest: dict[str, Any]) -> str:
+    return (
+        f"# Model card: {manifest['name']}, {manifest['version']}\n\n"
+        "**Not a medical diagnosis, and not a cleared medical device.** "
+        f"{manifest['licence']['text']}"
+    )
+
+
+def _limits(manifest: dict[str, Any]) -> str:
+    names = ", ".join(manifest["classes"])
+    return (
+        "## What it cannot do\n\n"
+        f"- It knows seven classes ({names}) and puts every image into one of them: rashes, "
+        "infections, rarer tumours and healthy skin are unknown to it.\n"
+        "- It was trained on pictures taken through a dermatoscope; an ordinary close-up is "
+        "outside of what its figures speak of.\n"
+        "- Skin tones are not recorded in HAM10000, whose patients were mostly of light skin "
+        "(Austria, Australia): how it does on darker skin is unknown.\n"
+        f"- At its threshold it flags {manifest['malignancy']['sensitivity']:.1%} of the malignant "
+        "images of the validation part, and so misses the others.\n"
+        "- It must not decide on treatment, replace a doctor, or reassure anybody."
+    )
+
+
+def _results(manifest: dict[str, Any]) -> str:
+    metrics = manifest["metrics"]
+    rows = "\n".join(
+        f"| {name} | {text(metrics['validation'][key])} | {text(metrics['test'][key])} |"
+        for key, name in (
+            ("balanced_accuracy", "balanced accuracy"),
+            ("accuracy", "accuracy"),
+            ("macro_auc", "macro AUC"),
+        )
+    )
+    split = manifest["data"]["split"]
+    operating = manifest["malignancy"]
+    return (
+        f"## Results\n\nSplit by {split['by']}; intervals are 95%, by bootstrap over lesions. "
+        "Temperature and threshold were fitted on validation; test was only reported.\n\n"
+        f"| | validation ({split['validation']['images']} images, "
+        f"{split['validation']['lesions']} lesions) | test ({split['test']['images']} images, "
+        f"{split['test']['lesions']} lesions) |\n|---|---|---|\n{rows}\n\n"
+        f"Temperature {manifest['calibration']['temperature']}; probabilities hold under a "
+        f"{manifest['calibration']['prior']} prior of the classes. Malignancy (mel, bcc, akiec) is "
+        f"flagged from {operating['threshold']:.3f}: sensitivity {operating['sensitivity']:.3f}, "
+        f"specificity {operating['specificity']:.3f} on validation."
+    )
+
+
+def _per_class(manifest: dict[str, Any]) -> str:
+    rows = "\n".join(
+        f"| {label} | {entry['images']} | {entry['lesions']} | {text(entry['sensitivity'])} | "
+        f"{text(entry['specificity'])} | {text(entry['auc'])} |"
+        for label, entry in manifest["metrics"]["test"]["per_class"].items()
+    )
+    return (
+        "## Each class, on test\n\n| class | images | lesions | sensitivity | specificity | AUC |\n"
+        f"|---|---|---|---|---|---|\n{rows}"
+    )
+
+
+def _speed(manifest: dict[str, Any]) -> str:
+    export = manifest["export"]
+    rows = "\n".join(
+        f"| {row['name']}{' (shipped)' if row['name'] == export['chosen'] else ''} | "
+        f"{row['bytes'] / 1e6:.1f} MB | {row['latency_ms']:.1f} ms | "
+        f"{row['balanced_accuracy']:.4f} | {row['parity']:.1g} |"
+        for row in export["variants"]
+    )
+    return (
+        "## Speed against accuracy\n\nLatency: median of one image on one thread. Balanced "
+        "accuracy: on validation. Difference: of probabilities to the Keras model, mean.\n\n"
+        "| variant | file | latency | balanced accuracy | difference |\n|---|---|---|---|---|\n"
+        f"{rows}"
+    )
+
+
+def _data(manifest: dict[str, Any]) -> str:
+    data = manifest["data"]
+    rows = "\n".join(
+        f"| {label} | {count['images']} | {count['lesions']} |"
+        for label, count in data["distribution"].items()
+    )
+    return (
+        f"## Data\n\n{data['name']}: {data['images']} images of {data['lesions']} lesions, "
+        f"fingerprint `{data['fingerprint'][:16]}`.\n\n"
+        f"| class | images | lesions |\n|---|---|---|\n{rows}"
+    )
+
+
+def _figures(manifest: dict[str, Any]) -> str:
+    return (
+        "## Figures\n\n![Classes of the data](figures/distribution.png)\n"
+        "![Loss and accuracy by epoch](figures/curves.png)\n"
+        "![Confusion matrix](figures/confusion.png)\n\n"
+        f"They correspond to figures 5 to 9 of {PAPER}, whose claimed 97% validation accuracy was "
+        "measured on a split by image."
+    )
+
+
+def _origin(manifest: dict[str, Any]) -> str:
+    libraries = ", ".join(f"{name} {version}" for name, version in manifest["libraries"].items())
+    files = "\n".join(
+        f"- `{name}`: {entry['size']} bytes, SHA-256 `{entry['sha256']}`"
+        for name, entry in {**manifest["files"], **manifest["archive"]}.items()
+    )
+    return (
+        f"## Origin\n\nMade {manifest['created']} at commit `{manifest['git_commit']}` with the "
+        f"configuration `{manifest['training']['name']}`; {libraries}.\n\n{files}"
+    )

@@ -1,0 +1,131 @@
+"""A training configuration: data in `configs/NAME.toml`, not copies of code."""
+
+import dataclasses
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lesionlens.preprocess import Preprocessing
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+@dataclass(frozen=True)
+class Data:
+    # Width and height, in pixels, of the decoded frames that augmentation samples from.
+    frame: tuple[int, int]
+    validation_fraction: float
+    test_fraction: float
+    # Number of images to draw when no data set is given (the smoke configuration); 0 for never.
+    generated: int = 0
+    # False splits by image, as the paper did: photographs of one lesion on both sides.
+    by_lesion: bool = True
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    rotation_degrees: float  # at most, either way
+    flip_horizontal: bool
+    flip_vertical: bool
+    zoom: tuple[float, float]  # side of the sampled square, as a share of the frame's short side
+    shift: float  # at most, either way, as a share of the frame's short side
+    brightness: float  # at most, either way, as a share of 255
+    contrast: float  # at most, either way, around 1
+    colour: float  # gain of each channel, at most, either way, around 1
+
+
+@dataclass(frozen=True)
+class Stage:
+    size: int  # side of the input, pixels
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Training:
+    batch: int
+    head_epochs: int
+    head_learning_rate: float
+    learning_rate: float  # at its peak
+    warmup_epochs: float
+    weight_decay: float
+    dropout: float
+    label_smoothing: float
+    # Images are drawn with a class probability proportional to n**sampling_power: 1 is as they
+    # come, 0 is balanced. What imbalance is left is taken out by logit adjustment.
+    sampling_power: float
+    logit_adjustment: bool
+    average_momentum: float  # of the exponential moving average of the weights
+    freeze_batch_normalization: bool
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True)
+class Config:
+    name: str
+    seed: int
+    imagenet_weights: bool
+    width: float  # MobileNet's width multiplier
+    preprocessing: Preprocessing  # size: what the release is evaluated and served at
+    data: Data
+    augmentation: Augmentation
+    training: Training
+
+    def as_json(self) -> dict[str, Any]:
+        """The configuration as it reads back from JSON: tuples have become lists."""
+        document: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return document
+
+
+def load(name: str, overrides: tuple[str, ...] = ()) -> Config:
+    """Read `configs/NAME.toml`; ``overrides`` are ``table.key=value`` with values as in TOML.
+
+    Raises ValueError for an unknown configuration, an unknown or missing key, or a wrong type.
+    """
+    path = CONFIGS / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in CONFIGS.glob("*.toml")))
+        raise ValueError(f"unknown configuration {name!r}; there are {known}")
+    tree = tomllib.loads(path.read_text())
+    for override in overrides:
+        _apply(tree, override)
+    return from_dict({"name": name, **tree})
+
+
+def from_dict(tree: dict[str, Any]) -> Config:
+    """Build a Config from nested dictionaries, as read from TOML or from a run's own record."""
+    try:
+        training = dict(tree["training"])
+        training["stages"] = tuple(Stage(**stage) for stage in training["stages"])
+        augmentation = {**tree["augmentation"], "zoom": tuple(tree["augmentation"]["zoom"])}
+        data = {**tree["data"], "frame": tuple(tree["data"]["frame"])}
+        return Config(
+            **{
+                **tree,
+                "preprocessing": Preprocessing(**tree["preprocessing"]),
+                "data": Data(**data),
+                "augmentation": Augmentation(**augmentation),
+                "training": Training(**training),
+            }
+        )
+    except KeyError as error:
+        raise ValueError(f"the configuration lacks {error}") from None
+    except TypeError as error:
+        raise ValueError(f"the configuration is wrong: {error}") from None
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals:
+        raise ValueError(f"override {override!r} is not of the form table.key=value")
+    *tables, leaf = key.strip().split(".")
+    node = tree
+    for table in tables:
+        if not isinstance(node.get(table), dict):
+            raise ValueError(f"override {override!r}: there is no table {table!r}")
+        node = node[table]
+    try:
+        node[leaf] = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"override {override!r}: {error}") from None

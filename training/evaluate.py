@@ -1,0 +1,69 @@
+"""Judge a model on the parts of a split: the figures, and what serving derives from validation."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionlens.preprocess import Preprocessing
+
+from . import metrics
+from .dataset import CLASSES, Dataset, decoded
+from .metrics import Judged
+from .split import Split
+
+# From (N, S, S, 3) uint8 frames, as serving would see them, to (N, C) logits.
+Predict = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
+
+# What the model's logits say is free of the class prior (imbalance.adjusted_cross_entropy).
+PRIOR = "uniform"
+
+
+def judge(
+    predict: Predict, dataset: Dataset, indices: NDArray[np.int64], preprocessing: Preprocessing
+) -> Judged:
+    """Run a model on some of the data set's images."""
+    side = preprocessing.size
+    frames = decoded(dataset.subset(indices), side, side, preprocessing)
+    return Judged(dataset.labels[indices], predict(frames), dataset.lesions[indices])
+
+
+def evaluate(
+    predict: Predict, dataset: Dataset, split: Split, preprocessing: Preprocessing, seed: int
+) -> dict[str, Any]:
+    """Return calibration, operating point and the metrics of validation and test.
+
+    Temperature and threshold are fitted on validation; test is only reported.
+    """
+    validation = judge(predict, dataset, split.validation, preprocessing)
+    test = judge(predict, dataset, split.test, preprocessing)
+    temperature = metrics.temperature(validation)
+    shares = metrics.softmax(validation.logits / temperature)
+    return {
+        "calibration": {"temperature": round(temperature, 4), "prior": PRIOR},
+        "malignancy": metrics.malignancy_operating_point(validation, shares, CLASSES),
+        "metrics": {
+            "validation": metrics.report(validation, CLASSES, seed),
+            "test": metrics.report(test, CLASSES, seed),
+        },
+    }
+
+
+def summary(evaluation: dict[str, Any]) -> str:
+    """A table for the terminal."""
+    lines = []
+    for part, figures in evaluation["metrics"].items():
+        lines.append(f"{part}: {figures['images']} images of {figures['lesions']} lesions")
+        for name in ("balanced_accuracy", "accuracy", "macro_auc"):
+            lines.append(f"  {name:<18}{text(figures[name])}")
+        for label, entry in figures["per_class"].items():
+            lines.append(
+                f"  {label:<6} n={entry['images']:<5} sensitivity {text(entry['sensitivity'])}"
+                f"  specificity {text(entry['specificity'])}"
+            )
+    return "\n".join(lines)
+
+
+def text(interval: dict[str, float]) -> str:
+    return f"{interval['value']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})"

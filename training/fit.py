@@ -1,0 +1,226 @@
+"""Training proper: the head first, then the whole network, at growing sizes, resumable."""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from . import imbalance, model
+from .augment import augment
+from .config import Config
+from .dataset import CLASSES
+from .metrics import KerasBalancedAccuracy
+
+CHECKPOINT = "checkpoint"
+# Layers and weights that weight decay leaves alone.
+UNDECAYED = ["gamma", "beta", "bias"]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Frames (N, H, W, 3) uint8 and labels (N,) to train on, with their validation images."""
+
+    frames: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    positions: NDArray[np.int64]  # of the training part
+    validation_frames: NDArray[np.uint8]  # (V, S, S, 3), as serving would see them
+    validation_labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Leg:
+    """Consecutive epochs, ``first`` to before ``last``, that share a size and an optimizer."""
+
+    size: int
+    first: int
+    last: int
+    head_only: bool
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """The augmented batches of one stage; what a batch holds depends on seed, epoch and index."""
+
+    def __init__(self, examples: Examples, config: Config, size: int, epoch: int) -> None:
+        super().__init__()
+        self.examples, self.config, self.size = examples, config, size
+        labels = examples.labels[examples.positions]
+        self.shares = imbalance.class_shares(labels, len(CLASSES), config.training.sampling_power)
+        self._start(epoch)
+
+    def _start(self, epoch: int) -> None:
+        self.epoch = epoch
+        random = np.random.default_rng((self.config.seed, epoch))
+        positions = self.examples.positions
+        labels = self.examples.labels[positions]
+        drawn = imbalance.draw_epoch(labels, self.shares, len(positions), random)
+        self.order = positions[drawn]
+
+    def on_epoch_end(self) -> None:
+        self._start(self.epoch + 1)
+
+    def __len__(self) -> int:
+        return len(self.examples.positions) // self.config.training.batch
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        random = np.random.default_rng((self.config.seed, self.epoch, index))
+        batch = self.config.training.batch
+        chosen = self.order[index * batch : (index + 1) * batch]
+        settings = self.config.augmentation
+        images = [augment(self.examples.frames[i], self.size, settings, random) for i in chosen]
+        return np.stack(images), _one_hot(self.examples.labels[chosen])
+
+
+class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
+    """Saves weights, optimizer and history after every epoch, atomically.
+
+    The last epoch of a `fit` is saved at its very end, after Keras has put the averaged weights in
+    place: a resumed run then continues from exactly what an uninterrupted one would have had.
+    """
+
+    def __init__(self, folder: Path, last_epoch: int, history: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self.folder, self.last_epoch, self.history = folder, last_epoch, history
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        # Keras does not save where the dropout's random stream stands: start one for each epoch.
+        state = self.model.get_layer(model.DROPOUT).seed_generator.state
+        state.assign([epoch, 0])
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        figures = {name: float(value) for name, value in (logs or {}).items()}
+        self.history.append({"epoch": epoch + 1, **figures})
+        if epoch + 1 < self.last_epoch:
+            self._save()
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self._save()
+
+    def _save(self) -> None:
+        epoch = self.history[-1]["epoch"]
+        weights = self.folder / f"{CHECKPOINT}-{epoch}.weights.h5"
+        self.model.save_weights(weights)
+        state = self.folder / f"{CHECKPOINT}.partial"
+        state.write_text(json.dumps({"epoch": epoch, "history": self.history}, indent=1))
+        state.rename(self.folder / f"{CHECKPOINT}.json")
+        for old in self.folder.glob(f"{CHECKPOINT}-*.weights.h5"):
+            if old != weights:
+                old.unlink()
+
+
+def fit(
+    config: Config, examples: Examples, run: Path, resume: bool
+) -> tuple[keras.Model, list[dict[str, Any]]]:
+    """Train as configured; return the model with its averaged weights, and the history by epoch.
+
+    ``run`` receives the checkpoints and TensorBoard's logs. With ``resume`` a run that was killed
+    continues after its last finished epoch and ends as if it had not been.
+    """
+    keras.utils.set_random_seed(config.seed)
+    weights = model.imagenet_weights() if config.imagenet_weights else None
+    network = model.build(len(CLASSES), config.width, config.training.dropout, weights)
+    history: list[dict[str, Any]] = []
+    state = run / f"{CHECKPOINT}.json"
+    done = 0
+    if resume and state.exists():
+        saved = json.loads(state.read_text())
+        done, history = saved["epoch"], saved["history"]
+
+    head_only = None
+    for leg in _legs(config):
+        if leg.last < done:
+            continue
+        if head_only is not leg.head_only:
+            _compile(network, config, examples, leg)
+            head_only = leg.head_only
+        if leg.first < done:
+            network.load_weights(run / f"{CHECKPOINT}-{done}.weights.h5")
+        if done < leg.last:
+            _fit_leg(network, config, examples, leg, max(leg.first, done), run, history)
+    return network, history
+
+
+def _legs(config: Config) -> list[Leg]:
+    stages = config.training.stages
+    legs = [Leg(stages[0].size, 0, config.training.head_epochs, head_only=True)]
+    for stage in stages:
+        first = legs[-1].last
+        legs.append(Leg(stage.size, first, first + stage.epochs, head_only=False))
+    return legs
+
+
+def _compile(network: keras.Model, config: Config, examples: Examples, leg: Leg) -> None:
+    training = config.training
+    backbone = network.get_layer(model.BACKBONE)
+    backbone.trainable = not leg.head_only
+    if training.freeze_batch_normalization:
+        for layer in backbone.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
+    batches = len(examples.positions) // training.batch
+    if leg.head_only:
+        optimizer = keras.optimizers.AdamW(training.head_learning_rate)
+    else:
+        epochs = sum(stage.epochs for stage in training.stages)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0,
+            warmup_target=training.learning_rate,
+            warmup_steps=round(training.warmup_epochs * batches),
+            decay_steps=round((epochs - training.warmup_epochs) * batches),
+        )
+        optimizer = keras.optimizers.AdamW(
+            schedule,
+            weight_decay=training.weight_decay,
+            use_ema=True,
+            ema_momentum=training.average_momentum,
+        )
+        optimizer.exclude_from_weight_decay(var_names=UNDECAYED)
+    optimizer.build(network.trainable_variables)
+    labels = examples.labels[examples.positions]
+    shares = imbalance.class_shares(labels, len(CLASSES), training.sampling_power)
+    prior = shares if training.logit_adjustment else np.ones(len(CLASSES))
+    network.compile(
+        optimizer,
+        imbalance.adjusted_cross_entropy(prior, training.label_smoothing),
+        metrics=[
+            keras.metrics.CategoricalAccuracy("accuracy"),
+            KerasBalancedAccuracy(len(CLASSES)),
+        ],
+    )
+
+
+def _fit_leg(
+    network: keras.Model,
+    config: Config,
+    examples: Examples,
+    leg: Leg,
+    first: int,
+    run: Path,
+    history: list[dict[str, Any]],
+) -> None:
+    callbacks = [
+        keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False),
+        Checkpoint(run, leg.last, history),
+    ]
+    if not leg.head_only:
+        # Validation judges the averaged weights: they are what will be released.
+        callbacks.append(keras.callbacks.SwapEMAWeights())
+    network.fit(
+        Batches(examples, config, leg.size, first),
+        validation_data=(examples.validation_frames, _one_hot(examples.validation_labels)),
+        validation_batch_size=config.training.batch,
+        initial_epoch=first,
+        epochs=leg.last,
+        callbacks=callbacks,
+        # Keras would shuffle the batches anew, from a stream that a resumed run has lost.
+        shuffle=False,
+        verbose=1 if sys.stdout.isatty() else 2,
+    )
+
+
+def _one_hot(labels: NDArray[np.int64]) -> NDArray[np.float32]:
+    return np.eye(len(CLASSES), dtype=np.float32)[labels]

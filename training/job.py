@@ -1,0 +1,172 @@
+"""The journey of a model, from a data set to a release in object storage.
+
+Each stage takes what the ones before it left in the run's folder and leaves its own result there,
+so that it can also be run alone.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionlens import storage
+
+from . import dataset, evaluate, export, fit, manifest, plots, publish, source, split
+from .config import Config
+from .dataset import CLASSES, Dataset
+from .split import Split
+
+CONFIG, SPLIT, MODEL, HISTORY = "config.json", "split.json", "model.keras", "history.json"
+EVALUATION, EXPORT = "evaluation.json", "export.json"
+FIGURES, VARIANTS = "figures", "variants"
+
+
+@dataclass(frozen=True)
+class Job:
+    config: Config
+    data: str | None  # a folder or gs:// address; None for the configuration's own choice
+    run: Path
+    cache: Path
+    store: str = ""  # file:// or gs:// address
+    resume: bool = False
+    promote: bool = False
+    force: bool = False
+    version: str | None = None  # None: made from the date and the model
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        drawings = self.config.data.generated
+        if self.data is None and drawings:
+            return dataset.read(source.drawn(drawings, self.config.seed, self.cache))
+        return dataset.read(source.folder(self.data or source.default(), self.cache))
+
+    @cached_property
+    def split(self) -> Split:
+        return split.read(self.dataset, self.run / SPLIT)
+
+    def frames(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """(N, S, S, 3): images of the data set as serving would see them."""
+        side = self.config.preprocessing.size
+        return dataset.decoded(self.dataset.subset(indices), side, side, self.config.preprocessing)
+
+    def read(self, name: str) -> Any:
+        return json.loads((self.run / name).read_text())
+
+    def write(self, name: str, document: Any) -> None:
+        (self.run / name).write_text(json.dumps(document, indent=1) + "\n")
+
+
+def run(job: Job) -> str:
+    """Make a release from a data set; return its version."""
+    describe(job)
+    divide(job)
+    train(job)
+    judge(job)
+    convert(job)
+    return release(job)
+
+
+def describe(job: Job) -> None:
+    """Read the data set, print and plot the distribution of its classes."""
+    counts = dataset.distribution(job.dataset)
+    print(f"{'class':<8}{'images':>8}{'lesions':>9}")
+    for label, (images, lesions) in counts.items():
+        print(f"{label:<8}{images:>8}{lesions:>9}")
+    plots.distribution(counts, job.run / FIGURES / "distribution.png")
+
+
+def divide(job: Job) -> None:
+    """Split the data set by lesion and write the split out."""
+    config = job.config
+    parts = split.make(job.dataset, config.data, config.seed)
+    split.write(job.dataset, parts, job.run / SPLIT)
+    for part in split.PARTS:
+        print(f"{part:<12}{len(getattr(parts, part)):>6} images")
+
+
+def train(job: Job) -> None:
+    """Train, or continue a training that was interrupted."""
+    config, data = job.config, job.dataset
+    if job.resume and (job.run / CONFIG).exists() and job.read(CONFIG) != config.as_json():
+        raise ValueError(f"{job.run} was begun with another configuration; it cannot be resumed")
+    job.write(CONFIG, config.as_json())
+    examples = fit.Examples(
+        frames=dataset.cached(data, *config.data.frame, config.preprocessing, job.cache),
+        labels=data.labels,
+        positions=job.split.train,
+        validation_frames=job.frames(job.split.validation),
+        validation_labels=data.labels[job.split.validation],
+    )
+    network, history = fit.fit(config, examples, job.run, job.resume)
+    network.save(job.run / MODEL)
+    job.write(HISTORY, history)
+    plots.curves(history, job.run / FIGURES / "curves.png")
+
+
+def judge(job: Job) -> None:
+    """Evaluate the Keras model on validation and test."""
+    network = keras.saving.load_model(job.run / MODEL, compile=False)
+    evaluation = _evaluate(job, lambda frames: export.predict_keras(network, frames))
+    job.write(EVALUATION, evaluation)
+    print(evaluate.summary(evaluation))
+
+
+def convert(job: Job) -> None:
+    """Export to LiteRT, choose a variant, and evaluate it as what will be shipped."""
+    network = keras.saving.load_model(job.run / MODEL, compile=False)
+    parts, seed = job.split, job.config.seed
+    for_calibration = np.random.default_rng(seed).permutation(parts.train)
+    chosen, variants = export.export(
+        network,
+        job.frames(for_calibration[: export.CALIBRATION_IMAGES]),
+        job.frames(parts.validation),
+        job.dataset.labels[parts.validation],
+    )
+    export.save(variants, job.run / VARIANTS)
+    evaluation = _evaluate(job, lambda frames: export.predict(chosen.data, frames))
+    table = [variant.row() for variant in variants]
+    job.write(EXPORT, {"chosen": chosen.name, "variants": table, **evaluation})
+    matrix = evaluation["metrics"]["test"]["confusion_matrix"]
+    plots.confusion(matrix, CLASSES, job.run / FIGURES / "confusion.png")
+    for row in table:
+        print(("* " if row["name"] == chosen.name else "  ") + json.dumps(row))
+
+
+def release(job: Job) -> str:
+    """Publish the exported model; with ``promote`` make it the current one."""
+    exported = job.read(EXPORT)
+    model = (job.run / VARIANTS / f"{exported['chosen']}.tflite").read_bytes()
+    archived = (job.run / MODEL).read_bytes()
+    figures = {
+        f"{FIGURES}/{path.name}": path.read_bytes()
+        for path in sorted((job.run / FIGURES).glob("*.png"))
+    }
+    document, files = manifest.assemble(
+        job.config,
+        job.dataset,
+        job.split,
+        exported,
+        model,
+        archived,
+        figures,
+        created=datetime.now(UTC),
+        version=job.version,
+    )
+    store = storage.open_store(job.store)
+    version = publish.publish(store, document, files)
+    print(f"published {version} to {job.store}")
+    if job.promote:
+        publish.promote(store, version, job.force)
+        print(f"{version} is now the current version")
+    return version
+
+
+def _evaluate(job: Job, predict: evaluate.Predict) -> dict[str, Any]:
+    config = job.config
+    return evaluate.evaluate(predict, job.dataset, job.split, config.preprocessing, config.seed)

@@ -1,0 +1,94 @@
+"""Assemble a release: its manifest, which is all that serving needs to know, and its files."""
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionlens.release import MODEL, SCHEMA_VERSION
+
+from . import card, provenance
+from .config import Config
+from .dataset import CLASSES, Dataset, distribution
+from .publish import describe
+from .split import PARTS, Split
+
+ARCHIVED = "model.keras"
+CARD = "MODEL_CARD.md"
+
+LICENCE = {
+    "code": "Apache-2.0",
+    "weights": "CC BY-NC 4.0",
+    "text": (
+        "Weights trained on HAM10000 (ViDIR Group, Department of Dermatology, Medical University "
+        "of Vienna; doi 10.1038/sdata.2018.161) are for non-commercial use; a commercial partner "
+        "must train on data of its own. This is not a cleared medical device."
+    ),
+}
+
+
+def assemble(
+    config: Config,
+    dataset: Dataset,
+    split: Split,
+    exported: dict[str, Any],
+    model: bytes,
+    archived: bytes,
+    figures: dict[str, bytes],
+    created: datetime,
+    version: str | None = None,
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return the manifest and all other files of the release's folder, by name.
+
+    ``exported`` is what the export stage wrote: the variants, the chosen one, its evaluation.
+    """
+    digest = hashlib.sha256(model).hexdigest()
+    preprocessing = config.preprocessing.as_dict()
+    document: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "version": version or f"{created:%Y%m%d}-{digest[:8]}",
+        "name": f"mobilenet_{config.width:.2f}_{config.preprocessing.size}",
+        "created": created.isoformat(timespec="seconds"),
+        "git_commit": provenance.git_commit(),
+        "classes": list(CLASSES),
+        "input": {"size": preprocessing.pop("size"), "preprocessing": preprocessing},
+        "files": describe({MODEL: model}),
+        "archive": describe({ARCHIVED: archived}),
+        "licence": LICENCE,
+        "calibration": exported["calibration"],
+        "malignancy": exported["malignancy"],
+        "metrics": exported["metrics"],
+        "export": {"chosen": exported["chosen"], "variants": exported["variants"]},
+        "data": {
+            "name": "drawings" if config.data.generated else "HAM10000",
+            "images": len(dataset.records),
+            "lesions": len(np.unique(dataset.lesions)),
+            "fingerprint": dataset.fingerprint,
+            "distribution": {
+                label: {"images": images, "lesions": lesions}
+                for label, (images, lesions) in distribution(dataset).items()
+            },
+            "split": {
+                "by": "lesion" if config.data.by_lesion else "image",
+                "seed": config.seed,
+                **{part: _part(dataset, getattr(split, part)) for part in PARTS},
+            },
+        },
+        "training": config.as_json(),
+        "libraries": provenance.libraries(),
+    }
+    text = card.write(document)
+    files = {MODEL: model, ARCHIVED: archived, CARD: text.encode(), **figures}
+    return document, files
+
+
+def _part(dataset: Dataset, indices: NDArray[np.int64]) -> dict[str, Any]:
+    ids = "\n".join(record.image_id for record in dataset.subset(indices))
+    return {
+        "images": len(indices),
+        "lesions": len(np.unique(dataset.lesions[indices])),
+        # Two releases whose test parts have the same hash were judged on the same images.
+        "sha256": hashlib.sha256(ids.encode()).hexdigest(),
+    }

@@ -1,0 +1,186 @@
+"""The figures of merit, each with a 95% confidence interval by bootstrap over lesions."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from lesionlens.result import malignancy
+
+RESAMPLES = 1000
+CONFIDENCE = 0.95
+# The share of malignant lesions that the operating threshold must flag on the validation part.
+TARGET_SENSITIVITY = 0.95
+
+Weights = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Images with the truth and a model's answer.
+
+    ``labels`` (N,): index of the true class; ``logits`` (N, C); ``lesions`` (N,): lesion ids.
+    """
+
+    labels: NDArray[np.int64]
+    logits: NDArray[np.float64]
+    lesions: NDArray[np.str_]
+
+
+def resampled_weights(lesions: NDArray[np.str_], seed: int) -> Weights:
+    """(1 + RESAMPLES, N) weights of images: first all ones, then one bootstrap sample a row.
+
+    A sample draws as many lesions as there are, with replacement, and takes all of their images.
+    """
+    units, unit_of = np.unique(lesions, return_inverse=True)
+    random = np.random.default_rng(seed)
+    drawn = random.multinomial(len(units), np.full(len(units), 1 / len(units)), size=RESAMPLES)
+    return np.concatenate([np.ones((1, len(lesions))), drawn[:, unit_of].astype(np.float64)])
+
+
+def interval(samples: NDArray[np.float64]) -> dict[str, float]:
+    """The value (first sample) and its percentile interval (the others)."""
+    tail = 100 * (1 - CONFIDENCE) / 2
+    low, high = np.nanpercentile(samples[1:], [tail, 100 - tail])
+    return {
+        name: round(float(x), 4)
+        for name, x in (("value", samples[0]), ("low", low), ("high", high))
+    }
+
+
+def report(judged: Judged, classes: tuple[str, ...], seed: int) -> dict[str, Any]:
+    """All figures of one part of the data, as they stand in the manifest."""
+    weights = resampled_weights(judged.lesions, seed)
+    confusion = confusions(judged, weights)
+    sensitivity, specificity = per_class_rates(confusion)
+    aucs = np.stack([_auc(judged, weights, index) for index in range(len(classes))], axis=1)
+    return {
+        "images": len(judged.labels),
+        "lesions": len(np.unique(judged.lesions)),
+        "balanced_accuracy": interval(np.nanmean(sensitivity, axis=1)),
+        "accuracy": interval(np.trace(confusion, axis1=1, axis2=2) / confusion.sum(axis=(1, 2))),
+        "macro_auc": interval(np.nanmean(aucs, axis=1)),
+        "per_class": {
+            name: {
+                "images": int((judged.labels == index).sum()),
+                "lesions": len(np.unique(judged.lesions[judged.labels == index])),
+                "sensitivity": interval(sensitivity[:, index]),
+                "specificity": interval(specificity[:, index]),
+                "auc": interval(aucs[:, index]),
+            }
+            for index, name in enumerate(classes)
+        },
+        "confusion_matrix": confusion[0].astype(int).tolist(),
+    }
+
+
+def confusions(judged: Judged, weights: Weights) -> NDArray[np.float64]:
+    """(B, C, C) confusion matrices, rows truth, columns prediction, one for each row of weights."""
+    count = judged.logits.shape[1]
+    truth = np.eye(count)[judged.labels]
+    predicted = np.eye(count)[judged.logits.argmax(axis=1)]
+    matrices: NDArray[np.float64] = np.einsum(
+        "bn,nt,np->btp", weights, truth, predicted, optimize=True
+    )
+    return matrices
+
+
+def per_class_rates(
+    confusion: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(B, C) sensitivity and specificity; NaN where a resample holds no image of the class."""
+    hits = np.diagonal(confusion, axis1=1, axis2=2)
+    truth, predicted = confusion.sum(axis=2), confusion.sum(axis=1)
+    total = truth.sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        return hits / truth, (total - truth - predicted + hits) / (total - truth)
+
+
+def _auc(judged: Judged, weights: Weights, index: int) -> NDArray[np.float64]:
+    """(B,) area under the ROC curve of one class against the rest: the share of ordered pairs."""
+    scores = judged.logits[:, index] - _log_sum_exp(np.delete(judged.logits, index, axis=1))
+    member = judged.labels == index
+    difference = scores[member][:, None] - scores[~member][None, :]
+    won = (difference > 0) + 0.5 * (difference == 0)
+    inside, outside = weights[:, member], weights[:, ~member]
+    with np.errstate(invalid="ignore"):
+        area: NDArray[np.float64] = ((inside @ won) * outside).sum(axis=1) / (
+            inside.sum(axis=1) * outside.sum(axis=1)
+        )
+    return area
+
+
+def temperature(judged: Judged) -> float:
+    """The temperature that minimizes the negative log likelihood of softmax(logits / T).
+
+    Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+    """
+
+    def loss(log_temperature: float) -> float:
+        scaled = judged.logits / np.exp(log_temperature)
+        chosen = scaled[np.arange(len(scaled)), judged.labels]
+        return float(np.mean(_log_sum_exp(scaled) - chosen))
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+
+
+def malignancy_operating_point(
+    judged: Judged, shares: NDArray[np.float64], classes: tuple[str, ...]
+) -> dict[str, float]:
+    """The highest threshold on the malignancy probability that reaches `TARGET_SENSITIVITY`."""
+    scores = malignancy(shares, classes)
+    malignant = malignancy(np.eye(len(classes))[judged.labels], classes) > 0
+    ordered = np.sort(scores[malignant])
+    threshold = ordered[int(np.floor((1 - TARGET_SENSITIVITY) * len(ordered)))]
+    # Rounded down, so that the lesion that sets the threshold still passes it.
+    threshold = np.floor(threshold * 1e6) / 1e6
+    return {
+        "threshold": float(threshold),
+        "sensitivity": round(float((scores[malignant] >= threshold).mean()), 4),
+        "specificity": round(float((scores[~malignant] < threshold).mean()), 4),
+    }
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, C) probabilities of (N, C) logits."""
+    return np.asarray(np.exp(logits - _log_sum_exp(logits)[..., None]))
+
+
+def balanced_accuracy(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> float:
+    """Mean of the sensitivities of the classes that occur in ``labels``."""
+    right = logits.argmax(axis=1) == labels
+    return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
+
+
+def _log_sum_exp(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    peak = values.max(axis=-1)
+    total: NDArray[np.float64] = peak + np.log(np.exp(values - peak[..., None]).sum(axis=-1))
+    return total
+
+
+class KerasBalancedAccuracy(keras.metrics.Metric):  # type: ignore[misc]
+    """Mean of the classes' sensitivities, over one-hot labels and logits, while training."""
+
+    def __init__(self, classes: int, name: str = "balanced_accuracy") -> None:
+        super().__init__(name=name)
+        self.hits = self.add_weight(shape=(classes,), initializer="zeros", name="hits")
+        self.totals = self.add_weight(shape=(classes,), initializer="zeros", name="totals")
+
+    def update_state(
+        self,
+        y_true: keras.KerasTensor,
+        y_pred: keras.KerasTensor,
+        sample_weight: keras.KerasTensor | None = None,
+    ) -> None:
+        right = keras.ops.equal(keras.ops.argmax(y_true, -1), keras.ops.argmax(y_pred, -1))
+        hits = y_true * keras.ops.cast(right, y_true.dtype)[:, None]
+        self.hits.assign_add(keras.ops.sum(hits, axis=0))
+        self.totals.assign_add(keras.ops.sum(y_true, axis=0))
+
+    def result(self) -> keras.KerasTensor:
+        seen = keras.ops.cast(self.totals > 0, "float32")
+        sensitivities = self.hits / keras.ops.maximum(self.totals, 1)
+        return keras.ops.sum(sensitivities) / keras.ops.maximum(keras.ops.sum(seen), 1)

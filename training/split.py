@@ -1,0 +1,73 @@
+"""Train, validation and test: by lesion, stratified by class, fixed by a seed and written out."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from .config import Data
+from .dataset import Dataset
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices into the data set's records, ascending."""
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def make(dataset: Dataset, data: Data, seed: int) -> Split:
+    """Split the data set; every lesion, with all of its images, falls into one part.
+
+    With ``data.by_lesion`` false, images are split at random, as the paper did: the parts then
+    share lesions, and figures measured on them are inflated.
+    """
+    groups = dataset.lesions if data.by_lesion else np.arange(len(dataset.records)).astype(str)
+    units, first, unit_of = np.unique(groups, return_index=True, return_inverse=True)
+    classes = dataset.labels[first]
+    rest, test = train_test_split(
+        np.arange(len(units)), test_size=data.test_fraction, stratify=classes, random_state=seed
+    )
+    train, validation = train_test_split(
+        rest,
+        test_size=data.validation_fraction / (1 - data.test_fraction),
+        stratify=classes[rest],
+        random_state=seed,
+    )
+    parts = (np.flatnonzero(np.isin(unit_of, part)) for part in (train, validation, test))
+    split = Split(*parts)
+    if data.by_lesion:
+        assert_no_lesion_crosses(dataset, split)
+    return split
+
+
+def assert_no_lesion_crosses(dataset: Dataset, split: Split) -> None:
+    parts = [set(dataset.lesions[getattr(split, part)]) for part in PARTS]
+    crossing = (parts[0] & parts[1]) | (parts[0] & parts[2]) | (parts[1] & parts[2])
+    if crossing:
+        raise AssertionError(f"{len(crossing)} lesions stand in two parts, first {min(crossing)}")
+
+
+def write(dataset: Dataset, split: Split, path: Path) -> None:
+    """Write the image ids of each part, with the fingerprint of the data they belong to."""
+    ids = {part: [r.image_id for r in dataset.subset(getattr(split, part))] for part in PARTS}
+    path.write_text(json.dumps({"fingerprint": dataset.fingerprint, **ids}, indent=0) + "\n")
+
+
+def read(dataset: Dataset, path: Path) -> Split:
+    """Read what `write` wrote. Raises ValueError if it belongs to other data."""
+    tree = json.loads(path.read_text())
+    if tree["fingerprint"] != dataset.fingerprint:
+        raise ValueError(
+            f"{path} was made for the data set {tree['fingerprint'][:16]}, "
+            f"this one is {dataset.fingerprint[:16]}"
+        )
+    position = {record.image_id: index for index, record in enumerate(dataset.records)}
+    return Split(*(np.array([position[i] for i in tree[part]], np.int64) for part in PARTS))
