@@ -137,6 +137,9 @@ def _surround(app: flask.Flask, settings: Settings, slot: Slot) -> None:
     def finish(response: flask.Response) -> flask.Response:
         response.headers.extend(SECURITY_HEADERS)
         response.headers["X-Request-Id"] = flask.g.request_id
+        if settings.allowed_origins:
+            # An answer cached for one origin must not serve another.
+            response.vary.add("Origin")
         if flask.request.path.startswith("/v1/classify"):
             response.headers["Cache-Control"] = "no-store"
         latency = time.perf_counter() - flask.g.started

@@ -34,9 +34,6 @@ def info(message: str, **fields: Any) -> None:
     _logger.info(message, extra={"fields": fields})
 
 
-def warning(message: str, **fields: Any) -> None:
-    _logger.warning(message, extra={"fields": fields})
-
 
 def error(message: str, exception: BaseException, **fields: Any) -> None:
     """Log an error with its stack trace, which names code and no values."""

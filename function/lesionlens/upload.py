@@ -35,13 +35,21 @@ def read(request: flask.Request) -> bytes:
     if media_type == "multipart/form-data":
         data = _from_form(request)
     elif media_type == "application/json":
-        data = _from_json(request.get_data(cache=False))
+        data = _from_json(_body(request))
     elif media_type in RAW_TYPES or not media_type:
-        data = request.get_data(cache=False)
+        data = _body(request)
     else:
         raise UnsupportedType(f"The body is {media_type}; accepted are {ACCEPTED}.")
     if not data:
         raise MalformedRequest("The image is empty (0 bytes); send the bytes of one image file.")
+    return data
+
+
+def _body(request: flask.Request) -> bytes:
+    data = request.get_data(cache=False)
+    if request.content_length is None:
+        # Werkzeug cuts a body of unknown length at the limit in silence; the next read tells.
+        request.stream.read(1)
     return data
 
 

@@ -1,0 +1,183 @@
+"""POST /v1/classify through functions-framework, with the shipped model."""
+
+import base64
+import io
+import json
+from typing import Any
+
+import pytest
+from werkzeug.test import Client, TestResponse
+
+from tests import releases
+from tests.conftest import create_client
+from tests.pictures import JPEG, encoded, lesion
+
+PATH = "/v1/classify"
+BASE64 = base64.b64encode(JPEG).decode()
+
+
+def post_raw(client: Client, data: bytes, media_type: str = "image/jpeg", **kw: Any) -> Any:
+    return client.post(PATH, data=data, content_type=media_type, **kw)
+
+
+def assert_result(response: TestResponse) -> dict[str, Any]:
+    assert response.status_code == 200, response.text
+    answer: dict[str, Any] = response.json
+    labels = [entry["label"] for entry in answer["probabilities"]]
+    assert sorted(labels) == sorted(releases.CLASSES)
+    assert sum(entry["probability"] for entry in answer["probabilities"]) == pytest.approx(1)
+    assert answer["model"]["version"] == releases.VERSION
+    return answer
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        {"data": JPEG, "content_type": "image/jpeg"},
+        {"data": JPEG, "content_type": "application/octet-stream"},
+        {"data": JPEG},
+        {"data": {"image": (io.BytesIO(JPEG), "lesion.jpg")}},
+        {"json": {"image": BASE64}},
+        {"data": JPEG, "content_type": "image/png"},
+    ],
+    ids=["raw", "octets", "untyped", "form", "json", "wrongly typed"],
+)
+def test_every_way_of_sending_gets_the_same_answer(
+    shared_client: Client, request_of: dict[str, Any]
+) -> None:
+    expected = assert_result(post_raw(shared_client, JPEG))
+    answer = assert_result(shared_client.post(PATH, **request_of))
+    assert answer["probabilities"] == expected["probabilities"]
+    assert answer["input"]["width"], answer["input"]["height"] == (600, 450)
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
+def test_every_format_is_classified(shared_client: Client, file_format: str) -> None:
+    data = encoded(lesion(), file_format)
+    assert_result(post_raw(shared_client, data, f"image/{file_format.lower()}"))
+
+
+def test_a_file_of_several_pictures_says_so(shared_client: Client) -> None:
+    data = encoded(lesion(), "GIF", save_all=True, append_images=[lesion(100, 100)])
+    answer = assert_result(post_raw(shared_client, data, "image/gif"))
+    assert answer["input"]["warnings"][0]["code"] == "first-picture"
+
+
+@pytest.mark.parametrize(
+    ("explain", "label"), [("true", None), ("mel", "mel"), ("false", "none"), ("vasc", "vasc")]
+)
+def test_an_explanation_comes_when_asked_for(
+    shared_client: Client, explain: str, label: str | None
+) -> None:
+    answer = assert_result(
+        shared_client.post(f"{PATH}?explain={explain}", data=JPEG, content_type="image/jpeg")
+    )
+    if label == "none":
+        assert "explanation" not in answer
+    else:
+        assert answer["explanation"]["label"] == (label or answer["prediction"]["label"])
+        assert len(answer["explanation"]["grid"]) > 1
+
+
+def form(*parts: tuple[str, str, bytes]) -> dict[str, Any]:
+    """A multipart body with files of these (field, file name, content)."""
+    data: dict[str, Any] = {}
+    for field, name, content in parts:
+        data.setdefault(field, []).append((io.BytesIO(content), name))
+    return {"data": data, "content_type": "multipart/form-data"}
+
+
+def raw(data: bytes, media_type: str = "image/jpeg", **options: Any) -> dict[str, Any]:
+    return {"data": data, "content_type": media_type, **options}
+
+
+BAD: dict[str, tuple[dict[str, Any], int, str]] = {
+    "empty body": (raw(b""), 400, "The image is empty (0 bytes)"),
+    "no body at all": ({}, 400, "The image is empty"),
+    "form without image": (form(), 400, "The form holds no field; the image belongs in the field"),
+    "form with another field": (form(("photo", "a.jpg", JPEG)), 400, "The form holds 'photo'"),
+    "form with two images": (
+        form(("image", "a.jpg", JPEG), ("image", "b.jpg", JPEG)),
+        400,
+        "2 images were sent; this address takes one",
+    ),
+    "form with an empty image": (form(("image", "a.jpg", b"")), 400, "The image is empty"),
+    "form with text for an image": (
+        {"data": {"image": BASE64}, "content_type": "multipart/form-data"},
+        400,
+        "is text; send it as a file",
+    ),
+    "not json": (raw(b"{", "application/json"), 400, "not valid JSON"),
+    "deep json": (raw(b"[" * 200_000, "application/json"), 400, "not valid JSON"),
+    "json list": (raw(b"[]", "application/json"), 400, 'must be an object {"image": "BASE64"}'),
+    "json number": ({"json": {"image": 5}}, 400, "must be an object"),
+    "json without image": ({"json": {"picture": BASE64}}, 400, "must be an object"),
+    "invalid base64": ({"json": {"image": "@@@"}}, 400, "not valid base64"),
+    "base64 of nothing": ({"json": {"image": ""}}, 400, "The image is empty"),
+    "base64 with text beyond ASCII": ({"json": {"image": "é"}}, 400, "not valid base64"),
+    "text": (raw(b"hello", "text/plain"), 415, "The body is text/plain; accepted are multipart"),
+    "curl's default type": (
+        raw(JPEG, "application/x-www-form-urlencoded"),
+        415,
+        "The body is application/x-www-form-urlencoded",
+    ),
+    "svg as jpg": (raw(b"<svg/>"), 415, "an SVG drawing; accepted are JPEG"),
+    "pdf as jpg": (form(("image", "a.jpg", b"%PDF-1.4")), 415, "a PDF document"),
+    "html as jpg": (raw(b"<html></html>"), 415, "an HTML page"),
+    "not an image": (raw(b"\x01\x02" * 999), 422, "not an image that can be read"),
+    "truncated": (raw(JPEG[:9000]), 422, "ends too early"),
+    "too small": (raw(encoded(lesion(300, 20))), 422, "300×20 pixels; at least 32 a side"),
+    "unknown parameter": (raw(JPEG, query_string="explian=1"), 400, "unknown parameter 'explian'"),
+    "wrong value": (raw(JPEG, query_string="explain=perhaps"), 400, "explain is 'perhaps'"),
+    "no json accepted": (
+        raw(JPEG, headers={"Accept": "image/png"}),
+        406,
+        "Accept is 'image/png'; this address answers application/json",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_requests_are_told_what_is_wrong(shared_client: Client, name: str) -> None:
+    request_of, status, message = BAD[name]
+    response = shared_client.post(PATH, **request_of)
+    problem = json.loads(response.data)
+    assert (response.status_code, problem["status"]) == (status, status), problem
+    assert response.content_type == "application/problem+json"
+    assert message in problem["detail"]
+    assert set(problem) == {"type", "title", "status", "detail", "request_id"}
+    assert problem["request_id"] == response.headers["X-Request-Id"]
+
+
+def test_a_bomb_is_refused_before_it_is_decoded(shared_client: Client) -> None:
+    from PIL import Image
+
+    bomb = encoded(Image.new("1", (30_000, 30_000)), "PNG")
+    assert len(bomb) < 200_000
+    response = post_raw(shared_client, bomb, "image/png")
+    assert response.status_code == 422
+    assert "900 megapixels; at most 50 are accepted" in response.json["detail"]
+
+
+@pytest.mark.parametrize("way", ["raw", "form"])
+def test_a_body_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    monkeypatch.setenv("MAX_UPLOAD_BYTES", "1000")
+    request_of = raw(JPEG) if way == "raw" else form(("image", "a.jpg", JPEG))
+    response = create_client().post(PATH, **request_of)
+    assert response.status_code == 413
+    assert "at most 1000 bytes are accepted" in response.json["detail"]
+
+
+def test_an_unexpected_error_tells_the_client_nothing_and_the_log_everything(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("secret of the inside")
+
+    monkeypatch.setattr("lesionlens.image.decode", fail)
+    response = post_raw(create_client(), JPEG)
+    assert response.status_code == 500
+    assert "secret" not in response.text
+    error = next(json.loads(line) for line in capsys.readouterr().out.splitlines() if "ERR" in line)
+    assert "secret of the inside" in error["stack_trace"]
+    assert error["request_id"] == response.json["request_id"]

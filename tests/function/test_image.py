@@ -1,0 +1,155 @@
+import io
+import random
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lesionlens import image
+from lesionlens.errors import (
+    ImageProblem,
+    TooManyPixels,
+    TooSmall,
+    Truncated,
+    Undecodable,
+    UnsupportedType,
+)
+from tests.pictures import JPEG, LESION, SKIN, encoded, lesion
+
+
+def colours(decoded: image.Decoded) -> tuple[np.ndarray, np.ndarray]:
+    """The colour of a corner and of the lower right quarter of the disc."""
+    pixels = np.asarray(decoded.image, np.int64)
+    height, width, _ = pixels.shape
+    return pixels[2, 2], pixels[height * 5 // 9, width * 5 // 9]
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
+def test_every_accepted_format_decodes_to_the_same_picture(file_format: str) -> None:
+    decoded = image.decode(encoded(lesion(), file_format))
+    corner, centre = colours(decoded)
+    assert (decoded.width, decoded.height, decoded.image.mode) == (320, 240, "RGB")
+    assert np.abs(corner - SKIN).max() < 12
+    assert np.abs(centre - LESION).max() < 12
+    assert decoded.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("mode", "file_format"),
+    [("CMYK", "JPEG"), ("CMYK", "TIFF"), ("P", "PNG"), ("RGBA", "PNG"), ("RGBA", "WEBP")],
+)
+def test_other_modes_keep_their_colours(mode: str, file_format: str) -> None:
+    picture = lesion().quantize(16) if mode == "P" else lesion().convert(mode)
+    corner, centre = colours(image.decode(encoded(picture, file_format)))
+    assert np.abs(corner - SKIN).max() < 16
+    assert np.abs(centre - LESION).max() < 16
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "1"])
+def test_grey_becomes_grey_rgb(mode: str) -> None:
+    pixels = np.asarray(image.decode(encoded(lesion().convert(mode), "PNG")).image)
+    assert pixels.shape == (240, 320, 3)
+    assert (pixels[..., 0] == pixels[..., 2]).all()
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
+def test_16_bits_are_scaled_not_clipped(file_format: str) -> None:
+    ramp = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
+    pixels = np.asarray(image.decode(encoded(Image.fromarray(ramp), file_format)).image)
+    assert np.abs(pixels[..., 0].astype(int) - ramp // 257).max() <= 1
+
+
+def test_floating_point_pixels_are_refused() -> None:
+    picture = Image.fromarray(np.ones((64, 64), np.float32))
+    with pytest.raises(Undecodable, match="floating-point"):
+        image.decode(encoded(picture, "TIFF"))
+
+
+def test_transparency_becomes_white() -> None:
+    picture = Image.new("RGBA", (64, 64), (255, 0, 0, 0))
+    assert image.decode(encoded(picture, "PNG")).image.getpixel((5, 5)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_respected(orientation: int) -> None:
+    upright = lesion(320, 240)
+    stored = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    turned = upright.transpose(stored[orientation]) if orientation > 1 else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    decoded = image.decode(encoded(turned, exif=exif, quality=95))
+    assert (decoded.width, decoded.height) == (320, 240)
+    difference = np.abs(np.asarray(decoded.image, int) - np.asarray(upright, int))
+    assert difference.mean() < 3
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "WEBP", "TIFF", "PNG"])
+def test_first_picture_of_several_is_used_and_said(file_format: str) -> None:
+    black = Image.new("RGB", (320, 240))
+    data = encoded(lesion(), file_format, save_all=True, append_images=[black])
+    decoded = image.decode(data)
+    assert [warning.code for warning in decoded.warnings] == ["first-picture"]
+    assert np.abs(colours(decoded)[0] - SKIN).max() < 16
+
+
+def test_draft_decodes_large_jpeg_smaller_but_reports_its_true_size() -> None:
+    decoded = image.decode(encoded(lesion(4000, 3000)), enough=224)
+    assert (decoded.width, decoded.height) == (4000, 3000)
+    assert 224 <= min(decoded.image.size) < 1000
+
+
+BAD = {
+    "no image": (b"\x00" * 500, Undecodable, "not an image that can be read; accepted are JPEG"),
+    "text": (b"hello", Undecodable, "not an image"),
+    "pdf": (b"%PDF-1.7 ...", UnsupportedType, "a PDF document; accepted are JPEG, PNG"),
+    "html": (b"\n<!doctype html><html>", UnsupportedType, "an HTML page"),
+    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", UnsupportedType, "an SVG drawing"),
+    "svg with prolog": (b"<?xml version='1.0'?><svg/>", UnsupportedType, "an XML document"),
+    "zip": (b"PK\x03\x04....", UnsupportedType, "a ZIP archive"),
+    "truncated jpeg": (JPEG[: len(JPEG) // 2], Truncated, "ends too early"),
+    "jpeg of its first bytes": (JPEG[:20], Undecodable, "damaged|not an image"),
+    "truncated png": (encoded(lesion(), "PNG")[:400], ImageProblem, "damaged|too early"),
+    "small": (encoded(lesion(31, 200), "PNG"), TooSmall, "31×200 pixels; at least 32 a side"),
+    "bomb": (
+        encoded(Image.new("1", (20_000, 20_000)), "PNG"),
+        TooManyPixels,
+        "20000×20000 pixels, 400 megapixels; at most 50",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_files_are_refused_with_a_reason(name: str) -> None:
+    data, error, message = BAD[name]
+    with pytest.raises(error, match=message):
+        image.decode(data)
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
+def test_mutated_files_decode_or_raise_a_problem(file_format: str) -> None:
+    source = random.Random(file_format)
+    original = encoded(lesion(64, 48), file_format)
+    for _ in range(300):
+        data = bytearray(original)
+        for _ in range(source.randint(1, 12)):
+            data[source.randrange(len(data))] = source.randrange(256)
+        try:
+            decoded = image.decode(bytes(data[: source.randint(20, len(data) * 2)]), enough=32)
+        except (ImageProblem, UnsupportedType):
+            continue
+        assert decoded.image.mode == "RGB"
+
+
+def test_unusual_formats_are_not_decoded() -> None:
+    buffer = io.BytesIO()
+    lesion().save(buffer, "PPM")
+    with pytest.raises(Undecodable):
+        image.decode(buffer.getvalue())

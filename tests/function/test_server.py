@@ -1,0 +1,149 @@
+"""The function in its real server: gunicorn under functions-framework, over HTTP."""
+
+import http.client
+import json
+import shutil
+import socket
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests import releases, server
+from tests.conftest import RELEASES, ROOT
+from tests.pictures import JPEG, encoded, lesion
+from tests.server import Server
+
+LIMIT = 2_000_000
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server")
+    with server.running(
+        folder / "log.txt", MAX_UPLOAD_BYTES=str(LIMIT), TMPDIR=str(folder)
+    ) as running:
+        yield running
+
+
+def post(
+    serving: Server, body: bytes | Iterator[bytes], headers: dict[str, str]
+) -> tuple[int, dict]:
+    """Post a body; an iterator is sent in chunks, without a Content-Length."""
+    connection = http.client.HTTPConnection(serving.url.removeprefix("http://"), timeout=30)
+    try:
+        connection.request("POST", "/v1/classify", body, headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def form(image: bytes) -> tuple[bytes, dict[str, str]]:
+    """A multipart body with one image, and its headers."""
+    start = b"--edge\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=edge"}
+    return start + image + b"\r\n--edge--\r\n", headers
+
+
+def test_many_first_requests_load_the_model_once(serving: Server) -> None:
+    # First in this module: nothing has asked for the model yet.
+    with ThreadPoolExecutor(32) as pool:
+        answers = list(
+            pool.map(lambda _: post(serving, JPEG, {"Content-Type": "image/jpeg"}), range(100))
+        )
+    assert {status for status, _ in answers} == {200}
+    assert len({json.dumps(answer["probabilities"]) for _, answer in answers}) == 1
+    lines = [json.loads(line) for line in serving.log.read_text().splitlines() if line[:1] == "{"]
+    assert sum(line["message"] == "model loaded" for line in lines) == 1
+
+
+@pytest.mark.parametrize("media_type", ["image/jpeg", "application/json"])
+@pytest.mark.parametrize("chunked", [False, True], ids=["with length", "without length"])
+def test_a_body_over_the_limit_is_refused(serving: Server, media_type: str, chunked: bool) -> None:
+    body = b"x" * (LIMIT + 1)
+    status, problem = post(serving, iter([body]) if chunked else body, {"Content-Type": media_type})
+    assert (status, problem["title"]) == (413, "Body too large")
+    assert f"at most {LIMIT} bytes" in problem["detail"]
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["with length", "without length"])
+def test_a_form_over_the_limit_is_refused(serving: Server, chunked: bool) -> None:
+    body, headers = form(b"x" * LIMIT)
+    status, problem = post(serving, iter([body]) if chunked else body, headers)
+    assert (status, problem["title"]) == (413, "Body too large")
+
+
+def test_a_chunked_body_within_the_limit_is_classified(serving: Server) -> None:
+    status, answer = post(serving, iter([JPEG[:5000], JPEG[5000:]]), {"Content-Type": "image/jpeg"})
+    assert (status, answer["input"]["width"]) == (200, 600)
+
+
+def test_a_large_upload_in_a_form_touches_no_file(serving: Server) -> None:
+    image = encoded(lesion(800, 600), "BMP")
+    assert 1_000_000 < len(image) < LIMIT
+    folder = serving.log.parent
+    before = folder.stat().st_mtime_ns
+    status, _ = post(serving, *form(image))
+    assert status == 200
+    # Even a file that is created and unlinked at once changes its folder.
+    assert folder.stat().st_mtime_ns == before
+
+
+def test_a_client_that_leaves_half_way_harms_nobody(serving: Server) -> None:
+    host, port = serving.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(
+            b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
+            b"Content-Length: 100000\r\n\r\n" + JPEG[:1000]
+        )
+    assert post(serving, JPEG, {"Content-Type": "image/jpeg"})[0] == 200
+
+
+def test_a_copy_of_the_function_alone_serves(tmp_path: Path) -> None:
+    copy = shutil.copytree(
+        ROOT / "function", tmp_path / "f", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    with server.running(
+        tmp_path / "log.txt", copy / "main.py", MODEL_URI=RELEASES.as_uri()
+    ) as alone:
+        assert alone.get("/ready") == 200
+
+
+def test_preloading_loads_the_model_before_it_is_asked_for(tmp_path: Path) -> None:
+    with server.running(tmp_path / "log.txt", PRELOAD_MODEL="1") as preloading:
+        for _ in range(200):
+            if "model loaded" in preloading.log.read_text():
+                break
+            time.sleep(0.05)
+        assert "model loaded" in preloading.log.read_text()
+        assert preloading.get("/ready") == 200
+        assert preloading.log.read_text().count("model loaded") == 1
+
+
+def test_preloading_outlives_a_store_that_is_away(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    with server.running(
+        tmp_path / "log.txt", PRELOAD_MODEL="1", MODEL_URI=store.as_uri()
+    ) as preloading:
+        assert preloading.get("/ready") == 503
+        releases.copy(store, "late")
+        assert preloading.get("/ready") == 200
+
+
+def test_wrong_settings_stop_the_server_with_a_message(tmp_path: Path) -> None:
+    with (
+        pytest.raises(RuntimeError, match="LOG_LEVEL is 'LOUD'; accepted is DEBUG"),
+        server.running(tmp_path / "log.txt", LOG_LEVEL="LOUD"),
+    ):
+        pass
+
+
+def test_the_page_and_the_api_share_an_origin(tmp_path: Path) -> None:
+    with server.running(tmp_path / "log.txt", WEB_DIR=str(ROOT / "web")) as serving:
+        with urllib.request.urlopen(serving.url, timeout=30) as page:
+            assert b"<form" in page.read()
+        assert serving.get("/v1/labels") == 200

@@ -1,0 +1,131 @@
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lesionlens import release, storage
+from lesionlens.storage import (
+    ABSENT,
+    CloudStore,
+    FileStore,
+    NotFound,
+    PreconditionFailed,
+    StorageError,
+    Store,
+    open_store,
+)
+from tests import emulator
+from tests.conftest import RELEASES
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    with emulator.running() as running:
+        yield running.name
+
+
+@pytest.fixture(params=["file", "gs"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "file":
+        return FileStore(tmp_path)
+    name = request.getfixturevalue("bucket")
+    return CloudStore(name, f"models-{tmp_path.name}")
+
+
+def test_what_is_written_is_read_back(store: Store) -> None:
+    store.write("v1/model", b"bytes", ABSENT)
+    stored = store.read("v1/model", at_most=5)
+    assert stored.data == b"bytes"
+    assert stored.generation > 0
+    assert store.folders() == ["v1"]
+
+
+def test_what_is_missing_is_not_found(store: Store) -> None:
+    with pytest.raises(NotFound, match="nothing does not exist"):
+        store.read("nothing", at_most=10)
+
+
+def test_what_is_too_large_is_not_read(store: Store) -> None:
+    store.write("large", b"123456", ABSENT)
+    with pytest.raises(StorageError, match="large has 6 bytes; at most 5 were expected"):
+        store.read("large", at_most=5)
+
+
+def test_what_exists_is_not_overwritten_by_accident(store: Store) -> None:
+    store.write("pointer", b"first", ABSENT)
+    with pytest.raises(PreconditionFailed, match="pointer is not what it was expected to be"):
+        store.write("pointer", b"second", ABSENT)
+    assert store.read("pointer", 10).data == b"first"
+
+
+def test_a_known_generation_may_be_replaced_once(store: Store) -> None:
+    store.write("pointer", b"first", ABSENT)
+    generation = store.read("pointer", 10).generation
+    store.write("pointer", b"second", generation)
+    with pytest.raises(PreconditionFailed):
+        store.write("pointer", b"third", generation)
+    assert store.read("pointer", 10).data == b"second"
+
+
+def test_of_two_writers_at_once_one_loses(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    outcomes = []
+    barrier = threading.Barrier(8)
+
+    def write(number: int) -> None:
+        barrier.wait()
+        try:
+            store.write("pointer", str(number).encode(), ABSENT)
+            outcomes.append("won")
+        except PreconditionFailed:
+            outcomes.append("lost")
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["lost"] * 7 + ["won"]
+
+
+def test_a_release_is_loaded_over_http(bucket: str) -> None:
+    store = CloudStore(bucket, "released")
+    version = json.loads((RELEASES / "current.json").read_text())["version"]
+    for name in ("current.json", f"{version}/manifest.json", f"{version}/model.tflite"):
+        store.write(name, (RELEASES / name).read_bytes(), ABSENT)
+    loaded = release.load(open_store(f"gs://{bucket}/released"), "current")
+    assert loaded.manifest.version == version
+
+
+def test_a_store_that_cannot_be_reached_is_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
+    monkeypatch.setattr(storage, "RETRY_FOR_S", 0.1)
+    with pytest.raises(StorageError, match=r"gs://b/f/current\.json cannot be read"):
+        CloudStore("b", "f").read("current.json", 10)
+    with pytest.raises(StorageError, match=r"gs://b/f/current\.json cannot be written"):
+        CloudStore("b", "f").write("current.json", b"", ABSENT)
+
+
+def test_a_folder_in_the_place_of_a_file_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "current.json").mkdir()
+    with pytest.raises(StorageError, match="cannot be read"):
+        FileStore(tmp_path).read("current.json", 10)
+
+
+def test_a_folder_that_is_missing_has_no_releases(tmp_path: Path) -> None:
+    assert FileStore(tmp_path / "nothing").folders() == []
+
+
+def test_addresses(tmp_path: Path) -> None:
+    spaced = tmp_path / "with space"
+    opened = open_store(spaced.as_uri())
+    assert isinstance(opened, FileStore)
+    assert opened.root == spaced
+    cloud = open_store("gs://bucket")
+    assert isinstance(cloud, CloudStore)
+    assert (cloud.bucket_name, cloud.folder) == ("bucket", "")
+    for wrong in ("s3://bucket", "gs://", "/folder"):
+        with pytest.raises(ValueError, match="is no store; accepted are gs://"):
+            open_store(wrong)
