@@ -60,9 +60,9 @@ def report(judged: Judged, classes: tuple[str, ...], seed: int) -> dict[str, Any
     return {
         "images": len(judged.labels),
         "lesions": len(np.unique(judged.lesions)),
-        "balanced_accuracy": interval(np.nanmean(sensitivity, axis=1)),
+        "balanced_accuracy": interval(_mean_of_defined(sensitivity)),
         "accuracy": interval(np.trace(confusion, axis1=1, axis2=2) / confusion.sum(axis=(1, 2))),
-        "macro_auc": interval(np.nanmean(aucs, axis=1)),
+        "macro_auc": interval(_mean_of_defined(aucs)),
         "per_class": {
             name: {
                 "images": int((judged.labels == index).sum()),
@@ -97,6 +97,14 @@ def per_class_rates(
     total = truth.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore"):
         return hits / truth, (total - truth - predicted + hits) / (total - truth)
+
+
+def _mean_of_defined(rates: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(B,) mean over the classes of (B, C) rates, leaving out NaN."""
+    defined = np.isfinite(rates)
+    with np.errstate(invalid="ignore"):
+        mean: NDArray[np.float64] = np.where(defined, rates, 0).sum(axis=1) / defined.sum(axis=1)
+    return mean
 
 
 def _auc(judged: Judged, weights: Weights, index: int) -> NDArray[np.float64]:

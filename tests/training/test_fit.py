@@ -1,0 +1,109 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training import config, fit
+from training.fit import Checkpoint, Examples
+
+# One epoch of the head, one at the first size, two at the second.
+CONFIG = config.load("smoke")
+
+
+@pytest.fixture(scope="module")
+def examples() -> Examples:
+    random = np.random.default_rng(0)
+    frames = random.integers(0, 255, (96, 64, 80, 3)).astype(np.uint8)
+    labels = np.arange(96) % 7
+    return Examples(frames, labels, np.arange(64), frames[64:, :64, :64].copy(), labels[64:])
+
+
+class Killed(Exception):
+    pass
+
+
+def trained(examples: Examples, run: Path, resume: bool = False) -> tuple[list[np.ndarray], list]:
+    run.mkdir(exist_ok=True)
+    network, history = fit.fit(CONFIG, examples, run, resume)
+    return network.get_weights(), history
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    folder: Path
+    weights: list[np.ndarray]
+    history: list[dict[str, float]]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(examples: Examples, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    # Without --resume, what an earlier run left is not looked at.
+    (folder / "checkpoint.json").write_text("no checkpoint")
+    return Run(folder, *trained(examples, folder))
+
+
+def test_history_names_every_epoch(uninterrupted: Run) -> None:
+    history = uninterrupted.history
+    assert [entry["epoch"] for entry in history] == [1, 2, 3, 4]
+    for name in ("loss", "accuracy", "balanced_accuracy"):
+        assert np.isfinite([entry[name] for entry in history]).all()
+        assert np.isfinite([entry[f"val_{name}"] for entry in history]).all()
+
+
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_killed_run_ends_as_if_it_had_not_been(
+    examples: Examples,
+    uninterrupted: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    epoch: int,
+) -> None:
+    save = Checkpoint._save
+
+    def save_and_die(self: Checkpoint) -> None:
+        save(self)
+        if self.history[-1]["epoch"] == epoch:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "_save", save_and_die)
+        with pytest.raises(Killed):
+            trained(examples, tmp_path)
+    weights, history = trained(examples, tmp_path, resume=True)
+    assert history == uninterrupted.history
+    for found, expected in zip(weights, uninterrupted.weights, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_finished_run_is_resumed_without_training(examples: Examples, uninterrupted: Run) -> None:
+    weights, history = trained(examples, uninterrupted.folder, resume=True)
+    assert history == uninterrupted.history
+    for found, expected in zip(weights, uninterrupted.weights, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_one_checkpoint_is_kept_and_tensorboards_logs_are_there(uninterrupted: Run) -> None:
+    kept = [path.name for path in uninterrupted.folder.glob("checkpoint-*")]
+    assert kept == ["checkpoint-4.weights.h5"]
+    assert list((uninterrupted.folder / "tensorboard").rglob("events*"))
+
+
+def test_batches_follow_from_seed_epoch_and_index(examples: Examples) -> None:
+    batches = fit.Batches(examples, CONFIG, 48, epoch=2)
+    images, labels = batches[1]
+    assert images.shape == (CONFIG.training.batch, 48, 48, 3)
+    assert labels.sum(axis=1).tolist() == [1] * CONFIG.training.batch
+    np.testing.assert_array_equal(images, fit.Batches(examples, CONFIG, 48, epoch=2)[1][0])
+    batches.on_epoch_end()
+    np.testing.assert_array_equal(batches[1][0], fit.Batches(examples, CONFIG, 48, epoch=3)[1][0])
+    assert np.abs(batches[1][0] - images).mean() > 1
+
+
+def test_batch_normalization_can_be_frozen(examples: Examples, tmp_path: Path) -> None:
+    frozen = dataclasses.replace(CONFIG.training, freeze_batch_normalization=True)
+    short = dataclasses.replace(frozen, stages=frozen.stages[:1])
+    network, _ = fit.fit(dataclasses.replace(CONFIG, training=short), examples, tmp_path, False)
+    moving = network.get_layer("backbone").get_layer("conv1_bn").moving_mean.numpy()
+    assert (moving == 0).all()

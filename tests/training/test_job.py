@@ -1,0 +1,149 @@
+"""The whole journey of a model, by the commands that a maintainer types."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lesionlens import release
+from lesionlens.classifier import Classifier
+from lesionlens.image import decode
+from lesionlens.preprocess import tensor
+from lesionlens.storage import FileStore
+from training import source
+from training.__main__ import main
+from training.dataset import CLASSES
+
+# Shorter still than the smoke configuration: one stage, one epoch.
+SHORT = ("--config", "smoke", "--set", "training.stages=[{size=64, epochs=1}]")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run and the store that it was published to, made stage by stage."""
+    folder = tmp_path_factory.mktemp("job")
+    options = (*SHORT, "--run", str(folder / "run"), "--cache", str(folder / "cache"))
+    for stage in ("data", "split", "train", "evaluate", "export"):
+        assert main([stage, *options]) == 0, stage
+    store = (folder / "store").as_uri()
+    assert main(["publish", *options, "--store", store, "--version", "v1", "--promote"]) == 0
+    return folder
+
+
+def test_the_release_is_complete(made: Path) -> None:
+    store = FileStore(made / "store")
+    manifest = release.read_manifest(store, "v1").document
+    assert manifest["classes"] == list(CLASSES)
+    assert manifest["name"] == "mobilenet_0.25_64"
+    assert manifest["licence"]["weights"] == "CC BY-NC 4.0"
+    assert manifest["training"]["name"] == "smoke"
+    assert set(manifest["libraries"]) >= {"python", "keras", "tensorflow-cpu"}
+    assert manifest["data"]["split"]["by"] == "lesion"
+    assert set(manifest["metrics"]) == {"validation", "test"}
+    assert set(manifest["archive"]) == {"model.keras"}
+    names = {str(path.relative_to(made / "store" / "v1")) for path in (made / "store").rglob("*.*")}
+    for name in (
+        "MODEL_CARD.md",
+        "model.keras",
+        "figures/distribution.png",
+        "figures/curves.png",
+        "figures/confusion.png",
+    ):
+        assert name in names
+
+
+def test_the_release_is_served_with_the_figures_it_claims(made: Path) -> None:
+    """Serving's own path, from file to class, reproduces the confusion matrix of the manifest."""
+    classifier = Classifier(release.load(FileStore(made / "store"), "current"), interpreters=1)
+    manifest = classifier.manifest
+    parts = json.loads((made / "run" / "split.json").read_text())
+    (drawings,) = (made / "cache").glob("drawn-*")
+    table = (drawings / "HAM10000_metadata.csv").read_text().splitlines()[1:]
+    truth = {row.split(",")[1]: row.split(",")[2] for row in table}
+    confusion = np.zeros((7, 7), int)
+    for image_id in parts["test"]:
+        data = (drawings / "images" / f"{image_id}.jpg").read_bytes()
+        decoded = decode(data, enough=manifest.preprocessing.size)
+        logits = classifier.run(tensor(decoded.image, manifest.preprocessing)).logits
+        confusion[CLASSES.index(truth[image_id]), int(np.argmax(logits))] += 1
+    assert confusion.tolist() == manifest.document["metrics"]["test"]["confusion_matrix"]
+
+
+def test_the_model_card_is_made_of_the_manifests_figures(made: Path) -> None:
+    folder = made / "store" / "v1"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    card = (folder / "MODEL_CARD.md").read_text()
+    accuracy = manifest["metrics"]["test"]["balanced_accuracy"]
+    assert f"{accuracy['value']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f})" in card
+    assert manifest["files"]["model.tflite"]["sha256"] in card
+    assert "(shipped)" in card
+    assert card.index("Not a medical diagnosis") < card.index("What it cannot do")
+    assert card.index("What it cannot do") < card.index("## Results")
+
+
+def test_the_evaluation_is_printed_with_intervals(
+    made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = (*SHORT, "--run", str(made / "run"), "--cache", str(made / "cache"))
+    assert main(["evaluate", *options]) == 0
+    printed = capsys.readouterr().out
+    value = json.loads((made / "run" / "evaluation.json").read_text())
+    assert f"{value['metrics']['test']['accuracy']['value']:.3f} (" in printed
+    assert "sensitivity" in printed
+
+
+def test_a_run_of_another_configuration_is_not_resumed(
+    made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--run", str(made / "run"), "--cache", str(made / "cache"), "--resume")
+    assert main(["train", *SHORT, "--set", "training.dropout=0.5", *options]) == 1
+    assert "begun with another configuration; it cannot be resumed" in capsys.readouterr().err
+
+
+def test_the_life_of_a_release(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = (*SHORT, "--run", str(made / "run"), "--cache", str(made / "cache"))
+    store = ("--store", (made / "life").as_uri())
+    assert main(["publish", *options, *store, "--version", "v1", "--promote"]) == 0
+    assert main(["publish", *options, *store, "--version", "v2"]) == 0
+    assert main(["promote", "v2", *store]) == 0
+    assert main(["rollback", *store]) == 0
+    capsys.readouterr()
+    assert main(["list", *store]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("* v1")
+    assert second.startswith("  v2")
+    assert "balanced accuracy" in first
+    assert main(["publish", *options, *store, "--version", "v2"]) == 1
+    assert "version v2 exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["data", "--data", "/nowhere"], "/nowhere holds none of HAM10000_metadata.csv"),
+        (["train", "--config", "unheard"], "unknown configuration 'unheard'"),
+        (["list", "--store", "s3://bucket"], "is no store; accepted are gs://"),
+        (["rollback", "--store", "file:///nowhere"], "there is no earlier version"),
+        (["promote", "gone", "--store", "file:///nowhere"], "gone/manifest.json does not exist"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run = ["--run", str(tmp_path)] if arguments[0] in ("data", "train") else []
+    assert main([*arguments, *run]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["fly"])
+    assert "invalid choice: 'fly'" in capsys.readouterr().err
+
+
+def test_drawings_are_made_once(tmp_path: Path) -> None:
+    first = source.drawn(14, 1, tmp_path)
+    written = (first / "HAM10000_metadata.csv").stat().st_mtime_ns
+    assert source.drawn(14, 1, tmp_path) == first
+    assert (first / "HAM10000_metadata.csv").stat().st_mtime_ns == written

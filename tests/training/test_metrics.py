@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_score
+
+from training import metrics
+from training.metrics import Judged
+
+CLASSES = ("akiec", "mel", "nv")
+
+
+def judged(images: int = 300, images_per_lesion: int = 1, skill: float = 1.5) -> Judged:
+    random = np.random.default_rng(4)
+    lesions = np.repeat(np.arange(images // images_per_lesion), images_per_lesion)
+    labels = np.repeat(
+        random.choice(3, images // images_per_lesion, p=[0.1, 0.2, 0.7]), images_per_lesion
+    )
+    noise = np.repeat(
+        random.normal(size=(images // images_per_lesion, 3)), images_per_lesion, axis=0
+    )
+    return Judged(labels, noise + skill * np.eye(3)[labels], lesions.astype(str))
+
+
+def test_values_agree_with_scikit_learn() -> None:
+    case = judged()
+    report = metrics.report(case, CLASSES, seed=0)
+    predicted = case.logits.argmax(axis=1)
+    assert report["balanced_accuracy"]["value"] == pytest.approx(
+        balanced_accuracy_score(case.labels, predicted), abs=1e-4
+    )
+    assert report["accuracy"]["value"] == pytest.approx((predicted == case.labels).mean(), abs=1e-4)
+    assert report["confusion_matrix"] == confusion_matrix(case.labels, predicted).tolist()
+    shares = metrics.softmax(case.logits)
+    assert report["macro_auc"]["value"] == pytest.approx(
+        roc_auc_score(case.labels, shares, multi_class="ovr", average="macro"), abs=1e-3
+    )
+    specificity = (predicted[case.labels != 1] != 1).mean()
+    assert report["per_class"]["mel"]["specificity"]["value"] == pytest.approx(
+        specificity, abs=1e-4
+    )
+    assert report["per_class"]["mel"]["images"] == (case.labels == 1).sum()
+
+
+def test_intervals_hold_the_value_and_widen_with_fewer_lesions() -> None:
+    single = metrics.report(judged(300, 1), CLASSES, 0)["accuracy"]
+    repeated = metrics.report(judged(300, 6), CLASSES, 0)["accuracy"]
+    for found in (single, repeated):
+        assert found["low"] <= found["value"] <= found["high"]
+    assert repeated["high"] - repeated["low"] > 1.5 * (single["high"] - single["low"])
+
+
+def test_a_resample_takes_whole_lesions() -> None:
+    lesions = np.array(["a", "a", "b", "c", "c", "c"])
+    weights = metrics.resampled_weights(lesions, seed=0)
+    assert weights.shape == (1 + metrics.RESAMPLES, 6)
+    assert (weights[0] == 1).all()
+    assert (weights[:, 0] == weights[:, 1]).all()
+    assert (weights[:, 3] == weights[:, 5]).all()
+    assert (weights[:, [0, 2, 3]].sum(axis=1) == 3).all()
+
+
+def test_a_class_that_a_resample_misses_does_not_spoil_it() -> None:
+    case = Judged(np.array([0, 1, 2, 2]), np.eye(3)[[0, 1, 2, 2]], np.array(["a", "b", "c", "d"]))
+    found = metrics.report(case, CLASSES, 0)["balanced_accuracy"]
+    assert found == {"value": 1, "low": 1, "high": 1}
+
+
+@pytest.mark.parametrize("truth", [0.5, 1.0, 3.0])
+def test_the_temperature_that_made_the_labels_is_found(truth: float) -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(20_000, 3)) * 3
+    shares = metrics.softmax(logits / truth)
+    labels = (shares.cumsum(axis=1) < random.random((20_000, 1))).sum(axis=1)
+    case = Judged(labels, logits, labels.astype(str))
+    assert metrics.temperature(case) == pytest.approx(truth, rel=0.1)
+
+
+def test_the_operating_point_reaches_its_sensitivity_at_the_highest_threshold() -> None:
+    case = judged(2000, skill=2)
+    shares = metrics.softmax(case.logits)
+    point = metrics.malignancy_operating_point(case, shares, CLASSES)
+    scores, malignant = shares[:, :2].sum(axis=1), case.labels < 2
+    assert point["sensitivity"] >= metrics.TARGET_SENSITIVITY
+    assert (scores[malignant] >= point["threshold"]).mean() == pytest.approx(
+        point["sensitivity"], abs=1e-4
+    )
+    assert (scores[~malignant] < point["threshold"]).mean() == pytest.approx(
+        point["specificity"], abs=1e-4
+    )
+    assert (scores[malignant] >= point["threshold"] + 0.02).mean() < metrics.TARGET_SENSITIVITY
+
+
+def test_balanced_accuracy_while_training_is_the_same_figure() -> None:
+    case = judged()
+    metric = metrics.KerasBalancedAccuracy(3)
+    truth = np.eye(3, dtype=np.float32)[case.labels]
+    for half in (slice(0, 150), slice(150, 300)):
+        metric.update_state(truth[half], case.logits[half].astype(np.float32))
+    expected = metrics.balanced_accuracy(case.labels, case.logits)
+    assert float(metric.result()) == pytest.approx(expected, abs=1e-5)
