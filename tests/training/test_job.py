@@ -42,7 +42,8 @@ def test_the_release_is_complete(made: Path) -> None:
     assert manifest["data"]["split"]["by"] == "lesion"
     assert set(manifest["metrics"]) == {"validation", "test"}
     assert set(manifest["archive"]) == {"model.keras"}
-    names = {str(path.relative_to(made / "store" / "v1")) for path in (made / "store").rglob("*.*")}
+    folder = made / "store" / "v1"
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*.*")}
     for name in (
         "MODEL_CARD.md",
         "model.keras",
