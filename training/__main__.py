@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command in STAGES:
             _run_stage(options)
+        elif options.command == "compare":
+            _compare(options.first, options.second)
         else:
             _manage(options)
     except (
@@ -77,6 +79,15 @@ def _run_stage(options: argparse.Namespace) -> None:
         "publish": job.release,
     }
     stages[options.command](work)
+
+
+def _compare(first: Path, second: Path) -> None:
+    from . import evaluate, job, predictions
+
+    answers = Path(job.KERAS_ANSWERS) / "validation.csv"
+    compared = predictions.compare(first / answers, second / answers, seed=0)
+    for name, figure in compared.items():
+        print(f"{name:<12}{evaluate.text(figure)}")
 
 
 def _manage(options: argparse.Namespace) -> None:
@@ -123,6 +134,9 @@ def _parser() -> argparse.ArgumentParser:
     promote = commands.add_parser("promote", help="make a version the current one", parents=[store])
     promote.add_argument("version")
     commands.add_parser("rollback", help="return to the version before", parents=[store])
+    compare = commands.add_parser("compare", help="two runs' balanced accuracy on validation")
+    compare.add_argument("first", type=Path, help="folder of a run")
+    compare.add_argument("second", type=Path, help="folder of another, on the same split")
     commands.add_parser("list", help="show the releases; * marks the current", parents=[store])
     return parser
 

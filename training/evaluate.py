@@ -11,7 +11,6 @@ from lesionlens.preprocess import Preprocessing
 from . import metrics
 from .dataset import CLASSES, Dataset, decoded
 from .metrics import Judged
-from .split import Split
 
 # From (N, S, S, 3) uint8 frames, as serving would see them, to (N, C) logits.
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
@@ -29,15 +28,11 @@ def judge(
     return Judged(dataset.labels[indices], predict(frames), dataset.lesions[indices])
 
 
-def evaluate(
-    predict: Predict, dataset: Dataset, split: Split, preprocessing: Preprocessing, seed: int
-) -> dict[str, Any]:
+def evaluate(validation: Judged, test: Judged, seed: int) -> dict[str, Any]:
     """Return calibration, operating point and the metrics of validation and test.
 
     Temperature and threshold are fitted on validation; test is only reported.
     """
-    validation = judge(predict, dataset, split.validation, preprocessing)
-    test = judge(predict, dataset, split.test, preprocessing)
     temperature = metrics.temperature(validation)
     shares = metrics.softmax(validation.logits / temperature)
     return {

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lesionlens import storage
 
-from . import dataset, evaluate, export, fit, manifest, plots, publish, source, split
+from . import dataset, evaluate, export, fit, manifest, plots, predictions, publish, source, split
 from .config import Config
 from .dataset import CLASSES, Dataset
 from .split import Split
@@ -25,6 +25,8 @@ from .split import Split
 CONFIG, SPLIT, MODEL, HISTORY = "config.json", "split.json", "model.keras", "history.json"
 EVALUATION, EXPORT = "evaluation.json", "export.json"
 FIGURES, VARIANTS = "figures", "variants"
+# Folders with the answers for each image: of the Keras model, and of the variant that is shipped.
+KERAS_ANSWERS, ANSWERS = "answers-keras", "answers"
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def train(job: Job) -> None:
 def judge(job: Job) -> None:
     """Evaluate the Keras model on validation and test."""
     network = keras.saving.load_model(job.run / MODEL, compile=False)
-    evaluation = _evaluate(job, lambda frames: export.predict_keras(network, frames))
+    evaluation = _evaluate(job, lambda frames: export.predict_keras(network, frames), KERAS_ANSWERS)
     job.write(EVALUATION, evaluation)
     print(evaluate.summary(evaluation))
 
@@ -129,7 +131,7 @@ def convert(job: Job) -> None:
         job.dataset.labels[parts.validation],
     )
     export.save(variants, job.run / VARIANTS)
-    evaluation = _evaluate(job, lambda frames: export.predict(chosen.data, frames))
+    evaluation = _evaluate(job, lambda frames: export.predict(chosen.data, frames), ANSWERS)
     table = [variant.row() for variant in variants]
     job.write(EXPORT, {"chosen": chosen.name, "variants": table, **evaluation})
     matrix = evaluation["metrics"]["test"]["confusion_matrix"]
@@ -167,6 +169,13 @@ def release(job: Job) -> str:
     return version
 
 
-def _evaluate(job: Job, predict: evaluate.Predict) -> dict[str, Any]:
-    config = job.config
-    return evaluate.evaluate(predict, job.dataset, job.split, config.preprocessing, config.seed)
+def _evaluate(job: Job, predict: evaluate.Predict, folder: str) -> dict[str, Any]:
+    """Judge on validation and test; leave the answers for each image in ``folder``."""
+    answers = {}
+    for part in ("validation", "test"):
+        indices = getattr(job.split, part)
+        answers[part] = evaluate.judge(predict, job.dataset, indices, job.config.preprocessing)
+        (job.run / folder).mkdir(exist_ok=True)
+        path = job.run / folder / f"{part}.csv"
+        predictions.write(job.dataset.subset(indices), answers[part].logits, path)
+    return evaluate.evaluate(answers["validation"], answers["test"], job.config.seed)

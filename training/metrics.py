@@ -60,9 +60,9 @@ def report(judged: Judged, classes: tuple[str, ...], seed: int) -> dict[str, Any
     return {
         "images": len(judged.labels),
         "lesions": len(np.unique(judged.lesions)),
-        "balanced_accuracy": interval(_mean_of_defined(sensitivity)),
+        "balanced_accuracy": interval(mean_of_defined(sensitivity)),
         "accuracy": interval(np.trace(confusion, axis1=1, axis2=2) / confusion.sum(axis=(1, 2))),
-        "macro_auc": interval(_mean_of_defined(aucs)),
+        "macro_auc": interval(mean_of_defined(aucs)),
         "per_class": {
             name: {
                 "images": int((judged.labels == index).sum()),
@@ -99,7 +99,7 @@ def per_class_rates(
         return hits / truth, (total - truth - predicted + hits) / (total - truth)
 
 
-def _mean_of_defined(rates: NDArray[np.float64]) -> NDArray[np.float64]:
+def mean_of_defined(rates: NDArray[np.float64]) -> NDArray[np.float64]:
     """(B,) mean over the classes of (B, C) rates, leaving out NaN."""
     defined = np.isfinite(rates)
     with np.errstate(invalid="ignore"):

@@ -5,12 +5,13 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import flask
 from flask_cors import CORS
 
-from . import logs, problems, release
+from . import logs, problems, release, representation
 from .classifier import Classifier, Slot
 from .errors import ModelUnavailable
 from .release import ReleaseError
@@ -25,6 +26,7 @@ Answer = Callable[[flask.Request, str, Classifier], dict[str, Any]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 CORS_MAX_AGE_S = 3600
+TEMPLATES = Path(__file__).parent / "templates"
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -40,7 +42,7 @@ SECURITY_HEADERS = {
 
 def create(settings: Settings, answer: Answer) -> flask.Flask:
     """Return the application; ``answer`` is the journey of an image, given a loaded model."""
-    app = flask.Flask("lesionlens", static_folder=None)
+    app = flask.Flask("lesionlens", static_folder=None, template_folder=str(TEMPLATES))
     app.request_class = Request
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
@@ -101,9 +103,14 @@ def _route(app: flask.Flask, settings: Settings, slot: Slot, answer: Answer) -> 
         return {**slot.get().manifest.document, "notice": NOTICE}
 
     @app.post("/v1/classify")
-    def classify() -> dict[str, Any]:
-        problems.require_json_accepted(flask.request)
-        return answer(flask.request, flask.g.request_id, slot.get())
+    def classify() -> dict[str, Any] | str:
+        form = representation.chosen(flask.request)
+        classifier = slot.get()
+        result = answer(flask.request, flask.g.request_id, classifier)
+        if form == representation.JSON:
+            return result
+        sensitivity = classifier.manifest.document["malignancy"].get("sensitivity")
+        return representation.page(result, sensitivity=sensitivity)
 
     if settings.web_dir is not None:
         web_dir = settings.web_dir
@@ -142,6 +149,7 @@ def _surround(app: flask.Flask, settings: Settings, slot: Slot) -> None:
             response.vary.add("Origin")
         if flask.request.path.startswith("/v1/classify"):
             response.headers["Cache-Control"] = "no-store"
+            response.vary.add("Accept")
         latency = time.perf_counter() - flask.g.started
         request = flask.request
         logs.info(

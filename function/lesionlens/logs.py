@@ -34,7 +34,6 @@ def info(message: str, **fields: Any) -> None:
     _logger.info(message, extra={"fields": fields})
 
 
-
 def error(message: str, exception: BaseException, **fields: Any) -> None:
     """Log an error with its stack trace, which names code and no values."""
     _logger.error(message, exc_info=exception, extra={"fields": fields})

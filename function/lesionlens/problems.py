@@ -11,10 +11,8 @@ from werkzeug.exceptions import (
     RequestEntityTooLarge,
 )
 
-from . import logs
+from . import logs, representation
 from .errors import BodyTooLarge, MalformedRequest, NotAcceptable, Problem
-
-MEDIA_TYPE = "application/problem+json"
 
 
 def register(app: flask.Flask) -> None:
@@ -62,14 +60,6 @@ def register(app: flask.Flask) -> None:
         return _response(500, Problem.slug, Problem.title, detail)
 
 
-def require_json_accepted(request: flask.Request) -> None:
-    """Raises NotAcceptable if the client accepts no JSON."""
-    if not request.accept_mimetypes.accept_json and request.accept_mimetypes:
-        raise NotAcceptable(
-            f"Accept is {request.headers['Accept'][:100]!r}; this address answers application/json."
-        )
-
-
 def _response(
     status: int, slug: str, title: str, detail: str, headers: dict[str, str] | None = None
 ) -> flask.Response:
@@ -80,4 +70,15 @@ def _response(
         "detail": detail,
         "request_id": flask.g.request_id,
     }
-    return flask.Response(json.dumps(document), status, headers, content_type=MEDIA_TYPE)
+    if _page_preferred():
+        return flask.Response(representation.page(problem=document), status, headers)
+    return flask.Response(
+        json.dumps(document), status, headers, content_type=representation.PROBLEM
+    )
+
+
+def _page_preferred() -> bool:
+    try:
+        return representation.chosen(flask.request) == representation.HTML
+    except NotAcceptable:
+        return False

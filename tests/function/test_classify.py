@@ -1,6 +1,7 @@
 """POST /v1/classify through functions-framework, with the shipped model."""
 
 import base64
+import html
 import io
 import json
 from typing import Any
@@ -132,7 +133,7 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "no json accepted": (
         raw(JPEG, headers={"Accept": "image/png"}),
         406,
-        "Accept is 'image/png'; this address answers application/json",
+        "Accept is 'image/png'; this address answers application/json or text/html",
     ),
 }
 
@@ -181,3 +182,34 @@ def test_an_unexpected_error_tells_the_client_nothing_and_the_log_everything(
     error = next(json.loads(line) for line in capsys.readouterr().out.splitlines() if "ERR" in line)
     assert "secret of the inside" in error["stack_trace"]
     assert error["request_id"] == response.json["request_id"]
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+def test_a_form_without_script_gets_a_page(shared_client: Client) -> None:
+    answer = assert_result(shared_client.post(PATH, data={"image": (io.BytesIO(JPEG), "a.jpg")}))
+    response = shared_client.post(
+        PATH, data={"image": (io.BytesIO(JPEG), "a.jpg")}, headers=BROWSER
+    )
+    assert response.status_code == 200
+    assert response.content_type.startswith("text/html")
+    assert answer["prediction"]["name"] in html.unescape(response.text)
+    assert "not a diagnosis" in response.text
+    assert "<script" not in response.text
+
+
+def test_a_form_without_script_gets_its_problems_as_a_page(shared_client: Client) -> None:
+    data = {"image": (io.BytesIO(b"%PDF <script>"), "<script>.pdf")}
+    response = shared_client.post(PATH, data=data, headers=BROWSER)
+    assert response.status_code == 415
+    assert response.content_type.startswith("text/html")
+    assert "a PDF document" in response.text
+    assert "<script" not in response.text
+
+
+@pytest.mark.parametrize(
+    "accept", ["*/*", "application/json", "application/problem+json", "text/*;q=0.1, */*"]
+)
+def test_programs_get_json(shared_client: Client, accept: str) -> None:
+    assert_result(post_raw(shared_client, JPEG, headers={"Accept": accept}))

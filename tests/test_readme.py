@@ -1,0 +1,98 @@
+"""The README's commands, tables and figures are true."""
+
+import dataclasses
+import re
+
+import pytest
+
+from lesionlens.settings import Settings, from_environment
+from tests import releases
+from tests.conftest import ROOT
+from training.__main__ import STAGES, main
+from training.evaluate import text
+
+README = (ROOT / "README.md").read_text()
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def table(heading: str) -> dict[str, str]:
+    """Variable and default of the table of variables after ``heading``."""
+    section = README.partition(heading)[2].partition("\n\nOf ")[0].partition("\n\n## ")[0]
+    return dict(re.findall(r"^\| `([A-Z0-9_]+)` \| (.*?) \|", section, re.MULTILINE))
+
+
+def test_every_variable_of_the_function_is_documented_with_its_default() -> None:
+    documented = table("Of the function;")
+    fields = {field.name.upper(): field.default for field in dataclasses.fields(Settings)}
+    assert set(documented) == set(fields)
+    for name, default in documented.items():
+        if literal := re.fullmatch(r"`(.*)`", default):
+            given = from_environment({"MODEL_URI": "file:///m", name: literal[1]})
+            assert given == from_environment({"MODEL_URI": "file:///m"}), name
+
+
+def test_the_variables_of_the_training_job_are_read_by_it() -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "training").glob("*.py"))
+    documented = table("Of the training job and the tests:")
+    assert set(documented) == {"HAM10000_DIR", "IMAGENET_WEIGHTS"}
+    for name in documented:
+        assert f'"{name}"' in sources
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c.startswith("make ")])
+def test_every_make_target_exists(command: str) -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(rf"^{command.split()[1]}:.*## ", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if "-m training" in c])
+def test_every_training_command_is_understood(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = command.partition("-m training ")[2].split()
+    with pytest.raises(SystemExit) as stopped:
+        main([*arguments, "--help"])
+    assert stopped.value.code == 0
+    assert f"training {arguments[0]}" in capsys.readouterr().out
+
+
+def test_every_stage_is_shown() -> None:
+    for stage in set(STAGES) - {"run"}:
+        assert f"-m training {stage}" in README
+
+
+def test_the_results_are_those_of_the_shipped_release() -> None:
+    metrics = releases.MANIFEST_DOCUMENT["metrics"]
+    for part in ("validation", "test"):
+        for name in ("balanced_accuracy", "accuracy", "macro_auc"):
+            assert text(metrics[part][name]) in README
+    assert f"training/releases/{releases.VERSION}/MODEL_CARD.md" in README
+    assert (ROOT / "training" / "releases" / releases.VERSION / "MODEL_CARD.md").is_file()
+
+
+def test_the_answer_shown_has_the_fields_of_a_real_one(shared_client) -> None:
+    import json
+
+    from tests.pictures import JPEG
+
+    shown = json.loads(re.search(r"```json\n(.*?)```", README, re.DOTALL)[1])
+    real = shared_client.post("/v1/classify", data=JPEG, content_type="image/jpeg").json
+    assert list(shown) == list(real)
+    assert shown["model"] == real["model"]
+    assert shown["notice"] == real["notice"]
+    assert shown["malignancy"]["threshold"] == real["malignancy"]["threshold"]
+
+
+def test_the_safety_notice_and_the_licence_come_before_anything_to_run() -> None:
+    start = README.partition("```sh")[0]
+    assert "Not a medical diagnosis, and not a cleared medical device." in start
+    assert "CC BY-NC 4.0" in start
+
+
+def test_links_inside_the_repository_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
