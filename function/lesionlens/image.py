@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import (
+    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     Image,
@@ -30,6 +31,8 @@ FORMATS = {
     BmpImagePlugin.BmpImageFile.format: "image/bmp",
     TiffImagePlugin.TiffImageFile.format: "image/tiff",
     GifImagePlugin.GifImageFile.format: "image/gif",
+    AvifImagePlugin.AvifImageFile.format: "image/avif",
+    "HEIF": "image/heic",  # see _open
 }
 ACCEPTED = ", ".join(FORMATS)
 
@@ -59,6 +62,7 @@ _DAMAGE = (
     IndexError,
     EOFError,
     TypeError,
+    RuntimeError,
     struct.error,
     zlib.error,
 )
@@ -122,6 +126,11 @@ def decode(data: bytes, enough: int | None = None) -> Decoded:
 
 
 def _open(data: bytes) -> Image.Image:
+    if data[4:8] == b"ftyp":
+        # Pillow needs a plugin for what iPhones take; only such files wait for its import.
+        import pi_heif
+
+        pi_heif.register_heif_opener()
     try:
         return Image.open(io.BytesIO(data), formats=tuple(FORMATS))
     except UnidentifiedImageError:

@@ -52,7 +52,7 @@ def test_every_way_of_sending_gets_the_same_answer(
     assert answer["input"]["width"], answer["input"]["height"] == (600, 450)
 
 
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF"])
 def test_every_format_is_classified(shared_client: Client, file_format: str) -> None:
     data = encoded(lesion(), file_format)
     assert_result(post_raw(shared_client, data, f"image/{file_format.lower()}"))

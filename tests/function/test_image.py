@@ -14,7 +14,11 @@ from lesionlens.errors import (
     Undecodable,
     UnsupportedType,
 )
+from tests.conftest import ROOT
 from tests.pictures import JPEG, LESION, SKIN, encoded, lesion
+
+
+HEIC = (ROOT / "tests" / "data" / "lesion.heic").read_bytes()
 
 
 def colours(decoded: image.Decoded) -> tuple[np.ndarray, np.ndarray]:
@@ -24,7 +28,7 @@ def colours(decoded: image.Decoded) -> tuple[np.ndarray, np.ndarray]:
     return pixels[2, 2], pixels[height * 5 // 9, width * 5 // 9]
 
 
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF"])
 def test_every_accepted_format_decodes_to_the_same_picture(file_format: str) -> None:
     decoded = image.decode(encoded(lesion(), file_format))
     corner, centre = colours(decoded)
@@ -57,6 +61,16 @@ def test_16_bits_are_scaled_not_clipped(file_format: str) -> None:
     ramp = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
     pixels = np.asarray(image.decode(encoded(Image.fromarray(ramp), file_format)).image)
     assert np.abs(pixels[..., 0].astype(int) - ramp // 257).max() <= 1
+
+
+def test_an_iphones_heic_is_decoded() -> None:
+    decoded = image.decode(HEIC)
+    corner, centre = colours(decoded)
+    assert (decoded.width, decoded.height, decoded.image.mode) == (320, 240, "RGB")
+    assert np.abs(corner - SKIN).max() < 12
+    assert np.abs(centre - LESION).max() < 12
+    with pytest.raises(ImageProblem):
+        image.decode(HEIC[: len(HEIC) // 2])
 
 
 def test_floating_point_pixels_are_refused() -> None:
@@ -133,10 +147,12 @@ def test_bad_files_are_refused_with_a_reason(name: str) -> None:
         image.decode(data)
 
 
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
+@pytest.mark.parametrize(
+    "file_format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIC"]
+)
 def test_mutated_files_decode_or_raise_a_problem(file_format: str) -> None:
     source = random.Random(file_format)
-    original = encoded(lesion(64, 48), file_format)
+    original = HEIC if file_format == "HEIC" else encoded(lesion(64, 48), file_format)
     for _ in range(300):
         data = bytearray(original)
         for _ in range(source.randint(1, 12)):

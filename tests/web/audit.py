@@ -1,0 +1,62 @@
+"""What a browser's audit (Lighthouse) says of the page: `python -m tests.web.audit ADDRESS`.
+
+Prints one line a category, with its score from 0 to 100.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
+CHROME_FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run"
+LIMIT_S = 300
+
+
+class Unavailable(Exception):
+    """A tool is missing, and why."""
+
+
+def tool(name: str) -> str:
+    """The path of a tool from package.json, installed on first use. Raises Unavailable."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise Unavailable("npm is not installed")
+    path = HERE / "node_modules" / ".bin" / name
+    if not path.exists():
+        command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+        done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=LIMIT_S)
+        if done.returncode:
+            raise Unavailable(f"npm ci failed: {done.stderr[-300:]}")
+    return str(path)
+
+
+def scores(address: str) -> dict[str, tuple[int, list[str]]]:
+    """Category → score and the titles of the audits that cost points."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise Unavailable("Chromium is not installed")
+    lighthouse = tool("lighthouse")
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        command = [lighthouse, address, "--quiet", "--output=json", f"--output-path={report}"]
+        command += [f"--only-categories={','.join(CATEGORIES)}", f"--chrome-flags={CHROME_FLAGS}"]
+        environment = {**os.environ, "CHROME_PATH": chromium}
+        subprocess.run(command, env=environment, check=True, timeout=LIMIT_S, capture_output=True)
+        document = json.loads(report.read_text())
+    found = {}
+    for category in CATEGORIES:
+        part = document["categories"][category]
+        audits = [document["audits"][entry["id"]] for entry in part["auditRefs"] if entry["weight"]]
+        costly = [a["title"] for a in audits if a["score"] is not None and a["score"] < 1]
+        found[category] = (round(100 * part["score"]), costly)
+    return found
+
+
+if __name__ == "__main__":
+    for category, (score, costly) in scores(sys.argv[1]).items():
+        print(f"{category:15} {score:3}  {'; '.join(costly)}")

@@ -1,0 +1,170 @@
+"""The real function and a real browser, for the tests of the page."""
+
+import io
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw, ImageFilter
+
+from tests.web.visitor import DESKTOP, ROOT, WEB
+
+START_S = 60  # the function with its model, on a busy machine
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+# ---- the function, serving the page -------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the function with the page; BASE_URL names one that already runs."""
+    if "BASE_URL" in os.environ:
+        yield os.environ["BASE_URL"].rstrip("/")
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        Path(sys.executable).with_name("functions-framework"),
+        *("--source", ROOT / "function" / "main.py", "--target", "classify"),
+        *("--host", "127.0.0.1", "--port", str(port)),
+    ]
+    releases = (ROOT / "training" / "releases").as_uri()
+    environment = {"MODEL_URI": releases, **os.environ, "WEB_DIR": str(WEB)}
+    log = tmp_path_factory.mktemp("function") / "log.txt"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+        try:
+            _wait_until_ready(f"http://127.0.0.1:{port}/ready", process, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + START_S
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=START_S):
+                return
+        except urllib.error.HTTPError as error:
+            error.close()
+        except OSError:
+            pass
+        time.sleep(0.2)
+    pytest.fail(f"The function is not ready:\n{log.read_text()[-2000:]}")
+
+
+# ---- the browser --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium. Module scope: Playwright's loop must not outlive the tests that need it."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("Chromium is not installed, and CI=true demands it")
+        pytest.skip("Chromium is not installed")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+Visit = Callable[..., Any]
+
+
+@pytest.fixture
+def visit(browser: Any, site: str) -> Iterator[Visit]:
+    """Open the page; afterwards no script may have failed and nothing may have been refused."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_page(path: str = "/", ready: bool = True, **options: Any) -> Any:
+        options.setdefault("viewport", DESKTOP)
+        options.setdefault("locale", "en-GB")
+        context = browser.new_context(**options)
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: _note(message, complaints))
+        page.goto(site + path)
+        if ready:
+            page.wait_for_selector("body[data-state=empty]")
+            page.wait_for_selector("#numbers table")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _note(message: Any, complaints: list[str]) -> None:
+    # A status of 4xx or 5xx that a test asked for is written to the console too.
+    if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+        complaints.append(message.text)
+
+
+# ---- pictures -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def lesion() -> bytes:
+    """A JPEG that resembles a dermatoscopic picture: skin, a lesion, some texture."""
+    return _jpeg(_drawn_lesion(600, 450))
+
+
+@pytest.fixture(scope="session")
+def phone_photograph() -> bytes:
+    """A large JPEG lying on its side, with a place in its metadata, as a phone writes it."""
+    image = _drawn_lesion(1600, 1200)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: turn by 90 degrees to see it upright
+    exif[0x010F] = "A phone"
+    exif.get_ifd(0x8825)[1] = "N"
+    return _jpeg(image, exif=exif)
+
+
+def _drawn_lesion(width: int, height: int) -> Image.Image:
+    dice = random.Random(1)
+    image = Image.new("RGB", (width, height), (222, 178, 155))
+    pen = ImageDraw.Draw(image)
+    for _ in range(400):
+        x, y, r = dice.randrange(width), dice.randrange(height), dice.randrange(2, 9)
+        pen.ellipse((x - r, y - r, x + r, y + r), fill=(214, 165 + dice.randrange(20), 145))
+    cx, cy, r = width / 2, height / 2, height / 4
+    pen.ellipse((cx - 1.2 * r, cy - r, cx + r, cy + r), fill=(120, 72, 48))
+    for _ in range(150):
+        x, y = dice.gauss(cx, r / 2), dice.gauss(cy, r / 2)
+        pen.ellipse((x - 6, y - 6, x + 6, y + 6), fill=(70 + dice.randrange(60), 40, 30))
+    return image.filter(ImageFilter.GaussianBlur(0.7))
+
+
+def _jpeg(image: Image.Image, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=92, **options)
+    return buffer.getvalue()

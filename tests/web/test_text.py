@@ -1,0 +1,159 @@
+"""The page's text: every key in every language, every key used, nothing that must not be said."""
+
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from tests.web.visitor import LANGUAGES, ROOT, WEB
+
+SCRIPTS = "\n".join(path.read_text() for path in sorted((WEB / "js").glob("*.js")))
+PAGE = (WEB / "index.html").read_text()
+
+
+def _flat(node: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(node, dict):
+        return {prefix: node}
+    return {
+        key: value
+        for name, part in node.items()
+        for key, value in _flat(part, f"{prefix}.{name}" if prefix else name).items()
+    }
+
+
+TEXTS = {
+    language: _flat(json.loads((WEB / "text" / f"{language}.json").read_text()))
+    for language in LANGUAGES
+}
+
+
+class _Page(HTMLParser):
+    """Collects the text of elements with data-text and the attributes with data-text-NAME."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str]] = []
+        self._key: str | None = None
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attributes}
+        self._key = values.get("data-text")
+        if self._key:
+            self.found.append((self._key, ""))
+        for name, key in values.items():
+            if name.startswith("data-text-"):
+                self.found.append((key, values[name.removeprefix("data-text-")]))
+
+    def handle_data(self, data: str) -> None:
+        if self._key:
+            self.found[-1] = (self._key, self.found[-1][1] + data)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._key = None
+
+
+def _page() -> list[tuple[str, str]]:
+    parser = _Page()
+    parser.feed(PAGE)
+    return parser.found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_key_is_missing_and_no_text_is_empty(language: str) -> None:
+    assert TEXTS[language].keys() == TEXTS["en"].keys()
+    assert [key for key, text in TEXTS[language].items() if text in ("", [])] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_translations_keep_the_placeholders(language: str) -> None:
+    def holes(text: Any) -> set[str]:
+        return set(re.findall(r"\{\w+\}", str(text)))
+
+    for key, text in TEXTS["en"].items():
+        assert holes(TEXTS[language][key]) == holes(text), key
+    assert len(TEXTS[language]["heatmap.place"]) == 9
+
+
+@pytest.mark.parametrize("language", ["hi", "mr"])
+def test_translations_are_translated(language: str) -> None:
+    same = {key for key, text in TEXTS["en"].items() if text == TEXTS[language][key]}
+    assert {key for key in same if not key.endswith(".formal")} == {"reviewed", "model.auc"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_language_says_whether_it_was_clinically_reviewed(language: str) -> None:
+    assert TEXTS[language]["reviewed"] is False
+
+
+def test_the_html_carries_the_english_text() -> None:
+    found = _page()
+
+    assert len(found) > 100
+    for key, text in found:
+        assert text == TEXTS["en"][key], key
+
+
+def test_every_text_of_the_html_has_a_key() -> None:
+    body = PAGE[PAGE.index("<body") :]
+    loose = re.findall(r"<(?![^<>]*data-text=)[a-z][^<>]*>([^<>]*\w[^<>]*)<", body)
+    # The name of the page, of each language in itself, and the command.
+    assert {text.strip() for text in loose} == {
+        "LesionLens", "English", "हिन्दी", "मराठी", "curl -F image=@lesion.jpg",
+    }  # fmt: skip
+
+
+def test_every_text_is_used_and_every_text_used_exists() -> None:
+    named = {key for key, _ in _page()}
+    named |= set(re.findall(r'\btext\(\s*"([\w.-]+)"', SCRIPTS))
+    named |= set(re.findall(r'"((?:result|problem|waiting|upload|model)\.[\w-]+)"', SCRIPTS))
+    # Keys that a script puts together from what the service says.
+    families = ("problem.", "warning.", "level.", "disease.", "model.", "help.", "urgency.")
+    known = set(TEXTS["en"])
+
+    assert {key for key in named if key not in known and "." in key} == set()
+    unused = {
+        key for key in known - named - {"language", "reviewed"} if not key.startswith(families)
+    }
+    assert unused == set()
+
+
+# What a doctor may say and this page may not: that a lesion is benign, or someone safe.
+FORBIDDEN = {
+    "en": r"\b(benign|safe|harmless)\b",
+    "hi": r"सौम्य|सुरक्षित|हानिरहित",
+    "mr": r"सौम्य|सुरक्षित|निरुपद्रवी",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_verdict_of_benign_or_safe(language: str) -> None:
+    said = {
+        key
+        for key, text in TEXTS[language].items()
+        if re.search(FORBIDDEN[language], str(text), re.IGNORECASE)
+    }
+    # A class has the word in its proper name, which stands in small beside the plain words.
+    assert {key for key in said if not key.endswith(".formal")} == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_number_about_the_model_is_typed_in(language: str) -> None:
+    typed = {
+        key: numbers
+        for key, text in TEXTS[language].items()
+        if (numbers := re.findall(r"\d+", re.sub(r"HAM10000", "", str(text))))
+    }
+    assert typed == {"model.measuredText": ["95"]}  # the level of the intervals
+
+
+def test_the_page_without_javascript_says_the_same() -> None:
+    [template] = (ROOT / "function").rglob("*.html")
+    said = template.read_text()
+
+    english = TEXTS["en"]
+    keys = [key for key in english if re.fullmatch(r"disease\.\w+\.name|level\.\w+", key)]
+    keys += ["result.likely", "result.notice", "result.limits", "result.unknownText"]
+    keys += ["result.malignant", "result.unchecked", "page.notice", "page.unreviewed"]
+    assert [key for key in keys if english[key] not in said] == []

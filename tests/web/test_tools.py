@@ -1,0 +1,41 @@
+"""What checkers from npm say of the page: its HTML, and Lighthouse."""
+
+import os
+import subprocess
+
+import pytest
+
+from tests.web import audit
+from tests.web.visitor import WEB
+
+pytestmark = pytest.mark.matrix
+
+
+def _or_skip(error: audit.Unavailable) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{error}, and CI=true demands it")
+    pytest.skip(str(error))
+
+
+def test_the_html_is_valid() -> None:
+    try:
+        checker = audit.tool("html-validate")
+    except audit.Unavailable as error:
+        _or_skip(error)
+
+    config = audit.HERE / ".htmlvalidate.json"
+    command = [checker, "--config", config, WEB / "index.html"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_lighthouse_finds_nothing(site: str) -> None:
+    try:
+        found = audit.scores(site)
+    except audit.Unavailable as error:
+        _or_skip(error)
+
+    # Performance depends on the machine and is reported by the benchmark, not judged here.
+    found.pop("performance")
+    assert found == dict.fromkeys(found, (100, []))

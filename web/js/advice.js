@@ -1,0 +1,36 @@
+/** What to do next: one of four levels, from the service's flag and never from the page's own sums. */
+
+import { byId, make } from "./dom.js";
+import { number, text } from "./text.js";
+
+/** How urgent a class is, stated once: in the page's list of diseases. */
+export const urgency = (label) => byId(`disease-${label}`)?.dataset.urgency ?? "appointment";
+
+/** @returns {"unknown" | "watch" | "appointment" | "soon"} */
+export function level({ prediction, malignancy, probabilities }) {
+  if (!prediction) return "unknown";
+  const headline = probabilities.find(({ label }) => label === prediction.label);
+  if (!malignancy?.flag && !headline?.malignant) return "watch";
+  const worst = probabilities.filter(({ malignant }) => malignant)
+    .reduce((a, b) => (b.probability > a.probability ? b : a));
+  // Melanoma need not be the likeliest malignant class to count: enough on its own is enough.
+  const enough = probabilities.filter(({ malignant, probability }) =>
+    malignant && probability >= (malignancy?.threshold ?? 1));
+  return [worst, ...enough].some(({ label }) => urgency(label) === "soon") ? "soon" : "appointment";
+}
+
+/** @returns {HTMLElement} */
+export function advice(result) {
+  const found = level(result);
+  return make("section", { class: "ll-advice", "data-urgency": found },
+    make("p", { class: "ll-advice__label" }, text("result.next")),
+    make("h3", {}, text(`level.${found}`)),
+    make("p", {}, text(`level.${found}Text`)),
+    make("p", {}, make("strong", {}, text("level.doubt"))));
+}
+
+/** One in how many malignant lesions stays below the threshold; told only when it is known. */
+export function missed(sensitivity) {
+  if (!(sensitivity < 1)) return text("result.missedSome");
+  return text("result.missed", { n: number(1 / (1 - sensitivity)) });
+}

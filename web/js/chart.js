@@ -1,0 +1,17 @@
+/** The seven probabilities as an ordered list of bars. */
+
+import { bar, make } from "./dom.js";
+import { lesion, percent, text } from "./text.js";
+
+/** "cancer or its precursor", with a sign: told by words and shape, not by colour alone. */
+export const malignantTag = () => make("span", { class: "ll-tag" }, text("result.malignant"));
+
+/** @param {{label: string, name: string, probability: number, malignant: boolean}[]} probabilities */
+export function chart(probabilities) {
+  const rows = probabilities.map(({ label, name, probability, malignant }) =>
+    make("li", { class: malignant && "ll-chart--malignant" },
+      make("span", { class: "ll-chart__name" }, lesion(label, name), " ", malignant ? malignantTag() : null),
+      make("span", { class: "ll-chart__value" }, percent(probability)),
+      bar(probability)));
+  return make("ol", { class: "ll-chart" }, rows);
+}

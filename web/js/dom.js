@@ -1,0 +1,31 @@
+/** Small helpers to find and make elements. */
+
+/** @param {string} id @returns {HTMLElement} */
+export const byId = (id) => document.getElementById(id);
+
+/**
+ * make("p", { class: "ll-small" }, "text", otherElement)
+ * A function among the properties is a listener; false and undefined leave the property out.
+ */
+export function make(name, properties = {}, ...children) {
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (value === false || value === undefined || value === null) continue;
+    if (typeof value === "function") node.addEventListener(key, value);
+    else node.setAttribute(key, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+/** A bar as long as a share of its track. The policy forbids style attributes, not this. */
+export function bar(share, properties = {}) {
+  const node = make("span", { class: "ll-bar", "aria-hidden": "true", ...properties }, make("span"));
+  node.firstChild.style.setProperty("inline-size", `${Math.max(0.5, 100 * share)}%`);
+  return node;
+}
+
+/** Show one of several elements. */
+export function only(shown, all) {
+  for (const node of all) node.hidden = node !== shown;
+}

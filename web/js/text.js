@@ -1,0 +1,75 @@
+/** The visitor's language: which one, its text, its numbers. */
+
+export const LANGUAGES = ["en", "hi", "mr"];
+
+let language = "en";
+let texts = {};
+
+/** The language asked for in the address, else the browser's first that the page has. */
+export function preferred() {
+  const asked = new URLSearchParams(location.search).get("lang");
+  const wishes = [asked, ...navigator.languages].map((tag) => tag?.toLowerCase().split("-")[0]);
+  return wishes.find((wish) => LANGUAGES.includes(wish)) ?? "en";
+}
+
+/** Load a language and write its text into the page. @param {string} wanted */
+export async function speak(wanted) {
+  const answer = await fetch(`text/${wanted}.json`);
+  if (!answer.ok) throw new Error(`text/${wanted}.json: ${answer.status}`);
+  texts = await answer.json();
+  language = wanted;
+  document.documentElement.lang = wanted;
+  write(document);
+  // What scripts have drawn (result, numbers) is drawn again by whoever drew it.
+  document.dispatchEvent(new Event("language"));
+}
+
+/** data-text="KEY" is an element's text, data-text-NAME="KEY" its attribute NAME. */
+function write(root) {
+  for (const node of root.querySelectorAll("[data-text]")) node.textContent = text(node.dataset.text);
+  for (const name of ["aria-label", "alt", "content"]) {
+    for (const node of root.querySelectorAll(`[data-text-${name}]`)) {
+      node.setAttribute(name, text(node.getAttribute(`data-text-${name}`)));
+    }
+  }
+  for (const link of root.querySelectorAll("[hreflang]")) {
+    if (link.hreflang === language) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+  root.getElementById("unreviewed").hidden = texts.reviewed;
+}
+
+const find = (key) => key.split(".").reduce((part, name) => part?.[name], texts);
+
+export const has = (key) => find(key) !== undefined;
+
+/** The text of a key, with {name} replaced. @param {string} key @returns {string} */
+export function text(key, values = {}) {
+  const found = find(key) ?? key;
+  return typeof found === "string"
+    ? found.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole)
+    : found;
+}
+
+/** A class in plain words; a class that the page does not know keeps the service's name. */
+export const lesion = (label, name = label) =>
+  has(`disease.${label}.name`) ? text(`disease.${label}.name`) : name;
+
+/** Latin digits throughout, so that the page's own text and its numbers agree. */
+const locale = () => `${language}-u-nu-latn`;
+
+export const number = (value, digits = 0) =>
+  new Intl.NumberFormat(locale(), { minimumFractionDigits: digits, maximumFractionDigits: digits })
+    .format(value);
+
+/** A probability; never 0% or 100%, because a model is never that sure. */
+export function percent(share) {
+  const format = new Intl.NumberFormat(locale(), { style: "percent" });
+  if (share < 0.01) return `< ${format.format(0.01)}`;
+  if (share > 0.99) return `> ${format.format(0.99)}`;
+  return format.format(share);
+}
+
+export const date = (iso) => new Intl.DateTimeFormat(locale(), { dateStyle: "long" }).format(new Date(iso));
+
+export const country = (code) => new Intl.DisplayNames([language], { type: "region" }).of(code);
