@@ -33,7 +33,7 @@ evaluate: $(VENV)/.training ## Judge the trained model on validation and test
 	$(BIN)/python -m training evaluate --config full
 
 stack: $(VENV)/.testing ## Serve with an emulated object store
-	infra/stack.sh
+	infra/stack.sh --port $(PORT)
 
 clean: ## Remove the environment and caches; models and runs stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

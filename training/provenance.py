@@ -1,15 +1,30 @@
 """Where a model comes from: the commit and the library versions that made it."""
 
+import contextlib
+import os
 import platform
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-LIBRARIES = ("tensorflow-cpu", "keras", "ai-edge-litert", "numpy", "pillow", "scikit-learn")
+LIBRARIES = (
+    "tensorflow-cpu",
+    "tensorflow",
+    "keras",
+    "ai-edge-litert",
+    "numpy",
+    "pillow",
+    "scikit-learn",
+)
 
 
 def git_commit() -> str:
-    """The commit of the code, with ``+changes`` if it was changed since; or "unknown"."""
+    """The commit of the code, with ``+changes`` if it was changed since; or "unknown".
+
+    GIT_COMMIT names it where the code was copied without its history, as into the training image.
+    """
+    if given := os.environ.get("GIT_COMMIT"):
+        return given
     try:
         commit = _git("rev-parse", "HEAD")
         changed = _git("status", "--porcelain", "--untracked-files=no")
@@ -19,7 +34,12 @@ def git_commit() -> str:
 
 
 def libraries() -> dict[str, str]:
-    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+    """Versions of Python and the installed libraries; TensorFlow comes as either of two."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _git(*arguments: str) -> str:

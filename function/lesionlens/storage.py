@@ -3,6 +3,7 @@
 import fcntl
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote, urlsplit
@@ -113,7 +114,7 @@ class CloudStore:
 
         try:
             # What is downloaded is the generation whose size was looked at, checked by its CRC32C.
-            blob = self._bucket().get_blob(
+            blob = self._bucket.get_blob(
                 self._path(name), timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), retry=self._retry()
             )
             if blob is None:
@@ -141,7 +142,7 @@ class CloudStore:
         from requests import RequestException
 
         try:
-            self._bucket().blob(self._path(name)).upload_from_string(
+            self._bucket.blob(self._path(name)).upload_from_string(
                 data,
                 content_type="application/octet-stream",
                 if_generation_match=generation,
@@ -157,11 +158,12 @@ class CloudStore:
 
     def folders(self) -> list[str]:
         prefix = self._path("")
-        pages = self._bucket().client.list_blobs(self.bucket_name, prefix=prefix, delimiter="/")
+        pages = self._bucket.client.list_blobs(self.bucket_name, prefix=prefix, delimiter="/")
         for _ in pages:  # the folders are known once the pages have been read
             pass
         return sorted(folder.removeprefix(prefix).strip("/") for folder in pages.prefixes)
 
+    @cached_property
     def _bucket(self) -> "Bucket":
         # Imported here: a local run does without, and the import takes most of a second.
         from google.cloud import storage

@@ -17,7 +17,6 @@ from lesionlens.errors import (
 from tests.conftest import ROOT
 from tests.pictures import JPEG, LESION, SKIN, encoded, lesion
 
-
 HEIC = (ROOT / "tests" / "data" / "lesion.heic").read_bytes()
 
 

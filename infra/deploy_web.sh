@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Upload web/ to the web bucket, with types and cache headers, the HTML last.
+#
+#   infra/deploy_web.sh [--dry-run] [--help]
+#
+# The HTML goes last so that it never names a script or a style that is not there yet, and what web/
+# no longer has goes after it. File names carry no hash (there is no build step), so HTML, scripts
+# and styles are asked about again each time (a short 304); pictures and fonts are kept for a day.
+set -euo pipefail
+source "$(dirname "$0")/settings.sh"
+source "$infra_folder/lib.sh"
+
+for argument in "$@"; do
+  parse_common "$argument" || wrong_argument "$argument"
+done
+check_settings
+web=$repository_folder/web
+[[ -f $web/index.html ]] || die "$web/index.html does not exist"
+
+again='no-cache'
+a_day='public, max-age=86400'
+
+# describe FILE: its content type and cache header, or nothing for what is no part of the page.
+describe() {
+  case $1 in
+    *.html) echo "text/html; charset=utf-8|$again" ;;
+    *.css) echo "text/css; charset=utf-8|$again" ;;
+    *.js | *.mjs) echo "text/javascript; charset=utf-8|$again" ;;
+    *.json) echo "application/json|$again" ;;
+    *.webmanifest) echo "application/manifest+json|$again" ;;
+    *.txt) echo "text/plain; charset=utf-8|$again" ;;
+    *.svg) echo "image/svg+xml|$a_day" ;;
+    *.png) echo "image/png|$a_day" ;;
+    *.jpg | *.jpeg) echo "image/jpeg|$a_day" ;;
+    *.webp) echo "image/webp|$a_day" ;;
+    *.ico) echo "image/x-icon|$a_day" ;;
+    *.woff2) echo "font/woff2|$a_day" ;;
+  esac
+}
+
+# Hidden files and notes stay here.
+files() { find "$web" -type f -not -path '*/.*' -not -name '*.md' "$@" -printf '%P\n' | sort; }
+
+unknown=()
+while read -r file; do
+  [[ -n $(describe "$file") ]] || unknown+=("$file")
+done < <(files)
+((${#unknown[@]} == 0)) || die "no content type is known for web/${unknown[*]}; nothing was uploaded"
+
+upload() {
+  local file type cache
+  while read -r file; do
+    IFS='|' read -r type cache < <(describe "$file")
+    cloud storage cp "$web/$file" "gs://$WEB_BUCKET/$file" \
+      --content-type="$type" --cache-control="$cache"
+  done
+}
+
+files -not -name '*.html' | upload
+files -name '*.html' | upload
+cloud storage rsync "$web" "gs://$WEB_BUCKET" --recursive --checksums-only \
+  --delete-unmatched-destination-objects --exclude='(^|.*/)\..*|.*\.md$'

@@ -1,0 +1,124 @@
+# shellcheck shell=bash disable=SC2034
+# Every name and size that infra/ uses, in one place. Source this, then lib.sh, which checks them.
+#
+# A value from the environment wins over one in infra/settings.local (not in git, one NAME=value a
+# line), and that one over the default here.
+
+infra_folder="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+repository_folder="$(dirname "$infra_folder")"
+
+# Read rather than sourced, so that the environment can win and a misspelled name be found.
+local_names=()
+if [[ -f "${SETTINGS_LOCAL=$infra_folder/settings.local}" ]]; then
+  while IFS='=' read -r name value || [[ -n $name ]]; do
+    [[ -n $name && $name != '#'* ]] || continue
+    local_names+=("$name")
+    [[ $name =~ ^[A-Z][A-Z0-9_]*$ ]] || continue
+    [[ -v $name ]] || declare "$name=$value"
+  done <"$SETTINGS_LOCAL"
+  unset name value
+fi
+
+## Where
+
+# The Google Cloud project. No default: nobody should deploy into a project by accident.
+PROJECT=${PROJECT-}
+# Region of function, buckets, builds and training. Images are processed here and nowhere else.
+REGION=${REGION-europe-west1}
+# Name of the Cloud Run service; the other resources are named after it.
+SERVICE=${SERVICE-lesionlens}
+# Public host name of page and API. Needed by ensure_origin, and by whatever asks it questions.
+DOMAIN=${DOMAIN-}
+# Second host name, which leads to the revision that has no traffic yet (see README.md).
+CANDIDATE_HOST=${CANDIDATE_HOST-${DOMAIN:+candidate.$DOMAIN}}
+
+## Names that others may already have taken
+
+# Holds the releases. Versioned, never public, never deleted by accident.
+MODEL_BUCKET=${MODEL_BUCKET-$PROJECT-$SERVICE-models}
+# Holds the page. Public.
+WEB_BUCKET=${WEB_BUCKET-$PROJECT-$SERVICE-web}
+# Holds caches and sources of builds. Emptied by its lifecycle.
+BUILD_BUCKET=${BUILD_BUCKET-$PROJECT-$SERVICE-build}
+# Artifact Registry repository of the training image.
+IMAGE_REPOSITORY=${IMAGE_REPOSITORY-$SERVICE}
+
+## The function. The reasons for these defaults are measured: README.md, "Why these sizes".
+
+# Base image: the Python that the tests run on.
+RUNTIME=${RUNTIME-python311}
+# 120 MiB with its model, 180 MiB with eight 12-megapixel photographs at a time, 340 MiB if each of
+# the eight uploads is as large as it may be.
+MEMORY=${MEMORY-512Mi}
+# Below 1, Cloud Run allows one request at a time; above 1, one inference gets no faster.
+CPU=${CPU-1}
+# Requests that one instance takes at a time; also the server's threads.
+CONCURRENCY=${CONCURRENCY-8}
+# 0: an idle service costs nothing; a cold start is what the visitor then waits for.
+MIN_INSTANCES=${MIN_INSTANCES-0}
+# Bounds the bill, and what a flood can do.
+MAX_INSTANCES=${MAX_INSTANCES-10}
+# Seconds. The slowest honest request is a 20 MB upload over a slow line.
+TIMEOUT=${TIMEOUT-60}
+# Origins of partners' own pages, separated by commas. Our own page shares the origin.
+ALLOWED_ORIGINS=${ALLOWED_ORIGINS-}
+# Bytes of one upload. Cloud Run itself refuses more than 32 MiB.
+MAX_UPLOAD_BYTES=${MAX_UPLOAD_BYTES-20971520}
+# DEBUG, INFO, WARNING or ERROR. Above INFO the request lines are gone, and the alerts with them.
+LOG_LEVEL=${LOG_LEVEL-INFO}
+# Secret that holds the partners' keys, and the version of it to give to the function. Empty: none.
+API_KEYS_SECRET=${API_KEYS_SECRET-$SERVICE-api-keys}
+API_KEYS_VERSION=${API_KEYS_VERSION-}
+
+## A new revision
+
+# Share of the traffic that a candidate gets first, percent.
+CANARY_PERCENT=${CANARY_PERCENT-10}
+# Seconds that it keeps this share before its log is read.
+SOAK_SECONDS=${SOAK_SECONDS-120}
+
+## The origin
+
+# Requests that one client address may make in a minute; beyond them it gets 429.
+RATE_LIMIT_PER_MINUTE=${RATE_LIMIT_PER_MINUTE-60}
+
+## Training
+
+# The data set: gs://BUCKET/FOLDER, read by the training job. Needed by train.
+DATA_URI=${DATA_URI-gs://$MODEL_BUCKET/data/ham10000}
+# A configuration in training/configs/.
+TRAIN_CONFIG=${TRAIN_CONFIG-full}
+# The shipped release takes an hour on two cores; sixteen take some ten minutes.
+TRAIN_MACHINE=${TRAIN_MACHINE-n2-standard-16}
+# For example NVIDIA_TESLA_T4 (with TRAIN_MACHINE=n1-standard-8). Empty: the image without CUDA.
+TRAIN_ACCELERATOR=${TRAIN_ACCELERATOR-}
+TRAIN_ACCELERATOR_COUNT=${TRAIN_ACCELERATOR_COUNT-1}
+
+## The build
+
+# The repository as Cloud Build knows it:
+# projects/PROJECT/locations/REGION/connections/CONNECTION/repositories/NAME. Empty: no trigger.
+BUILD_REPOSITORY=${BUILD_REPOSITORY-}
+# Regular expression of the branch whose pushes deploy.
+BUILD_BRANCH=${BUILD_BRANCH-^main$}
+
+## Who is told, and when
+
+# Address that alerts go to. Empty: no alerts, no uptime check.
+ALERT_EMAIL=${ALERT_EMAIL-}
+# The billing account, XXXXXX-XXXXXX-XXXXXX. Empty: no budget alert.
+BILLING_ACCOUNT=${BILLING_ACCOUNT-}
+# In the currency of the billing account, a month.
+BUDGET_AMOUNT=${BUDGET_AMOUNT-50}
+
+## Made of the above
+
+FUNCTION_ACCOUNT=$SERVICE-function@$PROJECT.iam.gserviceaccount.com
+TRAINING_ACCOUNT=$SERVICE-training@$PROJECT.iam.gserviceaccount.com
+BUILD_ACCOUNT=$SERVICE-build@$PROJECT.iam.gserviceaccount.com
+STORE=gs://$MODEL_BUCKET/models
+TRAIN_IMAGE=$REGION-docker.pkg.dev/$PROJECT/$IMAGE_REPOSITORY/training
+ORIGIN=${DOMAIN:+https://$DOMAIN}
+CANDIDATE_ORIGIN=${CANDIDATE_HOST:+https://$CANDIDATE_HOST}
+# The interpreter that has training/'s requirements; promote, rollback and releases use it.
+PYTHON=${PYTHON-$repository_folder/.venv/bin/python}

@@ -1,0 +1,190 @@
+#!/usr/bin/env bash
+# Try a running LesionLens from outside: health, a real classification, CORS, an error, the page.
+#
+#   infra/smoke.sh BASE_URL [--model-version VERSION] [--origin ORIGIN] [--no-page]
+#                           [--wait SECONDS] [--help]
+#
+#   --model-version VERSION  the version that must answer
+#   --origin ORIGIN          an origin that ALLOWED_ORIGINS holds and that CORS must let in;
+#                            default: see that a foreign origin is not let in
+#   --no-page                the page is not served here
+#   --wait SECONDS           how long the address may take to answer at all, after a deployment
+#
+# Prints a table of the checks; the exit status is the number of those that failed. LESIONLENS_API_KEY,
+# where the service wants one, is sent as a bearer token. Needs curl and python3.
+set -euo pipefail
+source "$(dirname "$0")/settings.sh"
+source "$infra_folder/lib.sh"
+
+base=''
+version=''
+origin=''
+page=1
+patience=0
+while (($#)); do
+  case $1 in
+    --model-version)
+      version=${2-}
+      [[ -n $version ]] || wrong_argument '--model-version without a version'
+      shift
+      ;;
+    --origin)
+      origin=${2-}
+      [[ $origin =~ ^https?://[^/]+$ ]] || wrong_argument "--origin '$origin'"
+      shift
+      ;;
+    --no-page) page=0 ;;
+    --wait)
+      [[ ${2-} =~ ^[0-9]{1,4}$ ]] || wrong_argument "--wait '${2-}'"
+      patience=$2
+      shift
+      ;;
+    http://* | https://*)
+      [[ -z $base ]] || wrong_argument "a second address, $1,"
+      base=${1%/}
+      ;;
+    *) parse_common "$1" || wrong_argument "'$1'" ;;
+  esac
+  shift
+done
+if [[ -z $base ]]; then
+  usage >&2
+  exit 2
+fi
+if dry; then
+  quoted "$0" "$base"
+  exit 0
+fi
+temporary_folder
+failed=0
+
+# fetch CURL_ARGUMENT…: body, headers and status of a request, in files and in $status. No retries:
+# --wait is for an address that is new, and what fails once in a while is a failure.
+fetch() {
+  : >"$scratch/body"
+  : >"$scratch/headers"
+  status=$(curl --silent --show-error --max-time 60 --output "$scratch/body" \
+    --dump-header "$scratch/headers" --write-out '%{http_code}' \
+    ${LESIONLENS_API_KEY:+--header "Authorization: Bearer $LESIONLENS_API_KEY"} \
+    "$@" 2>"$scratch/errors") || status="no answer: $(head -n 1 "$scratch/errors")"
+}
+
+# report NAME PROBLEM: one line of the table; no problem is a pass.
+report() {
+  if [[ -z $2 ]]; then
+    printf '%-4s  %-16s  %s\n' ok "$1" "${3-}"
+  else
+    printf '%-4s  %-16s  %s\n' FAIL "$1" "$2"
+    failed=$((failed + 1))
+  fi
+}
+
+header() { sed -n "s/^$1: *//Ip" "$scratch/headers" | tr -d '\r' | tail -n 1; }
+
+# expect STATUS CONTENT_TYPE: what is wrong with the answer, if anything.
+expect() {
+  if [[ $status != "$1" ]]; then
+    echo "status $status, expected $1: $(head -c 200 "$scratch/body" 2>/dev/null | tr '\n' ' ')"
+  elif [[ $(header content-type) != "$2"* ]]; then
+    echo "content type '$(header content-type)', expected $2"
+  fi
+}
+
+# json CODE: run Python on the answer as `answer`; its output, or what it raised, is the problem.
+json() {
+  VERSION=$version python3 -c "
+import json, os, sys
+try:
+    answer = json.load(open(sys.argv[1]))
+    version = os.environ['VERSION']
+    $1
+except Exception as error:
+    print(type(error).__name__, error)
+" "$scratch/body"
+}
+
+check_health() {
+  fetch "$base/health"
+  while [[ $status != 200 ]] && ((SECONDS < patience)); do
+    sleep 2
+    fetch "$base/health"
+  done
+  report health "$(expect 200 application/json)"
+}
+
+check_ready() {
+  fetch "$base/ready"
+  report 'model loads' "$(expect 200 application/json)"
+}
+
+check_classify() {
+  fetch --form "image=@$infra_folder/smoke.jpg;type=image/jpeg" "$base/v1/classify"
+  local problem
+  problem=$(expect 200 application/json)
+  [[ -n $problem ]] || problem=$(json "
+    total = sum(entry['probability'] for entry in answer['probabilities'])
+    if len(answer['probabilities']) != 7 or abs(total - 1) > 1e-3:
+        print(len(answer['probabilities']), 'probabilities, together', total)
+    served = answer['model']['version']
+    if version and served != version:
+        print('version', served, 'answers, not', version)
+    if 'Not a medical diagnosis' not in answer['notice']:
+        print('the notice is missing')
+    if not answer['request_id']:
+        print('the request id is empty')")
+  report classification "$problem" "$(python3 -c 'import json, sys
+try:
+    answer = json.load(open(sys.argv[1]))
+    print("version", answer["model"]["version"], answer["timing_ms"]["total"], "ms")
+except Exception:
+    pass' "$scratch/body")"
+}
+
+check_cors() {
+  local asked=${origin:-https://not-allowed.example.org} allowed problem=''
+  fetch --request OPTIONS --header "Origin: $asked" --header 'Access-Control-Request-Method: POST' \
+    "$base/v1/classify"
+  allowed=$(header access-control-allow-origin)
+  if [[ ! $status =~ ^2 ]]; then
+    problem="status $status"
+  elif [[ -n $origin && $allowed != "$origin" && $allowed != '*' ]]; then
+    problem="$origin is not let in (Access-Control-Allow-Origin: '$allowed')"
+  elif [[ -z $origin && ($allowed == "$asked" || $allowed == '*') ]]; then
+    problem="a foreign origin is let in (Access-Control-Allow-Origin: '$allowed')"
+  fi
+  report 'CORS preflight' "$problem"
+}
+
+check_error() {
+  fetch --header 'Content-Type: text/plain' --data 'no image' "$base/v1/classify"
+  local problem
+  problem=$(expect 415 application/problem+json)
+  [[ -n $problem ]] || problem=$(json "
+    missing = {'type', 'title', 'status', 'detail', 'request_id'} - set(answer)
+    if missing:
+        print('the problem lacks', ', '.join(sorted(missing)))
+    if 'Traceback' in str(answer):
+        print('the problem tells of the inside')")
+  report 'an error' "$problem"
+}
+
+check_page() {
+  fetch "$base/"
+  local problem
+  problem=$(expect 200 text/html)
+  [[ -n $problem ]] || grep -qi '<form' "$scratch/body" || problem='there is no form in it'
+  [[ -n $problem || -n $(header content-security-policy) ]] ||
+    problem='the header Content-Security-Policy is missing'
+  report page "$problem"
+}
+
+echo "$base"
+check_health
+check_ready
+check_classify
+# Partners' allowed origins are the operator's choice; * is one.
+if [[ $ALLOWED_ORIGINS == '*' && -z $origin ]]; then origin=https://any.example.org; fi
+check_cors
+check_error
+if ((page)); then check_page; fi
+exit "$failed"

@@ -1,0 +1,148 @@
+"""Run the scripts of infra/ with a gcloud that records its arguments and answers from a table."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.infra.standin import StandIn
+
+# What a maintainer would write into the environment or infra/settings.local.
+SETTINGS = {
+    "PROJECT": "demo-project",
+    "DOMAIN": "lesionlens.example.org",
+    "ALERT_EMAIL": "operator@example.org",
+    "BILLING_ACCOUNT": "012345-6789AB-CDEF01",
+    "BUILD_REPOSITORY": "projects/demo-project/locations/europe-west1/connections/c/repositories/r",
+    "SOAK_SECONDS": "0",
+}
+
+TRAFFIC = "100,,lesionlens-00001\n,candidate,lesionlens-00002\n"
+AFTER_CANARY = "90,,lesionlens-00001\n10,,lesionlens-00002\n,candidate,lesionlens-00002\n"
+
+# (regular expression on the arguments, exit status, standard output, standard error); first wins.
+Answer = tuple[str, int, str, str]
+ANSWERS: list[Answer] = [
+    (r"storage cat .*current\.json", 0, '{"version": "v1"}', ""),
+    (r"run services describe .*csv", 0, TRAFFIC, ""),
+    (r"channels list", 0, "projects/demo-project/notificationChannels/1", ""),
+    (r"addresses describe .*value\(address\)", 0, "203.0.113.7", ""),
+    (r"custom-jobs create", 0, "projects/1/locations/europe-west1/customJobs/2", ""),
+    # Empty logs, no list has anything in it.
+    (r"logging read|\blist\b|list-configs", 0, "", ""),
+]
+NOTHING_EXISTS: Answer = (r"\bdescribe\b", 1, "", "ERROR: (gcloud) NOT_FOUND: it was not found")
+ALL_EXISTS: list[Answer] = [
+    (r"sinks describe", 0, "cloud-run-requests", ""),
+    (r"channels list", 0, "projects/demo-project/notificationChannels/1", ""),
+    (r"\blist\b|list-configs", 0, "something", ""),
+]
+
+# Isolated and without site-packages: a script calls this dozens of times.
+RECORDER = """\
+#!{python} -IS
+import json, os, re, sys
+name = os.path.basename(sys.argv[0])
+with open({record!r}, "a") as record:
+    record.write(json.dumps([name, *sys.argv[1:]]) + "\\n")
+line = " ".join(sys.argv[1:])
+for pattern, status, output, errors in json.load(open({answers!r})):
+    if re.search(pattern, line, re.S):
+        if isinstance(output, dict):
+            moved = '"python", "-m", "training"' in open({record!r}).read()
+            output = output["after" if moved else "before"]
+        sys.stdout.write(output)
+        sys.stderr.write(errors)
+        sys.exit(status)
+"""
+
+# The origin's host names exist in no DNS; the stand-in answers for them.
+CURL = """\
+#!/usr/bin/env bash
+exec {curl} "${{@/#https:\\/\\/*lesionlens.example.org/{address}}}"
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    status: int
+    output: str
+    errors: str
+    commands: list[list[str]]
+
+    @property
+    def gcloud(self) -> list[str]:
+        """The gcloud commands, one line each."""
+        return [" ".join(command) for command in self.commands if command[0] == "gcloud"]
+
+    def wrote(self) -> list[str]:
+        """The gcloud commands that change something."""
+        reading = re.compile(r" (describe|list|list-configs|read|cat|list-files-for-upload)( |$)")
+        return [line for line in self.gcloud if not reading.search(line.split(" --")[0])]
+
+
+class Scripts:
+    def __init__(self, repository: Path, folder: Path, stand_in: StandIn) -> None:
+        self.repository, self.folder, self.stand_in = repository, folder, stand_in
+        self.infra = repository / "infra"
+        self._record, self._answers = folder / "record", folder / "answers"
+        self._bin = folder / "bin"
+        self._bin.mkdir()
+        for name in ("gcloud", "python"):
+            self._program(name, self._recorder())
+        curl = CURL.format(curl=shutil.which("curl"), address=stand_in.address.replace("/", "\\/"))
+        self._program("curl", curl)
+
+    def _recorder(self) -> str:
+        return RECORDER.format(
+            python=sys.executable, record=str(self._record), answers=str(self._answers)
+        )
+
+    def _program(self, name: str, text: str) -> None:
+        path = self._bin / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def run(
+        self,
+        name: str,
+        *arguments: str,
+        answers: list[Answer] | None = None,
+        typed: str = "",
+        pointer_after: list[str] | None = None,
+        **settings: str,
+    ) -> Done:
+        """Run infra/NAME; ``answers`` go before the usual ones. ``settings`` change SETTINGS.
+
+        ``pointer_after``: the version that the pointer names before and after training moved it.
+        """
+        if pointer_after:
+            before, after = (json.dumps({"version": version}) for version in pointer_after)
+            moved = (r"storage cat .*current\.json", 0, {"before": before, "after": after}, "")
+            answers = [moved, *(answers or [])]
+        self._record.write_text("")
+        self._answers.write_text(json.dumps([*(answers or []), *ANSWERS]))
+        environment = {
+            "PATH": f"{self._bin}:{os.environ['PATH']}",
+            "HOME": str(self.folder),
+            "PYTHON": str(self._bin / "python"),
+            # A maintainer's own settings are no part of the tests.
+            "SETTINGS_LOCAL": str(self.folder / "settings.local"),
+            **SETTINGS,
+            **settings,
+        }
+        done = subprocess.run(
+            [str(self.infra / name), *arguments],
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=self.folder,
+            input=typed,
+            timeout=120,
+        )
+        commands = [json.loads(line) for line in self._record.read_text().splitlines()]
+        return Done(done.returncode, done.stdout, done.stderr, commands)

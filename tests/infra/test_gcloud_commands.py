@@ -1,0 +1,131 @@
+"""Every gcloud command of every script, recorded and linted by gcloud itself."""
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.infra.recording import AFTER_CANARY, ALL_EXISTS, NOTHING_EXISTS, Answer, Scripts
+from tests.infra.standin import StandIn
+
+NEW: list[Answer] = [
+    # These describe what must exist whatever else is new.
+    (r"run services describe .*csv", 0, "100,,lesionlens-00001\n,candidate,lesionlens-00002\n", ""),
+    (r"addresses describe .*value", 0, "203.0.113.7", ""),
+    (r"sinks describe", 0, "", ""),
+    NOTHING_EXISTS,
+]
+FOUND: list[Answer] = [(r"\blist\b|list-configs", 0, "found", "")]
+
+# What is run, and what exists then: together every command that the scripts hold.
+RUNS: list[tuple[str, list[Answer]]] = [
+    ("bootstrap.sh", NEW),
+    ("bootstrap.sh", ALL_EXISTS),
+    ("deploy_function.sh --first", NEW),
+    ("deploy_function.sh", []),
+    ("deploy_function.sh --same-code --model-version v2", []),
+    ("deploy_web.sh", []),
+    ("ensure_origin.sh", NEW),
+    ("ensure_origin.sh", ALL_EXISTS),
+    ("traffic.sh show", []),
+    ("traffic.sh canary", []),
+    ("traffic.sh full", [(r"run services describe .*csv", 0, AFTER_CANARY, "")]),
+    ("traffic.sh withdraw", []),
+    ("traffic.sh back", []),
+    ("traffic.sh tag", []),
+    ("train.sh --wait", []),
+    ("promote.sh v1", []),
+    ("rollback.sh", []),
+    ("releases.sh", []),
+    ("teardown.sh --yes-remove demo-project --models --yes-remove-models "
+     "demo-project-lesionlens-models", FOUND),
+]  # fmt: skip
+
+
+def lint(gcloud: str, commands: list[str], folder: Path) -> dict[str, str]:
+    """Return gcloud's complaint for each command that it refuses."""
+    file = folder / "commands.json"
+    file.write_text(json.dumps([{"command_string": command} for command in commands]))
+    done = subprocess.run(
+        [gcloud, "meta", "lint-gcloud-commands", f"--commands-file={file}"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    # Its exit status is 0 whatever it finds.
+    results = json.loads(done.stdout)
+    assert len(results) == len(commands)
+    return {
+        result["command_string"]: f"{result['error_type']}: {result['error_message']}"
+        for result in results
+        if not result["success"]
+    }
+
+
+def quoted(word: str) -> str:
+    """Quote the value of a flag only: gcloud's linter joins `--flag '--other=a b'`."""
+    flag, equals, value = word.partition("=")
+    return f"{flag}={shlex.quote(value)}" if equals and flag[:2] == "--" else shlex.quote(word)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> list[str]:
+    """The gcloud commands of RUNS, as command lines."""
+    with StandIn() as stand_in:
+        return collect(Scripts(repository, tmp_path_factory.mktemp("record"), stand_in))
+
+
+def collect(scripts: Scripts) -> list[str]:
+    commands = []
+    for line, answers in RUNS:
+        name, *arguments = line.split()
+        accelerator = {"TRAIN_ACCELERATOR": "NVIDIA_TESLA_T4"} if name == "train.sh" else {}
+        done = scripts.run(name, *arguments, answers=answers, API_KEYS_VERSION="3", **accelerator)
+        assert done.status == 0, f"{line}: {done.errors}"
+        found = [" ".join(map(quoted, command)) for command in done.commands]
+        found = [command for command in found if command.startswith("gcloud ")]
+        assert found, line
+        commands += found
+    return sorted(set(commands))
+
+
+def test_gcloud_accepts_every_command_of_every_script(
+    recorded: list[str], gcloud: str, tmp_path: Path
+) -> None:
+    complaints = lint(gcloud, recorded, tmp_path)
+
+    assert len(recorded) > 150
+    assert complaints == {}
+
+
+def test_every_gcloud_command_in_the_scripts_is_among_those_recorded(
+    recorded: list[str], repository: Path
+) -> None:
+    together = "\n".join(recorded)
+    written = set()
+    for script in (repository / "infra").glob("*.sh"):
+        text = script.read_text().replace("\\\n", " ")
+        written |= set(re.findall(r"^\s*cloud ((?:[a-z][a-z-]*\s+){2,4})", text, re.M))
+
+    assert len(written) > 20
+    for words in written:
+        assert f"gcloud {' '.join(words.split())}" in together
+
+
+PLANTED = [
+    "gcloud run deploy s --source=function --function=classify --no-trafic --region=r",
+    "gcloud run service update-traffic s --to-tags=candidate=10 --region=r",
+    "gcloud run deploy s --source=f --ingress=internal-and-load-balancing --region=r",
+    "gcloud storage buckets create gs://b --uniform-bucket-level-acess",
+    "gcloud storage buckets update gs://b --lifecycle-files=x",
+    "gcloud compute security-policies rules create 1000 --security-policy=s --action=throtle",
+    "gcloud compute forwarding-rules create f --global --prots=443",
+    "gcloud ai custom-jobs create --region=r --display-name=n --worker-pool-spek=a=b",
+]
+
+
+def test_planted_misspellings_are_refused(gcloud: str, tmp_path: Path) -> None:
+    assert sorted(lint(gcloud, PLANTED, tmp_path)) == sorted(PLANTED)

