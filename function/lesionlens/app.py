@@ -27,6 +27,7 @@ Answer = Callable[[flask.Request, str, Classifier], dict[str, Any]]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 CORS_MAX_AGE_S = 3600
 TEMPLATES = Path(__file__).parent / "templates"
+OPENAPI = Path(__file__).parents[1] / "openapi.json"
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -46,6 +47,8 @@ def create(settings: Settings, answer: Answer) -> flask.Flask:
     app.request_class = Request
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
+    # An image sent as text is told so, whatever its size; the body's limit bounds it.
+    app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_upload_bytes
     logs.configure(settings.log_level)
     slot = Slot(lambda: _load(settings))
     app.extensions["lesionlens_slot"] = slot
@@ -111,6 +114,12 @@ def _route(app: flask.Flask, settings: Settings, slot: Slot, answer: Answer) -> 
             return result
         sensitivity = classifier.manifest.document["malignancy"].get("sensitivity")
         return representation.page(result, sensitivity=sensitivity)
+
+    description = OPENAPI.read_bytes()
+
+    @app.get("/openapi.json")
+    def openapi() -> flask.Response:
+        return flask.Response(description, content_type=representation.JSON)
 
     if settings.web_dir is not None:
         web_dir = settings.web_dir

@@ -22,6 +22,7 @@ from PIL import (
 
 from .errors import TooManyPixels, TooSmall, Truncated, Undecodable, UnsupportedType
 
+HEIF = "HEIF"
 # The accepted formats, by Pillow's names, and the media types they are posted with. Importing a
 # plugin registers it; naming them keeps Pillow from importing its forty others.
 FORMATS = {
@@ -32,7 +33,7 @@ FORMATS = {
     TiffImagePlugin.TiffImageFile.format: "image/tiff",
     GifImagePlugin.GifImageFile.format: "image/gif",
     AvifImagePlugin.AvifImageFile.format: "image/avif",
-    "HEIF": "image/heic",  # see _open
+    HEIF: "image/heic",
 }
 ACCEPTED = ", ".join(FORMATS)
 
@@ -126,13 +127,16 @@ def decode(data: bytes, enough: int | None = None) -> Decoded:
 
 
 def _open(data: bytes) -> Image.Image:
+    formats = list(FORMATS)
     if data[4:8] == b"ftyp":
         # Pillow needs a plugin for what iPhones take; only such files wait for its import.
         import pi_heif
 
         pi_heif.register_heif_opener()
+    else:
+        formats.remove(HEIF)
     try:
-        return Image.open(io.BytesIO(data), formats=tuple(FORMATS))
+        return Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError:
         pass
     except _DAMAGE as error:

@@ -68,7 +68,7 @@ def test_model_shows_the_manifest_its_licence_and_the_notice(shared_client: Clie
     [
         ("GET", "/v1/classify", 405, "GET is not possible here; accepted are OPTIONS, POST"),
         ("DELETE", "/v1/labels", 405, "accepted are GET, HEAD, OPTIONS"),
-        ("GET", "/v2/classify", 404, "There is nothing here; there are /health, /ready"),
+        ("GET", "/v2/classify", 404, "There is nothing here; there are /health, /openapi.json"),
         ("POST", "/", 404, "There is nothing here"),
         ("GET", "/v1/classify/", 404, "There is nothing here"),
         ("GET", "/%2e%2e/etc/passwd", 404, "There is nothing here"),

@@ -108,6 +108,16 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
         400,
         "is text; send it as a file",
     ),
+    "form with a large text for an image": (
+        raw(
+            b"--e\r\nContent-Disposition: form-data; name=image\r\n\r\n"
+            + b"A" * 600_000
+            + b"\r\n--e--\r\n",
+            "multipart/form-data; boundary=e",
+        ),
+        400,
+        "is text; send it as a file",
+    ),
     "not json": (raw(b"{", "application/json"), 400, "not valid JSON"),
     "deep json": (raw(b"[" * 200_000, "application/json"), 400, "not valid JSON"),
     "json list": (raw(b"[]", "application/json"), 400, 'must be an object {"image": "BASE64"}'),

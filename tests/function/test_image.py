@@ -1,5 +1,7 @@
 import io
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -137,6 +139,14 @@ BAD = {
         "20000×20000 pixels, 400 megapixels; at most 50",
     ),
 }
+
+
+def test_without_the_plugin_for_heic_other_files_are_looked_at() -> None:
+    script = "from lesionlens import image; image.decode(b'text' * 100)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT / "function", capture_output=True, text=True
+    )
+    assert "errors.Undecodable" in done.stderr
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -1,6 +1,5 @@
 """The function in its real server: gunicorn under functions-framework, over HTTP."""
 
-import http.client
 import json
 import shutil
 import socket
@@ -29,32 +28,16 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def post(
-    serving: Server, body: bytes | Iterator[bytes], headers: dict[str, str]
-) -> tuple[int, dict]:
-    """Post a body; an iterator is sent in chunks, without a Content-Length."""
-    connection = http.client.HTTPConnection(serving.url.removeprefix("http://"), timeout=30)
-    try:
-        connection.request("POST", "/v1/classify", body, headers)
-        response = connection.getresponse()
-        return response.status, json.loads(response.read())
-    finally:
-        connection.close()
-
-
-def form(image: bytes) -> tuple[bytes, dict[str, str]]:
-    """A multipart body with one image, and its headers."""
+def form(image: bytes) -> tuple[bytes, str]:
+    """A multipart body with one image, and its media type."""
     start = b"--edge\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\n"
-    headers = {"Content-Type": "multipart/form-data; boundary=edge"}
-    return start + image + b"\r\n--edge--\r\n", headers
+    return start + image + b"\r\n--edge--\r\n", "multipart/form-data; boundary=edge"
 
 
 def test_many_first_requests_load_the_model_once(serving: Server) -> None:
     # First in this module: nothing has asked for the model yet.
     with ThreadPoolExecutor(32) as pool:
-        answers = list(
-            pool.map(lambda _: post(serving, JPEG, {"Content-Type": "image/jpeg"}), range(100))
-        )
+        answers = list(pool.map(lambda _: serving.classify(JPEG), range(100)))
     assert {status for status, _ in answers} == {200}
     assert len({json.dumps(answer["probabilities"]) for _, answer in answers}) == 1
     lines = [json.loads(line) for line in serving.log.read_text().splitlines() if line[:1] == "{"]
@@ -65,20 +48,20 @@ def test_many_first_requests_load_the_model_once(serving: Server) -> None:
 @pytest.mark.parametrize("chunked", [False, True], ids=["with length", "without length"])
 def test_a_body_over_the_limit_is_refused(serving: Server, media_type: str, chunked: bool) -> None:
     body = b"x" * (LIMIT + 1)
-    status, problem = post(serving, iter([body]) if chunked else body, {"Content-Type": media_type})
+    status, problem = serving.classify(iter([body]) if chunked else body, media_type)
     assert (status, problem["title"]) == (413, "Body too large")
     assert f"at most {LIMIT} bytes" in problem["detail"]
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with length", "without length"])
 def test_a_form_over_the_limit_is_refused(serving: Server, chunked: bool) -> None:
-    body, headers = form(b"x" * LIMIT)
-    status, problem = post(serving, iter([body]) if chunked else body, headers)
+    body, media_type = form(b"x" * LIMIT)
+    status, problem = serving.classify(iter([body]) if chunked else body, media_type)
     assert (status, problem["title"]) == (413, "Body too large")
 
 
 def test_a_chunked_body_within_the_limit_is_classified(serving: Server) -> None:
-    status, answer = post(serving, iter([JPEG[:5000], JPEG[5000:]]), {"Content-Type": "image/jpeg"})
+    status, answer = serving.classify(iter([JPEG[:5000], JPEG[5000:]]))
     assert (status, answer["input"]["width"]) == (200, 600)
 
 
@@ -87,7 +70,7 @@ def test_a_large_upload_in_a_form_touches_no_file(serving: Server) -> None:
     assert 1_000_000 < len(image) < LIMIT
     folder = serving.log.parent
     before = folder.stat().st_mtime_ns
-    status, _ = post(serving, *form(image))
+    status, _ = serving.classify(*form(image))
     assert status == 200
     # Even a file that is created and unlinked at once changes its folder.
     assert folder.stat().st_mtime_ns == before
@@ -100,7 +83,7 @@ def test_a_client_that_leaves_half_way_harms_nobody(serving: Server) -> None:
             b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n"
             b"Content-Length: 100000\r\n\r\n" + JPEG[:1000]
         )
-    assert post(serving, JPEG, {"Content-Type": "image/jpeg"})[0] == 200
+    assert serving.classify(JPEG)[0] == 200
 
 
 def test_a_copy_of_the_function_alone_serves(tmp_path: Path) -> None:
@@ -110,7 +93,7 @@ def test_a_copy_of_the_function_alone_serves(tmp_path: Path) -> None:
     with server.running(
         tmp_path / "log.txt", copy / "main.py", MODEL_URI=RELEASES.as_uri()
     ) as alone:
-        assert alone.get("/ready") == 200
+        assert alone.get("/ready")[0] == 200
 
 
 def test_preloading_loads_the_model_before_it_is_asked_for(tmp_path: Path) -> None:
@@ -120,7 +103,7 @@ def test_preloading_loads_the_model_before_it_is_asked_for(tmp_path: Path) -> No
                 break
             time.sleep(0.05)
         assert "model loaded" in preloading.log.read_text()
-        assert preloading.get("/ready") == 200
+        assert preloading.get("/ready")[0] == 200
         assert preloading.log.read_text().count("model loaded") == 1
 
 
@@ -129,9 +112,9 @@ def test_preloading_outlives_a_store_that_is_away(tmp_path: Path) -> None:
     with server.running(
         tmp_path / "log.txt", PRELOAD_MODEL="1", MODEL_URI=store.as_uri()
     ) as preloading:
-        assert preloading.get("/ready") == 503
+        assert preloading.get("/ready")[0] == 503
         releases.copy(store, "late")
-        assert preloading.get("/ready") == 200
+        assert preloading.get("/ready")[0] == 200
 
 
 def test_wrong_settings_stop_the_server_with_a_message(tmp_path: Path) -> None:
@@ -146,4 +129,4 @@ def test_the_page_and_the_api_share_an_origin(tmp_path: Path) -> None:
     with server.running(tmp_path / "log.txt", WEB_DIR=str(ROOT / "web")) as serving:
         with urllib.request.urlopen(serving.url, timeout=30) as page:
             assert b"<form" in page.read()
-        assert serving.get("/v1/labels") == 200
+        assert serving.get("/v1/labels")[0] == 200

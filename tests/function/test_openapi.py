@@ -1,0 +1,310 @@
+"""function/openapi.json: valid, complete, and what the function really answers."""
+
+import base64
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from PIL import Image
+from werkzeug.test import Client, TestResponse
+
+from lesionlens import app, errors, image, upload
+from lesionlens.result import NOTICE
+from lesionlens.settings import Settings, from_environment
+from tests import releases
+from tests.conftest import ROOT, create_client
+from tests.pictures import JPEG, encoded, lesion
+
+DOCUMENT: dict[str, Any] = json.loads((ROOT / "function" / "openapi.json").read_text())
+CLASSIFY = "/v1/classify"
+
+
+def closed(node: Any) -> Any:
+    """A copy whose objects have no other properties than those that are documented.
+
+    The document itself leaves them open: clients are told to ignore fields that they do not know.
+    """
+    if isinstance(node, list):
+        return [closed(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    copy = {key: closed(value) for key, value in node.items()}
+    return {"additionalProperties": False, **copy} if "properties" in node else copy
+
+
+CLOSED = closed(DOCUMENT)
+
+
+def assert_valid(value: Any, schema: dict[str, Any]) -> None:
+    """Hold a value against a schema of the document, which may refer to its components."""
+    whole = {**schema, "components": CLOSED["components"]}
+    formats = Draft202012Validator.FORMAT_CHECKER
+    faults = Draft202012Validator(whole, format_checker=formats).iter_errors(value)
+    assert [f"{fault.json_path}: {fault.message}" for fault in faults] == []
+
+
+def resolved(node: dict[str, Any]) -> dict[str, Any]:
+    """The component that a ``$ref`` leads to, or the node itself."""
+    if "$ref" not in node:
+        return node
+    _, _, kind, name = node["$ref"].split("/")
+    component: dict[str, Any] = CLOSED["components"][kind][name]
+    return component
+
+
+def assert_documented(response: TestResponse, described: dict[str, Any]) -> None:
+    """Hold a real response against a response of the document: headers, media type, content."""
+    for name, header in described["headers"].items():
+        schema = resolved(header)["schema"]
+        value = response.headers[name]
+        assert_valid(int(value) if schema.get("type") == "integer" else value, schema)
+    schema = described["content"][response.mimetype]["schema"]
+    is_json = response.mimetype.endswith("json")
+    assert_valid(json.loads(response.data) if is_json else response.text, schema)
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path and operation."""
+    for path, item in CLOSED["paths"].items():
+        for method in item.keys() - {"parameters"}:
+            yield method.upper(), path, item[method]
+
+
+def examples(node: Any) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Every example in the document, after the schema that it is of."""
+    if isinstance(node, dict):
+        given = node.get("examples", {})
+        if "schema" in node:
+            yield from ((node["schema"], example["value"]) for example in given.values())
+        elif isinstance(given, list):
+            yield from ((node, value) for value in given)
+        node = [value for key, value in node.items() if key != "examples"]
+    if isinstance(node, list):
+        for child in node:
+            yield from examples(child)
+
+
+# The document.
+
+
+def test_it_is_valid_openapi_3_1() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1.")
+    OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+
+def test_every_example_is_valid() -> None:
+    found = list(examples(CLOSED))
+    assert len(found) > 50
+    for schema, value in found:
+        assert_valid(value, schema)
+
+
+def test_every_field_is_described() -> None:
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        for field, described in fields(schema, name):
+            assert described.keys() & {"description", "$ref"}, field
+
+
+def fields(schema: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A schema and all that are inside it, with their names."""
+    if isinstance(schema, dict):
+        yield name, schema
+        for field, inner in schema.get("properties", {}).items():
+            yield from fields(inner, f"{name}.{field}")
+        for keyword in ("items", "additionalProperties"):
+            yield from fields(schema.get(keyword), f"{name}[]")
+
+
+def test_it_has_every_route_and_no_other() -> None:
+    settings = from_environment({"MODEL_URI": "file:///nowhere"})
+    rules = app.create(settings, lambda *_: {}).url_map.iter_rules()
+    routes = {(method, rule.rule) for rule in rules for method in rule.methods or ()}
+    documented = {(method, path) for method, path, _ in operations()}
+    assert documented == {route for route in routes if route[0] not in ("HEAD", "OPTIONS")}
+
+
+def test_it_has_every_media_type_of_an_image() -> None:
+    body = DOCUMENT["paths"][CLASSIFY]["post"]["requestBody"]
+    accepted = {"multipart/form-data", "application/json", *upload.RAW_TYPES}
+    assert set(body["content"]) == accepted
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        f"{Settings.max_upload_bytes} bytes",
+        f"{image.MIN_SIDE} pixels a side",
+        f"{image.MAX_PIXELS / 1e6:.0f} megapixels",
+    ],
+)
+def test_it_has_the_limits(limit: str) -> None:
+    assert limit in DOCUMENT["paths"][CLASSIFY]["post"]["requestBody"]["description"]
+
+
+def test_it_has_the_notice_and_the_licence_of_the_weights() -> None:
+    assert NOTICE in DOCUMENT["info"]["description"]
+    assert releases.MANIFEST_DOCUMENT["licence"]["weights"] in DOCUMENT["info"]["description"]
+
+
+def test_the_page_links_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_DIR", str(ROOT / "web"))
+    client = create_client()
+    with client.get("/") as page:
+        (link,) = re.findall(r'href="([^"]*openapi[^"]*)"', page.text)
+    response = client.get(urljoin("/", link))
+    assert (response.status_code, response.content_type) == (200, "application/json")
+    assert response.json == DOCUMENT
+
+
+# What the function answers.
+
+
+def form(content: bytes, field: str = "image", pieces: int = 1) -> dict[str, Any]:
+    return {"data": {field: [(io.BytesIO(content), "lesion.jpg") for _ in range(pieces)]}}
+
+
+def raw(data: bytes, media_type: str = "image/jpeg", **options: Any) -> dict[str, Any]:
+    return {"data": data, "content_type": media_type, **options}
+
+
+def explained(value: str) -> dict[str, Any]:
+    return raw(JPEG, query_string={"explain": value})
+
+
+PAGE = {"Accept": "text/html"}
+UPLOAD = DOCUMENT["paths"][CLASSIFY]["post"]["requestBody"]["content"]["application/json"]
+
+ANSWERS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "health": ("GET", "/health", {}),
+    "ready": ("GET", "/ready", {}),
+    "labels": ("GET", "/v1/labels", {}),
+    "model": ("GET", "/v1/model", {}),
+    "this document": ("GET", "/openapi.json", {}),
+    "raw": ("POST", CLASSIFY, raw(JPEG)),
+    "form": ("POST", CLASSIFY, form(JPEG)),
+    "json": ("POST", CLASSIFY, {"json": UPLOAD["examples"]["gray"]["value"]}),
+    "predicted class explained": ("POST", CLASSIFY, explained("true")),
+    "any class explained": ("POST", CLASSIFY, explained(releases.CLASSES[-1])),
+    "no class explained": ("POST", CLASSIFY, explained("false")),
+    "several pictures": (
+        "POST",
+        CLASSIFY,
+        raw(encoded(lesion(), "GIF", save_all=True, append_images=[lesion(99, 99)]), "image/gif"),
+    ),
+    "page": ("POST", CLASSIFY, raw(JPEG, headers=PAGE)),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_every_answer_is_as_documented(shared_client: Client, name: str) -> None:
+    method, path, request_of = ANSWERS[name]
+    response = shared_client.open(path, method=method, **request_of)
+    assert response.status_code == 200, response.text
+    assert_documented(response, CLOSED["paths"][path][method.lower()]["responses"]["200"])
+
+
+def test_every_operation_is_tried() -> None:
+    tried = {(method, path) for method, path, _ in ANSWERS.values()}
+    assert tried == {(method, path) for method, path, _ in operations()}
+
+
+BOMB = encoded(Image.new("1", (30_000, 30_000)), "PNG")
+
+# By the name of the example in the document.
+PROBLEMS: dict[str, dict[str, Any]] = {
+    "empty-image": raw(b""),
+    "ended-early": raw(JPEG, environ_overrides={"CONTENT_LENGTH": str(2 * len(JPEG))}),
+    "field-missing": form(JPEG, field="photo"),
+    "field-is-text": {"data": {"image": "/9j/"}, "content_type": "multipart/form-data"},
+    "two-images": form(JPEG, pieces=2),
+    "not-json": raw(b"{", "application/json"),
+    "json-without-image": {"json": {"picture": base64.b64encode(JPEG).decode()}},
+    "not-base64": {"json": {"image": "@@@"}},
+    "unknown-parameter": raw(JPEG, query_string="explian=true"),
+    "unknown-value": explained("perhaps"),
+    "not-found": {"path": "/v2/classify"},
+    "method-not-allowed": {"method": "GET"},
+    "not-acceptable": raw(JPEG, headers={"Accept": "image/png"}),
+    "body-too-large": raw(bytes(Settings.max_upload_bytes + 1)),
+    "media-type": raw(b"hello", "text/plain"),
+    "kind-of-file": raw(b"%PDF-1.7"),
+    "undecodable-image": raw(b"\x01\x02" * 999),
+    "truncated-image": raw(JPEG[:9000]),
+    "image-too-small": raw(encoded(lesion(300, 20))),
+    "too-many-pixels": raw(BOMB, "image/png"),
+}
+# These need a function of their own, below.
+FAULTS = {"internal-error", "model-unavailable"}
+
+
+def documented_problem(name: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Reference, response and value of the example of this name."""
+    for key, response in CLOSED["components"]["responses"].items():
+        given = response["content"]["application/problem+json"]["examples"]
+        if name in given:
+            return f"#/components/responses/{key}", response, given[name]["value"]
+    raise KeyError(name)
+
+
+def assert_as_documented(response: TestResponse, name: str) -> None:
+    _, described, example = documented_problem(name)
+    assert_documented(response, described)
+    assert json.loads(response.data) == {**example, "request_id": response.headers["X-Request-Id"]}
+    assert response.status_code == example["status"]
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_every_problem_is_as_documented(shared_client: Client, name: str) -> None:
+    request_of = {"path": CLASSIFY, "method": "POST", **PROBLEMS[name]}
+    assert_as_documented(shared_client.open(**request_of), name)
+
+
+def test_every_example_of_a_problem_is_tried() -> None:
+    responses = CLOSED["components"]["responses"].values()
+    contents = [response["content"]["application/problem+json"] for response in responses]
+    assert {name for content in contents for name in content["examples"]} == FAULTS | set(PROBLEMS)
+
+
+def test_the_classification_refers_to_its_problems() -> None:
+    responses = CLOSED["paths"][CLASSIFY]["post"]["responses"]
+    for name in FAULTS | PROBLEMS.keys() - {"not-found", "method-not-allowed"}:
+        reference, _, example = documented_problem(name)
+        assert responses[str(example["status"])] == {"$ref": reference}
+
+
+def test_every_kind_of_problem_has_an_example() -> None:
+    kinds = {kind.slug for kind in vars(errors).values() if isinstance(kind, type)}
+    names = FAULTS | set(PROBLEMS)
+    shown = {documented_problem(name)[2]["type"].removeprefix("/problems/") for name in names}
+    assert kinds <= shown
+
+
+def test_a_problem_as_a_page_is_as_documented(shared_client: Client) -> None:
+    response = shared_client.post(CLASSIFY, **raw(b"hello", "text/plain", headers=PAGE))
+    assert response.mimetype == "text/html"
+    assert_documented(response, documented_problem("media-type")[1])
+
+
+def test_an_internal_error_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lesionlens.image.decode", lambda *_, **__: 1 / 0)
+    assert_as_documented(create_client().post(CLASSIFY, **raw(JPEG)), "internal-error")
+
+
+def test_a_missing_model_is_as_documented(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MODEL_URI", tmp_path.as_uri())
+    client = create_client()
+    reference, _, _ = documented_problem("model-unavailable")
+    for method, path, operation in operations():
+        response = client.open(path, method=method)
+        if "503" in operation["responses"]:
+            assert operation["responses"]["503"] == {"$ref": reference}
+            assert_as_documented(response, "model-unavailable")
+        else:
+            assert response.status_code == 200
