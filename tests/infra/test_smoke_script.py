@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import server
 from tests.infra.recording import Scripts
-from tests.infra.serving import Function, shipped_releases
 from tests.infra.standin import StandIn
 
 PROBLEM = "application/problem+json"
@@ -145,11 +145,7 @@ def test_smoke_refuses_wrong_arguments(arguments: list[str], scripts: Scripts) -
 
 
 def test_smoke_passes_the_real_function(scripts: Scripts, repository: Path, tmp_path: Path) -> None:
-    releases = shipped_releases(repository)
-
-    with Function(
-        repository, tmp_path / "log", MODEL_URI=releases.as_uri(), WEB_DIR=str(repository / "web")
-    ) as function:
-        done = scripts.run("smoke.sh", function.address)
+    with server.running(tmp_path / "log", WEB_DIR=str(repository / "web")) as serving:
+        done = scripts.run("smoke.sh", serving.url)
 
     assert done.status == 0, done.output

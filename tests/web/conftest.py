@@ -4,22 +4,15 @@ import io
 import os
 import random
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from tests.web.visitor import DESKTOP, ROOT, WEB
+from tests import server
+from tests.web.visitor import DESKTOP, WEB
 
-START_S = 60  # the function with its model, on a busy machine
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -40,39 +33,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if "BASE_URL" in os.environ:
         yield os.environ["BASE_URL"].rstrip("/")
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        Path(sys.executable).with_name("functions-framework"),
-        *("--source", ROOT / "function" / "main.py", "--target", "classify"),
-        *("--host", "127.0.0.1", "--port", str(port)),
-    ]
-    releases = (ROOT / "training" / "releases").as_uri()
-    environment = {"MODEL_URI": releases, **os.environ, "WEB_DIR": str(WEB)}
     log = tmp_path_factory.mktemp("function") / "log.txt"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
-        try:
-            _wait_until_ready(f"http://127.0.0.1:{port}/ready", process, log)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(timeout=20)
-
-
-def _wait_until_ready(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + START_S
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            with urllib.request.urlopen(address, timeout=START_S):
-                return
-        except urllib.error.HTTPError as error:
-            error.close()
-        except OSError:
-            pass
-        time.sleep(0.2)
-    pytest.fail(f"The function is not ready:\n{log.read_text()[-2000:]}")
+    with server.running(log, WEB_DIR=str(WEB)) as serving:
+        # Loads the model, so that no page has to wait for it.
+        assert serving.get("/ready")[0] == 200, log.read_text()
+        yield serving.url
 
 
 # ---- the browser --------------------------------------------------------------------------------
@@ -83,8 +48,6 @@ def browser() -> Iterator[Any]:
     """Chromium. Module scope: Playwright's loop must not outlive the tests that need it."""
     chromium = shutil.which("chromium")
     if chromium is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("Chromium is not installed, and CI=true demands it")
         pytest.skip("Chromium is not installed")
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as engine:

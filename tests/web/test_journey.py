@@ -8,18 +8,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests.web import service, visitor
 from tests.web.conftest import Visit
-from tests.web.visitor import (
-    PHONE,
-    answer,
-    check,
-    choose,
-    faults,
-    picture_of,
-    problem,
-    result,
-    send,
-)
 
 
 def _sent(request: Any) -> tuple[str, str, bytes]:
@@ -31,19 +21,19 @@ def _sent(request: Any) -> tuple[str, str, bytes]:
 
 
 def test_from_picture_to_result_with_the_real_model(visit: Visit, lesion: bytes) -> None:
-    page = visit(viewport=PHONE)
-    assert faults(page) == []
+    page = visit(viewport=visitor.PHONE)
+    assert visitor.faults(page) == []
 
-    choose(page, lesion)
+    visitor.choose(page, lesion)
     assert "600 × 450" in page.inner_text("#preview-text")
-    assert faults(page) == []
+    assert visitor.faults(page) == []
 
     # No picture leaves before its owner has agreed.
     page.click(".ll-send")
     assert page.evaluate("document.activeElement.id") == "consent"
     assert page.get_attribute("body", "data-state") == "chosen"
 
-    send(page)
+    visitor.send(page)
     page.wait_for_selector("body[data-state=result]")
     assert page.evaluate("document.activeElement.matches('#result h2')")
     values = page.eval_on_selector_all(
@@ -57,8 +47,8 @@ def test_from_picture_to_result_with_the_real_model(visit: Visit, lesion: bytes)
     assert "About one in" in page.inner_text("#result")
     assert "see a doctor" in page.inner_text(".ll-advice").lower()
     assert page.locator(".ll-stack__heat").get_attribute("alt").startswith("For “")
-    assert faults(page) == []
-    picture_of(page, "journey-result-phone")
+    assert visitor.faults(page) == []
+    visitor.picture_of(page, "journey-result-phone")
 
     # Nothing is stored anywhere.
     assert page.context.cookies() == []
@@ -82,9 +72,9 @@ def test_the_picture_is_made_upright_and_small_and_loses_its_metadata(
     visit: Visit, phone_photograph: bytes
 ) -> None:
     page = visit()
-    requests = answer(page, result())
+    requests = service.answer(page, service.result())
 
-    check(page, phone_photograph)
+    visitor.check(page, phone_photograph)
 
     _, kind, data = _sent(requests[0])
     sent = Image.open(io.BytesIO(data))
@@ -96,13 +86,13 @@ def test_the_picture_is_made_upright_and_small_and_loses_its_metadata(
 
 def test_what_the_browser_cannot_draw_is_sent_unchanged_and_the_page_says_so(visit: Visit) -> None:
     page = visit()
-    requests = answer(page, result())
+    requests = service.answer(page, service.result())
     heic = b"\0\0\0\x18ftypheic" + bytes(100)
 
-    choose(page, heic, "spot.heic", "image/heic")
+    visitor.choose(page, heic, "spot.heic", "image/heic")
     assert "sent unchanged" in page.inner_text("#preview-text")
     assert page.is_hidden("#preview-image")
-    send(page)
+    visitor.send(page)
     page.wait_for_selector("body[data-state=result]")
 
     assert _sent(requests[0]) == ("spot.heic", "image/heic", heic)
@@ -123,17 +113,17 @@ _TRANSFER = """([bytes, kind]) => {
 @pytest.mark.parametrize("way", ["drop", "paste"])
 def test_a_picture_can_be_dropped_and_pasted(visit: Visit, lesion: bytes, way: str) -> None:
     page = visit()
-    answer(page, result())
+    service.answer(page, service.result())
 
     assert page.evaluate(_TRANSFER, [list(lesion), way])
     page.wait_for_selector("body[data-state=chosen]")
-    send(page)
+    visitor.send(page)
 
     page.wait_for_selector("body[data-state=result]")
 
 
 def test_the_camera_is_a_second_button(visit: Visit, lesion: bytes) -> None:
-    page = visit(viewport=PHONE)
+    page = visit(viewport=visitor.PHONE)
 
     camera = page.locator("#camera")
     assert camera.get_attribute("capture") == "environment"
@@ -143,7 +133,7 @@ def test_the_camera_is_a_second_button(visit: Visit, lesion: bytes) -> None:
 
 def test_another_picture_can_be_chosen_in_the_preview(visit: Visit, lesion: bytes) -> None:
     page = visit()
-    choose(page, lesion)
+    visitor.choose(page, lesion)
     page.focus("#again")
 
     with page.expect_event("filechooser") as chooser:
@@ -155,7 +145,7 @@ def test_another_picture_can_be_chosen_in_the_preview(visit: Visit, lesion: byte
 
 def test_what_is_no_picture_is_refused_before_it_is_sent(visit: Visit) -> None:
     page = visit()
-    requests = answer(page, result())
+    requests = service.answer(page, service.result())
 
     page.set_input_files(
         "#image", {"name": "letter.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7"}
@@ -169,17 +159,17 @@ def test_what_is_no_picture_is_refused_before_it_is_sent(visit: Visit) -> None:
 
 def test_cancelling_keeps_the_picture(visit: Visit, lesion: bytes) -> None:
     page = visit()
-    answer(page, {}, result())
-    choose(page, lesion)
-    send(page)
+    service.answer(page, {}, service.result())
+    visitor.choose(page, lesion)
+    visitor.send(page)
     page.wait_for_selector("body[data-state=waiting]")
-    assert faults(page) == []
+    assert visitor.faults(page) == []
 
     page.click("#cancel")
 
     page.wait_for_selector("body[data-state=chosen]")
     assert page.inner_text("#status") == "Cancelled. Nothing is kept."
-    send(page)
+    visitor.send(page)
     page.wait_for_selector("body[data-state=result]")
 
 
@@ -187,14 +177,14 @@ def test_after_two_seconds_the_page_says_that_the_service_wakes_up(
     visit: Visit, lesion: bytes
 ) -> None:
     page = visit()
-    answer(page, {})
-    choose(page, lesion)
-    send(page)
+    service.answer(page, {})
+    visitor.choose(page, lesion)
+    visitor.send(page)
 
     assert page.is_hidden("#waiting-note")
     page.wait_for_selector("#waiting-note:not([hidden])", timeout=4000)
     assert "waking up" in page.inner_text("#waiting-note")
-    picture_of(page, "journey-waking")
+    visitor.picture_of(page, "journey-waking")
 
 
 @pytest.mark.parametrize("refusal", [(429, "too-many-requests"), (503, "model-unavailable")])
@@ -202,9 +192,11 @@ def test_a_busy_service_is_asked_again(
     visit: Visit, lesion: bytes, refusal: tuple[int, str]
 ) -> None:
     page = visit()
-    requests = answer(page, problem(*refusal, **{"Retry-After": "2"}), result())
-    choose(page, lesion)
-    send(page)
+    requests = service.answer(
+        page, service.problem(*refusal, **{"Retry-After": "2"}), service.result()
+    )
+    visitor.choose(page, lesion)
+    visitor.send(page)
 
     page.wait_for_selector("text=Next try in")
     assert "(2 of 4)" in page.inner_text("#waiting-text")
@@ -214,18 +206,20 @@ def test_a_busy_service_is_asked_again(
 
 def test_asking_again_has_an_end(visit: Visit, lesion: bytes) -> None:
     page = visit()
-    requests = answer(page, problem(503, "model-unavailable", **{"Retry-After": "1"}))
-    choose(page, lesion)
-    send(page)
+    requests = service.answer(
+        page, service.problem(503, "model-unavailable", **{"Retry-After": "1"})
+    )
+    visitor.choose(page, lesion)
+    visitor.send(page)
 
     page.wait_for_selector("#problem:not([hidden])")
 
     assert len(requests) == 4
     assert page.evaluate("document.activeElement.id") == "problem"
     assert "request test-1" in page.inner_text("#problem")
-    assert faults(page) == []
+    assert visitor.faults(page) == []
     page.unroute("**/v1/classify*")
-    answer(page, result())
+    service.answer(page, service.result())
     page.click("#problem-again")
     page.wait_for_selector("body[data-state=result]")
 
@@ -233,8 +227,8 @@ def test_asking_again_has_an_end(visit: Visit, lesion: bytes) -> None:
 def test_a_picture_that_is_not_recognized_gets_no_class(visit: Visit, lesion: bytes) -> None:
     page = visit()
     warning = {"code": "blurred", "message": "The image is blurred."}
-    answer(page, result(recognized=False, input={"warnings": [warning]}))
-    check(page, lesion)
+    service.answer(page, service.result(recognized=False, input={"warnings": [warning]}))
+    visitor.check(page, lesion)
 
     assert page.inner_text("#result-title") == "Not recognised"
     assert page.locator(".ll-headline__value").count() == 0
@@ -245,7 +239,7 @@ def test_a_picture_that_is_not_recognized_gets_no_class(visit: Visit, lesion: by
         "The picture is blurred."
     )
     assert page.evaluate("document.activeElement.closest('.ll-warnings') !== null")
-    assert faults(page) == []
+    assert visitor.faults(page) == []
 
 
 @pytest.mark.parametrize(("flag", "level"), [(True, "soon"), (False, "watch")])
@@ -253,8 +247,8 @@ def test_what_to_do_next_follows_the_services_flag(
     visit: Visit, lesion: bytes, flag: bool, level: str
 ) -> None:
     page = visit()
-    answer(page, result(recognized=None, flag=flag))
-    check(page, lesion)
+    service.answer(page, service.result(recognized=None, flag=flag))
+    visitor.check(page, lesion)
 
     assert page.get_attribute(".ll-advice", "data-urgency") == level
     shown = page.inner_text("#result").lower()
@@ -267,8 +261,8 @@ def test_what_to_do_next_follows_the_services_flag(
 
 def test_the_heat_map_has_a_strength_and_words(visit: Visit, lesion: bytes) -> None:
     page = visit()
-    answer(page, result())
-    check(page, lesion)
+    service.answer(page, service.result())
+    visitor.check(page, lesion)
 
     page.locator("#strength").fill("20")
 
@@ -281,8 +275,8 @@ def test_the_heat_map_has_a_strength_and_words(visit: Visit, lesion: bytes) -> N
 
 def test_the_result_can_be_saved(visit: Visit, lesion: bytes) -> None:
     page = visit()
-    answer(page, result())
-    check(page, lesion)
+    service.answer(page, service.result())
+    visitor.check(page, lesion)
 
     with page.expect_download() as saved:
         page.click("text=Save result (JSON)")
@@ -302,8 +296,8 @@ def test_the_language_follows_the_browser_and_switches_without_losing_the_result
 ) -> None:
     page = visit(locale="mr-IN")
     assert page.get_attribute("html", "lang") == "mr"
-    answer(page, result())
-    check(page, lesion)
+    service.answer(page, service.result())
+    visitor.check(page, lesion)
 
     page.click("[hreflang=hi]")
 
@@ -311,7 +305,7 @@ def test_the_language_follows_the_browser_and_switches_without_losing_the_result
     assert "मेलेनोमा" in page.inner_text("#result-title")
     assert page.url.endswith("?lang=hi")
     assert page.locator("[aria-current]").inner_text() == "हिन्दी"
-    assert faults(page) == []
+    assert visitor.faults(page) == []
 
 
 def test_without_javascript_the_form_posts_and_reads_a_page(visit: Visit, lesion: bytes) -> None:
@@ -319,7 +313,7 @@ def test_without_javascript_the_form_posts_and_reads_a_page(visit: Visit, lesion
     assert "sent unchanged" in page.inner_text("form noscript")
     assert page.locator("#image").bounding_box()["height"] >= 44
     assert page.is_hidden(".ll-languages")
-    picture_of(page, "journey-no-javascript")
+    visitor.picture_of(page, "journey-no-javascript")
 
     page.set_input_files("#image", {"name": "l.jpg", "mimeType": "image/jpeg", "buffer": lesion})
     page.check("#consent")
@@ -330,7 +324,7 @@ def test_without_javascript_the_form_posts_and_reads_a_page(visit: Visit, lesion
     page.wait_for_load_state()
     assert page.locator("h1").count() == 1
     assert "not a diagnosis" in page.inner_text("body").lower()
-    picture_of(page, "journey-no-javascript-result")
+    visitor.picture_of(page, "journey-no-javascript-result")
 
 
 _INLINE = """() => new Promise((done) => {

@@ -6,20 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.web import service, visitor
 from tests.web.conftest import Visit
-from tests.web.visitor import (
-    DESKTOP,
-    LANGUAGES,
-    PHONE,
-    answer,
-    check,
-    choose,
-    faults,
-    picture_of,
-    problem,
-    result,
-    send,
-)
 
 pytestmark = pytest.mark.matrix
 
@@ -49,38 +37,43 @@ def _states(page: Any, picture: bytes) -> Iterator[str]:
     yield "empty"
     page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
     yield "all-open"
-    answer(page, {})
-    choose(page, picture)
+    service.answer(page, {})
+    visitor.choose(page, picture)
     yield "chosen"
-    send(page)
+    visitor.send(page)
     page.wait_for_selector("#waiting-note:not([hidden])")
     yield "waiting"
     page.click("#cancel")
     page.unroute("**/v1/classify*")
-    answer(page, problem(500, "internal-error"), result(input=BLURRED), result(recognized=False))
-    send(page)
+    service.answer(
+        page,
+        service.problem(500, "internal-error"),
+        service.result(input=BLURRED),
+        service.result(recognized=False),
+    )
+    visitor.send(page)
     page.wait_for_selector("#problem:not([hidden])")
     yield "problem"
     page.click("#problem-again")
     page.wait_for_selector("body[data-state=result]")
     yield "result"
     page.click(".ll-actions button")
-    choose(page, picture)
-    send(page)
+    visitor.choose(page, picture)
+    visitor.send(page)
     page.wait_for_selector(".ll-advice[data-urgency=unknown]")
     yield "unknown"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", ["phone", "desktop"])
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", visitor.LANGUAGES)
 def test_every_state(visit: Visit, lesion: bytes, language: str, size: str, scheme: str) -> None:
-    viewport = {"phone": PHONE, "desktop": DESKTOP}[size]
+    viewport = {"phone": visitor.PHONE, "desktop": visitor.DESKTOP}[size]
     page = visit(f"/?lang={language}", viewport=viewport, color_scheme=scheme)
 
     for state in _states(page, lesion):
-        picture_of(page, f"{state}-{language}-{size}-{scheme}")
-        assert faults(page) == [], state
+        visitor.picture_of(page, f"{state}-{language}-{size}-{scheme}")
+        assert visitor.faults(page) == [], state
         assert _overflow(page) == 0, state
 
 
@@ -90,30 +83,30 @@ def test_nothing_overflows_at_any_width(visit: Visit, lesion: bytes, width: int)
     page = visit("/?lang=mr", viewport={"width": width, "height": 900})
 
     for state in _states(page, lesion):
-        picture_of(page, f"{state}-width-{width}")
+        visitor.picture_of(page, f"{state}-width-{width}")
         assert _overflow(page) == 0, state
 
 
 @pytest.mark.parametrize("slug", ERRORS)
 def test_each_error_is_told_in_plain_words(visit: Visit, lesion: bytes, slug: str) -> None:
     page = visit()
-    answer(page, problem(ERRORS[slug], slug))
-    choose(page, lesion)
-    send(page)
+    service.answer(page, service.problem(ERRORS[slug], slug))
+    visitor.choose(page, lesion)
+    visitor.send(page)
 
     page.wait_for_selector("#problem:not([hidden])")
     told = page.inner_text("#problem-text")
     assert told.endswith(".")
     assert "answered with an error" not in told
     assert f"Status {ERRORS[slug]}, request test-1" in page.inner_text("#problem")
-    assert faults(page) == []
+    assert visitor.faults(page) == []
 
 
 def test_a_lost_connection_is_told(visit: Visit, lesion: bytes) -> None:
     page = visit()
     page.route("**/v1/classify*", lambda route: route.abort())
-    choose(page, lesion)
-    send(page)
+    visitor.choose(page, lesion)
+    visitor.send(page)
 
     page.wait_for_selector("#problem:not([hidden])")
     assert "no connection" in page.inner_text("#problem-text")
@@ -121,8 +114,8 @@ def test_a_lost_connection_is_told(visit: Visit, lesion: bytes) -> None:
 
 def test_the_real_service_explains_what_it_refuses(visit: Visit) -> None:
     page = visit()
-    choose(page, b"GIF89a, but no more than that", "broken.gif", "image/gif")
-    send(page)
+    visitor.choose(page, b"GIF89a, but no more than that", "broken.gif", "image/gif")
+    visitor.send(page)
 
     page.wait_for_selector("#problem:not([hidden])")
     assert "Status 4" in page.inner_text("#problem")
@@ -136,7 +129,7 @@ def test_the_page_stands_without_the_services_numbers(visit: Visit, browser: Any
 
     page.wait_for_selector("#numbers button")
     assert "could not be read" in page.inner_text("#numbers")
-    assert faults(page) == []
+    assert visitor.faults(page) == []
     page.unroute("**/v1/model")
     page.click("#numbers button")
     page.wait_for_selector("#numbers table")
@@ -144,7 +137,7 @@ def test_the_page_stands_without_the_services_numbers(visit: Visit, browser: Any
 
 def test_the_keyboard_is_enough(visit: Visit, lesion: bytes) -> None:
     page = visit()
-    answer(page, result())
+    service.answer(page, service.result())
     file = {"name": "l.jpg", "mimeType": "image/jpeg", "buffer": lesion}
     page.on("filechooser", lambda chooser: chooser.set_files(file))
 
@@ -181,20 +174,20 @@ _SMALL = """() => [...document.querySelectorAll(
 
 
 def test_targets_are_large_enough_for_a_thumb(visit: Visit, lesion: bytes) -> None:
-    page = visit(viewport=PHONE)
+    page = visit(viewport=visitor.PHONE)
     page.click(".ll-menu summary")
     assert page.evaluate(_SMALL) == []
-    answer(page, result())
-    check(page, lesion)
+    service.answer(page, service.result())
+    visitor.check(page, lesion)
     assert page.evaluate(_SMALL) == []
 
 
 def test_forced_colours_keep_the_bars(visit: Visit, lesion: bytes) -> None:
     page = visit(forced_colors="active", reduced_motion="reduce")
-    answer(page, result())
-    check(page, lesion)
+    service.answer(page, service.result())
+    visitor.check(page, lesion)
 
-    picture_of(page, "result-forced-colours")
+    visitor.picture_of(page, "result-forced-colours")
     colours = "node => [getComputedStyle(node).backgroundColor, getComputedStyle(node).borderStyle]"
     track = page.locator("#result .ll-chart .ll-bar").first
     bar = page.locator("#result .ll-chart .ll-bar span").first
@@ -204,11 +197,11 @@ def test_forced_colours_keep_the_bars(visit: Visit, lesion: bytes) -> None:
 
 def test_a_printed_result_is_the_result_alone(visit: Visit, lesion: bytes, tmp_path: Path) -> None:
     page = visit(color_scheme="dark")
-    answer(page, result())
-    check(page, lesion)
+    service.answer(page, service.result())
+    visitor.check(page, lesion)
     page.emulate_media(media="print")
 
-    picture_of(page, "result-print")
+    visitor.picture_of(page, "result-print")
     assert page.locator("#features").is_hidden()
     assert page.locator(".ll-actions").is_hidden()
     assert page.locator(".ll-advice").is_visible()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.web.visitor import LANGUAGES, ROOT, WEB
+from tests.conftest import ROOT
+from tests.web.visitor import LANGUAGES, WEB
 
 SCRIPTS = "\n".join(path.read_text() for path in sorted((WEB / "js").glob("*.js")))
 PAGE = (WEB / "index.html").read_text()
