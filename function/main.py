@@ -18,8 +18,9 @@ def answer(request: flask.Request, request_id: str, classifier: Classifier) -> d
     manifest = classifier.manifest
     explained = query.explained_label(request.args, manifest.classes)
 
-    started = time.perf_counter()
     data = upload.read(request)
+
+    started = time.perf_counter()
     decoded = image.decode(data, enough=manifest.preprocessing.size)
     tensor = preprocess.tensor(decoded.image, manifest.preprocessing)
 
@@ -29,13 +30,13 @@ def answer(request: flask.Request, request_id: str, classifier: Classifier) -> d
 
     done = time.perf_counter()
     timing = result.Timing(1e3 * (ready - started), 1e3 * (done - ready), 1e3 * (done - started))
-    answer = result.build(request_id, manifest, decoded, shares, timing)
+    document = result.build(request_id, manifest, decoded, shares, timing)
     if explained:
-        label = answer["prediction"]["label"] if explained is query.PREDICTED else explained
-        answer["explanation"] = explanation.build(
+        label = document["prediction"]["label"] if explained is query.PREDICTED else explained
+        document["explanation"] = explanation.build(
             label, manifest.classes, outputs.activation_maps, decoded
         )
-    return answer
+    return document
 
 
 _settings = settings.from_environment(os.environ)

@@ -1,5 +1,6 @@
 """What all tests share: a clean environment, the real function, and no silent skipping in CI."""
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,21 +9,12 @@ import functions_framework
 import pytest
 from werkzeug.test import Client
 
+from lesionlens.settings import Settings
+
 ROOT = Path(__file__).parents[1]
 RELEASES = ROOT / "training" / "releases"
 
-VARIABLES = (
-    "MODEL_URI",
-    "MODEL_VERSION",
-    "PRELOAD_MODEL",
-    "ALLOWED_ORIGINS",
-    "MAX_UPLOAD_BYTES",
-    "INTERPRETERS",
-    "WEB_DIR",
-    "LOG_LEVEL",
-    "GOOGLE_CLOUD_PROJECT",
-    "K_SERVICE",
-)
+VARIABLES = (*(field.name.upper() for field in dataclasses.fields(Settings)), "K_SERVICE")
 
 
 @pytest.fixture(autouse=True)

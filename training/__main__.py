@@ -38,14 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _compare(options.first, options.second)
         else:
             _manage(options)
-    except (
-        DatasetError,
-        PublishError,
-        ReleaseError,
-        StorageError,
-        ValueError,
-        FileNotFoundError,
-    ) as error:
+    except (DatasetError, PublishError, ReleaseError, StorageError, ValueError, OSError) as error:
         print(f"python -m training {options.command}: {error}", file=sys.stderr)
         return 1
     return 0
@@ -105,7 +98,7 @@ def _manage(options: argparse.Namespace) -> None:
 
 def _described(listed: publish.Listed) -> str:
     if listed.manifest is None:
-        return "incomplete: its publication was interrupted"
+        return listed.problem
     accuracy = listed.manifest["metrics"]["test"]["balanced_accuracy"]["value"]
     return f"{listed.manifest['created']}  balanced accuracy {accuracy:.4f} on test"
 
@@ -118,9 +111,10 @@ def _parser() -> argparse.ArgumentParser:
     store.add_argument(
         "--store", default=releases, help="gs://BUCKET/FOLDER or file:///FOLDER (%(default)s)"
     )
-    store.add_argument("--force", action="store_true", help="promote even what is worse")
+    forced = argparse.ArgumentParser(add_help=False)
+    forced.add_argument("--force", action="store_true", help="promote even what is worse")
     for name, text in STAGES.items():
-        stage = commands.add_parser(name, help=text, description=text, parents=[store])
+        stage = commands.add_parser(name, help=text, description=text, parents=[store, forced])
         stage.add_argument("--config", default="full", help="name in configs/ (%(default)s)")
         stage.add_argument(
             "--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="override it"
@@ -131,7 +125,9 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument("--resume", action="store_true", help="continue a killed training")
         stage.add_argument("--promote", action="store_true", help="move the pointer to it")
         stage.add_argument("--version", help="name of the release (default: date and hash)")
-    promote = commands.add_parser("promote", help="make a version the current one", parents=[store])
+    promote = commands.add_parser(
+        "promote", help="make a version the current one", parents=[store, forced]
+    )
     promote.add_argument("version")
     commands.add_parser("rollback", help="return to the version before", parents=[store])
     compare = commands.add_parser("compare", help="two runs' balanced accuracy on validation")

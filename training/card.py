@@ -34,8 +34,8 @@ def _limits(manifest: dict[str, Any]) -> str:
         "outside of what its figures speak of.\n"
         "- Skin tones are not recorded in HAM10000, whose patients were mostly of light skin "
         "(Austria, Australia): how it does on darker skin is unknown.\n"
-        f"- At its threshold it flags {manifest['malignancy']['sensitivity']:.1%} of the malignant "
-        "images of the validation part, and so misses the others.\n"
+        "- At its threshold it flags this share of malignant images, and misses the others: "
+        f"{text(manifest['malignancy']['test']['sensitivity'])} on test.\n"
         "- It must not decide on treatment, replace a doctor, or reassure anybody."
     )
 
@@ -61,7 +61,9 @@ def _results(manifest: dict[str, Any]) -> str:
         f"Temperature {manifest['calibration']['temperature']}; probabilities hold under a "
         f"{manifest['calibration']['prior']} prior of the classes. Malignancy (mel, bcc, akiec) is "
         f"flagged from {operating['threshold']:.3f}: sensitivity {operating['sensitivity']:.3f}, "
-        f"specificity {operating['specificity']:.3f} on validation."
+        f"specificity {operating['specificity']:.3f} on validation, where it was chosen; "
+        f"sensitivity {text(operating['test']['sensitivity'])}, specificity "
+        f"{text(operating['test']['specificity'])} on test."
     )
 
 
@@ -85,11 +87,12 @@ def _speed(manifest: dict[str, Any]) -> str:
         f"{row['balanced_accuracy']:.4f} | {row['parity']:.1g} |"
         for row in export["variants"]
     )
+    refused = "".join(f"\n\n{name} {why}." for name, why in export["refused"].items())
     return (
         "## Speed against accuracy\n\nLatency: median of one image on one thread. Balanced "
         "accuracy: on validation. Difference: of probabilities to the Keras model, mean.\n\n"
         "| variant | file | latency | balanced accuracy | difference |\n|---|---|---|---|---|\n"
-        f"{rows}"
+        f"{rows}{refused}"
     )
 
 

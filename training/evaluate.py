@@ -15,9 +15,6 @@ from .metrics import Judged
 # From (N, S, S, 3) uint8 frames, as serving would see them, to (N, C) logits.
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 
-# What the model's logits say is free of the class prior (imbalance.adjusted_cross_entropy).
-PRIOR = "uniform"
-
 
 def judge(
     predict: Predict, dataset: Dataset, indices: NDArray[np.int64], preprocessing: Preprocessing
@@ -28,16 +25,22 @@ def judge(
     return Judged(dataset.labels[indices], predict(frames), dataset.lesions[indices])
 
 
-def evaluate(validation: Judged, test: Judged, seed: int) -> dict[str, Any]:
+def evaluate(validation: Judged, test: Judged, prior: str, seed: int) -> dict[str, Any]:
     """Return calibration, operating point and the metrics of validation and test.
 
-    Temperature and threshold are fitted on validation; test is only reported.
+    Temperature and threshold are fitted on validation; test is only reported. ``prior``: the shares
+    of the classes under which the model's probabilities hold.
     """
-    temperature = metrics.temperature(validation)
-    shares = metrics.softmax(validation.logits / temperature)
+    temperature = round(metrics.temperature(validation, balanced=prior == "uniform"), 4)
+    flags = {
+        name: metrics.malignancy_scores(judged, temperature, CLASSES)
+        for name, judged in (("validation", validation), ("test", test))
+    }
+    point = metrics.operating_point(*flags["validation"])
+    rates = metrics.flag_rates(*flags["test"], test.lesions, point["threshold"], seed)
     return {
-        "calibration": {"temperature": round(temperature, 4), "prior": PRIOR},
-        "malignancy": metrics.malignancy_operating_point(validation, shares, CLASSES),
+        "calibration": {"temperature": temperature, "prior": prior},
+        "malignancy": {**point, "test": rates},
         "metrics": {
             "validation": metrics.report(validation, CLASSES, seed),
             "test": metrics.report(test, CLASSES, seed),

@@ -17,7 +17,7 @@ from .dataset import CLASSES
 from .metrics import KerasBalancedAccuracy
 
 CHECKPOINT = "checkpoint"
-# Layers and weights that weight decay leaves alone.
+# Names of the weights that weight decay leaves alone.
 UNDECAYED = ["gamma", "beta", "bias"]
 
 

@@ -4,6 +4,7 @@ Each stage takes what the ones before it left in the run's folder and leaves its
 so that it can also be run alone.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,12 +18,25 @@ from numpy.typing import NDArray
 
 from lesionlens import storage
 
-from . import dataset, evaluate, export, fit, manifest, plots, predictions, publish, source, split
+from . import (
+    dataset,
+    evaluate,
+    export,
+    fit,
+    manifest,
+    plots,
+    predictions,
+    provenance,
+    publish,
+    source,
+    split,
+)
 from .config import Config
 from .dataset import CLASSES, Dataset
 from .split import Split
 
-CONFIG, SPLIT, MODEL, HISTORY = "config.json", "split.json", "model.keras", "history.json"
+CONFIG, ORIGIN, SPLIT = "config.json", "origin.json", "split.json"
+MODEL, HISTORY = "model.keras", "history.json"
 EVALUATION, EXPORT = "evaluation.json", "export.json"
 FIGURES, VARIANTS = "figures", "variants"
 # Folders with the answers for each image: of the Keras model, and of the variant that is shipped.
@@ -57,6 +71,13 @@ class Job:
         side = self.config.preprocessing.size
         return dataset.decoded(self.dataset.subset(indices), side, side, self.config.preprocessing)
 
+    def require_own_configuration(self) -> None:
+        """Raises ValueError if the run was begun with another configuration than this job's."""
+        if self.read(CONFIG) != self.config.as_json():
+            raise ValueError(
+                f"{self.run} was begun with another configuration; give the same --config and --set"
+            )
+
     def read(self, name: str) -> Any:
         return json.loads((self.run / name).read_text())
 
@@ -75,7 +96,9 @@ def run(job: Job) -> str:
 
 
 def describe(job: Job) -> None:
-    """Read the data set, print and plot the distribution of its classes."""
+    """Read the data set, decode all of it, print and plot the distribution of its classes."""
+    config = job.config
+    dataset.cached(job.dataset, *config.data.frame, config.preprocessing, job.cache)
     counts = dataset.distribution(job.dataset)
     print(f"{'class':<8}{'images':>8}{'lesions':>9}")
     for label, (images, lesions) in counts.items():
@@ -87,6 +110,8 @@ def divide(job: Job) -> None:
     """Split the data set by lesion and write the split out."""
     config = job.config
     parts = split.make(job.dataset, config.data, config.seed)
+    if job.resume and (job.run / SPLIT).exists() and split.differ(job.split, parts):
+        raise ValueError(f"{job.run} was begun with another split; it cannot be resumed")
     split.write(job.dataset, parts, job.run / SPLIT)
     for part in split.PARTS:
         print(f"{part:<12}{len(getattr(parts, part)):>6} images")
@@ -95,8 +120,10 @@ def divide(job: Job) -> None:
 def train(job: Job) -> None:
     """Train, or continue a training that was interrupted."""
     config, data = job.config, job.dataset
-    if job.resume and (job.run / CONFIG).exists() and job.read(CONFIG) != config.as_json():
-        raise ValueError(f"{job.run} was begun with another configuration; it cannot be resumed")
+    if job.resume and (job.run / CONFIG).exists():
+        job.require_own_configuration()
+    if not (job.resume and (job.run / ORIGIN).exists()):
+        job.write(ORIGIN, provenance.origin(datetime.now(UTC)))
     job.write(CONFIG, config.as_json())
     examples = fit.Examples(
         frames=dataset.cached(data, *config.data.frame, config.preprocessing, job.cache),
@@ -113,6 +140,7 @@ def train(job: Job) -> None:
 
 def judge(job: Job) -> None:
     """Evaluate the Keras model on validation and test."""
+    job.require_own_configuration()
     network = keras.saving.load_model(job.run / MODEL, compile=False)
     evaluation = _evaluate(job, lambda frames: export.predict_keras(network, frames), KERAS_ANSWERS)
     job.write(EVALUATION, evaluation)
@@ -121,10 +149,11 @@ def judge(job: Job) -> None:
 
 def convert(job: Job) -> None:
     """Export to LiteRT, choose a variant, and evaluate it as what will be shipped."""
+    job.require_own_configuration()
     network = keras.saving.load_model(job.run / MODEL, compile=False)
     parts, seed = job.split, job.config.seed
     for_calibration = np.random.default_rng(seed).permutation(parts.train)
-    chosen, variants = export.export(
+    chosen, variants, refused = export.export(
         network,
         job.frames(for_calibration[: export.CALIBRATION_IMAGES]),
         job.frames(parts.validation),
@@ -133,7 +162,14 @@ def convert(job: Job) -> None:
     export.save(variants, job.run / VARIANTS)
     evaluation = _evaluate(job, lambda frames: export.predict(chosen.data, frames), ANSWERS)
     table = [variant.row() for variant in variants]
-    job.write(EXPORT, {"chosen": chosen.name, "variants": table, **evaluation})
+    exported = {
+        "model_sha256": _sha256(job.run / MODEL),
+        "chosen": chosen.name,
+        "variants": table,
+        "refused": refused,
+        **evaluation,
+    }
+    job.write(EXPORT, exported)
     matrix = evaluation["metrics"]["test"]["confusion_matrix"]
     plots.confusion(matrix, CLASSES, job.run / FIGURES / "confusion.png")
     for row in table:
@@ -142,7 +178,10 @@ def convert(job: Job) -> None:
 
 def release(job: Job) -> str:
     """Publish the exported model; with ``promote`` make it the current one."""
+    job.require_own_configuration()
     exported = job.read(EXPORT)
+    if exported["model_sha256"] != _sha256(job.run / MODEL):
+        raise ValueError(f"{job.run} was trained again after its export; export it again")
     model = (job.run / VARIANTS / f"{exported['chosen']}.tflite").read_bytes()
     archived = (job.run / MODEL).read_bytes()
     figures = {
@@ -157,7 +196,7 @@ def release(job: Job) -> str:
         model,
         archived,
         figures,
-        created=datetime.now(UTC),
+        origin=job.read(ORIGIN),
         version=job.version,
     )
     store = storage.open_store(job.store)
@@ -172,10 +211,15 @@ def release(job: Job) -> str:
 def _evaluate(job: Job, predict: evaluate.Predict, folder: str) -> dict[str, Any]:
     """Judge on validation and test; leave the answers for each image in ``folder``."""
     answers = {}
+    (job.run / folder).mkdir(exist_ok=True)
     for part in ("validation", "test"):
         indices = getattr(job.split, part)
         answers[part] = evaluate.judge(predict, job.dataset, indices, job.config.preprocessing)
-        (job.run / folder).mkdir(exist_ok=True)
         path = job.run / folder / f"{part}.csv"
         predictions.write(job.dataset.subset(indices), answers[part].logits, path)
-    return evaluate.evaluate(answers["validation"], answers["test"], job.config.seed)
+    config = job.config
+    return evaluate.evaluate(**answers, prior=config.training.prior, seed=config.seed)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,7 +1,6 @@
 """Assemble a release: its manifest, which is all that serving needs to know, and its files."""
 
 import hashlib
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from lesionlens.release import MODEL, SCHEMA_VERSION
 
-from . import card, provenance
+from . import card
 from .config import Config
 from .dataset import CLASSES, Dataset, distribution
 from .publish import describe
@@ -37,21 +36,22 @@ def assemble(
     model: bytes,
     archived: bytes,
     figures: dict[str, bytes],
-    created: datetime,
+    origin: dict[str, Any],
     version: str | None = None,
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Return the manifest and all other files of the release's folder, by name.
 
-    ``exported`` is what the export stage wrote: the variants, the chosen one, its evaluation.
+    ``exported`` is what the export stage wrote: the variants, the chosen one, its evaluation;
+    ``origin`` what was recorded when the training began.
     """
     digest = hashlib.sha256(model).hexdigest()
     preprocessing = config.preprocessing.as_dict()
     document: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
-        "version": version or f"{created:%Y%m%d}-{digest[:8]}",
+        "version": version or f"{origin['created'][:10].replace('-', '')}-{digest[:8]}",
         "name": f"mobilenet_{config.width:.2f}_{config.preprocessing.size}",
-        "created": created.isoformat(timespec="seconds"),
-        "git_commit": provenance.git_commit(),
+        "created": origin["created"],
+        "git_commit": origin["git_commit"],
         "classes": list(CLASSES),
         "input": {"size": preprocessing.pop("size"), "preprocessing": preprocessing},
         "files": describe({MODEL: model}),
@@ -60,7 +60,7 @@ def assemble(
         "calibration": exported["calibration"],
         "malignancy": exported["malignancy"],
         "metrics": exported["metrics"],
-        "export": {"chosen": exported["chosen"], "variants": exported["variants"]},
+        "export": {key: exported[key] for key in ("chosen", "variants", "refused")},
         "data": {
             "name": "drawings" if config.data.generated else "HAM10000",
             "images": len(dataset.records),
@@ -77,7 +77,7 @@ def assemble(
             },
         },
         "training": config.as_json(),
-        "libraries": provenance.libraries(),
+        "libraries": origin["libraries"],
     }
     text = card.write(document)
     files = {MODEL: model, ARCHIVED: archived, CARD: text.encode(), **figures}

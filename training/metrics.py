@@ -12,7 +12,7 @@ from lesionlens.result import malignancy
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
-# The share of malignant lesions that the operating threshold must flag on the validation part.
+# The share of malignant images that the operating threshold must flag on the validation part.
 TARGET_SENSITIVITY = 0.95
 
 Weights = NDArray[np.float64]
@@ -121,35 +121,62 @@ def _auc(judged: Judged, weights: Weights, index: int) -> NDArray[np.float64]:
     return area
 
 
-def temperature(judged: Judged) -> float:
+def temperature(judged: Judged, balanced: bool) -> float:
     """The temperature that minimizes the negative log likelihood of softmax(logits / T).
+
+    ``balanced`` gives every class the same weight, as a uniform prior asks for.
 
     Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
     """
+    counts = np.bincount(judged.labels, minlength=judged.logits.shape[1])
+    weights = 1 / counts[judged.labels] if balanced else np.ones(len(judged.labels))
 
     def loss(log_temperature: float) -> float:
         scaled = judged.logits / np.exp(log_temperature)
         chosen = scaled[np.arange(len(scaled)), judged.labels]
-        return float(np.mean(_log_sum_exp(scaled) - chosen))
+        return float(np.average(_log_sum_exp(scaled) - chosen, weights=weights))
 
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
 
 
-def malignancy_operating_point(
-    judged: Judged, shares: NDArray[np.float64], classes: tuple[str, ...]
-) -> dict[str, float]:
-    """The highest threshold on the malignancy probability that reaches `TARGET_SENSITIVITY`."""
-    scores = malignancy(shares, classes)
-    malignant = malignancy(np.eye(len(classes))[judged.labels], classes) > 0
+def malignancy_scores(
+    judged: Judged, temperature: float, classes: tuple[str, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """(N,) malignancy probability as serving computes it, and whether the image is malignant."""
+    scores = malignancy(softmax(judged.logits / temperature), classes)
+    truth = malignancy(np.eye(len(classes))[judged.labels], classes) > 0
+    return scores, truth
+
+
+def operating_point(scores: NDArray[np.float64], malignant: NDArray[np.bool_]) -> dict[str, float]:
+    """The highest threshold that flags `TARGET_SENSITIVITY` of the malignant images."""
     ordered = np.sort(scores[malignant])
     threshold = ordered[int(np.floor((1 - TARGET_SENSITIVITY) * len(ordered)))]
-    # Rounded down, so that the lesion that sets the threshold still passes it.
+    # Rounded down, so that the image that sets the threshold still passes it.
     threshold = np.floor(threshold * 1e6) / 1e6
     return {
         "threshold": float(threshold),
         "sensitivity": round(float((scores[malignant] >= threshold).mean()), 4),
         "specificity": round(float((scores[~malignant] < threshold).mean()), 4),
     }
+
+
+def flag_rates(
+    scores: NDArray[np.float64],
+    malignant: NDArray[np.bool_],
+    lesions: NDArray[np.str_],
+    threshold: float,
+    seed: int,
+) -> dict[str, dict[str, float]]:
+    """Sensitivity and specificity of a threshold, over images, with intervals over lesions."""
+    weights = resampled_weights(lesions, seed)
+    inside, outside = weights * malignant, weights * ~malignant
+    flagged = scores >= threshold
+    with np.errstate(invalid="ignore"):
+        return {
+            "sensitivity": interval((inside * flagged).sum(axis=1) / inside.sum(axis=1)),
+            "specificity": interval((outside * ~flagged).sum(axis=1) / outside.sum(axis=1)),
+        }
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,8 +4,10 @@ import contextlib
 import os
 import platform
 import subprocess
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 LIBRARIES = (
     "tensorflow-cpu",
@@ -16,6 +18,15 @@ LIBRARIES = (
     "pillow",
     "scikit-learn",
 )
+
+
+def origin(created: datetime) -> dict[str, Any]:
+    """What is recorded when a training begins, and stands in its manifest."""
+    return {
+        "created": created.isoformat(timespec="seconds"),
+        "git_commit": git_commit(),
+        "libraries": libraries(),
+    }
 
 
 def git_commit() -> str:

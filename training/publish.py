@@ -26,15 +26,16 @@ REMEMBERED = 20
 
 
 class PublishError(Exception):
-    """The store was left as it was; the message says why."""
+    """A release was not published, or the pointer not moved; the message says why."""
 
 
 @dataclass(frozen=True)
 class Listed:
     version: str
     current: bool
-    # None for a folder whose manifest was never written: a publisher was killed there.
     manifest: dict[str, Any] | None
+    # Why there is no manifest; nothing in such a folder is ever served.
+    problem: str = ""
 
 
 def describe(files: dict[str, bytes]) -> dict[str, dict[str, Any]]:
@@ -48,20 +49,19 @@ def describe(files: dict[str, bytes]) -> dict[str, dict[str, Any]]:
 def publish(store: Store, manifest: dict[str, Any], files: dict[str, bytes]) -> str:
     """Write a release: its files first, its manifest last. Return its version.
 
-    ``files`` are all of the folder's files but the manifest. An existing version is never
-    overwritten; files that an interrupted publication of the same bytes left behind are kept.
-    Raises PublishError.
+    ``files`` are all of the folder's files but the manifest. An existing file is never overwritten;
+    one of the same bytes is kept, so that an interrupted publication can be repeated. Raises
+    PublishError.
     """
     version = check_version(parse_manifest(manifest).version)
     described = {**manifest["files"], **manifest["archive"]}
     for name, expected in described.items():
         if describe({name: files[name]})[name] != expected:
             raise PublishError(f"{name} is not the file that the manifest describes")
-    if _exists(store, f"{version}/{MANIFEST}"):
-        raise PublishError(f"version {version} exists already; a release is never overwritten")
-    for name, data in tqdm(files.items(), "publishing", unit="file"):
+    # The manifest is written last: where it is, the release is complete.
+    complete = {**files, MANIFEST: json.dumps(manifest, indent=1).encode()}
+    for name, data in tqdm(complete.items(), "publishing", unit="file"):
         _write_once(store, f"{version}/{name}", data)
-    _write_once(store, f"{version}/{MANIFEST}", json.dumps(manifest, indent=1).encode())
     return version
 
 
@@ -100,9 +100,12 @@ def list_releases(store: Store) -> list[Listed]:
     for folder in store.folders():
         try:
             manifest = read_manifest(store, folder).document
+            listed.append(Listed(folder, folder == present, manifest))
         except NotFound:
-            manifest = None
-        listed.append(Listed(folder, folder == present, manifest))
+            problem = "incomplete: its publication was interrupted"
+            listed.append(Listed(folder, folder == present, None, problem))
+        except ReleaseError as error:
+            listed.append(Listed(folder, folder == present, None, str(error)))
     return listed
 
 
@@ -137,14 +140,6 @@ def _move(store: Store, pointer: dict[str, Any], generation: int) -> None:
         raise PublishError(
             f"somebody else moved {CURRENT} at the same time; look at it and try again"
         ) from None
-
-
-def _exists(store: Store, name: str) -> bool:
-    try:
-        store.read(name, MAX_JSON_BYTES)
-    except NotFound:
-        return False
-    return True
 
 
 def _write_once(store: Store, name: str, data: bytes) -> None:

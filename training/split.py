@@ -55,6 +55,10 @@ def assert_no_lesion_crosses(dataset: Dataset, split: Split) -> None:
         raise AssertionError(f"{len(crossing)} lesions stand in two parts, first {min(crossing)}")
 
 
+def differ(one: Split, other: Split) -> bool:
+    return any(not np.array_equal(getattr(one, part), getattr(other, part)) for part in PARTS)
+
+
 def write(dataset: Dataset, split: Split, path: Path) -> None:
     """Write the image ids of each part, with the fingerprint of the data they belong to."""
     ids = {part: [r.image_id for r in dataset.subset(getattr(split, part))] for part in PARTS}

@@ -1,6 +1,7 @@
 """The Flask application around the journey of an image: routes and what surrounds every answer."""
 
 import contextlib
+import logging
 import re
 import time
 import uuid
@@ -77,10 +78,13 @@ def _load(settings: Settings) -> Classifier:
     try:
         loaded = release.load(open_store(settings.model_uri), settings.model_version)
         classifier = Classifier(loaded, settings.interpreters)
-    except (StorageError, ReleaseError, ValueError) as error:
-        logs.error("the model could not be loaded", error, model_uri=settings.model_uri)
+    except (StorageError, ReleaseError) as error:
+        logs.error(
+            "the model could not be loaded", error, reason=str(error), model_uri=settings.model_uri
+        )
         raise ModelUnavailable("The model cannot be loaded at the moment; try again.") from error
-    logs.info(
+    logs.line(
+        logging.INFO,
         "model loaded",
         model_version=loaded.manifest.version,
         seconds=round(time.perf_counter() - started, 3),
@@ -122,12 +126,22 @@ def _route(app: flask.Flask, settings: Settings, slot: Slot, answer: Answer) -> 
         return flask.Response(description, content_type=representation.JSON)
 
     if settings.web_dir is not None:
-        web_dir = settings.web_dir
+        _route_page(app, settings.web_dir)
 
-        @app.get("/")
-        @app.get("/<path:path>")
-        def page(path: str = "index.html") -> flask.Response:
-            return flask.send_from_directory(web_dir, path)
+
+def _route_page(app: flask.Flask, web_dir: Path) -> None:
+    """Serve the page's own files, and no more: a catch-all would hide the API's 404 and 405."""
+
+    def page(path: str = "", folder: str = "") -> flask.Response:
+        return flask.send_from_directory(web_dir / folder, path)
+
+    app.add_url_rule("/", "page", page, defaults={"path": "index.html"})
+    for entry in sorted(web_dir.iterdir()):
+        if entry.is_dir():
+            rule, fixed = f"/{entry.name}/<path:path>", {"folder": entry.name}
+        else:
+            rule, fixed = f"/{entry.name}", {"path": entry.name}
+        app.add_url_rule(rule, "page", page, defaults=fixed)
 
 
 def _label(label: str) -> dict[str, Any]:
@@ -161,7 +175,8 @@ def _surround(app: flask.Flask, settings: Settings, slot: Slot) -> None:
             response.vary.add("Accept")
         latency = time.perf_counter() - flask.g.started
         request = flask.request
-        logs.info(
+        logs.line(
+            logging.ERROR if response.status_code >= 500 else logging.INFO,
             f"{request.method} {request.path} {response.status_code}",
             request_id=flask.g.request_id,
             model_version=slot.loaded.manifest.version if slot.loaded else None,

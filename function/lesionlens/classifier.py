@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from .release import Manifest, Release, ReleaseError
 
-# The outputs of the exported graph (training/export.py gives them these names).
+# Input and outputs of the exported graph (training/export.py gives them these names).
+IMAGE = "image"
 LOGITS = "logits"
 ACTIVATION_MAPS = "activation_maps"
 SIGNATURE = "serving_default"
@@ -41,17 +42,26 @@ class Classifier:
         self._idle: queue.LifoQueue[Any] = queue.LifoQueue()
         for _ in range(min(interpreters, os.cpu_count() or 1)):
             self._idle.put(_runner(release))
-        size = self.manifest.preprocessing.size
-        logits = self.run(np.zeros((1, size, size, 3), np.float32)).logits
-        if logits.shape != (len(self.manifest.classes),):
-            raise ReleaseError(
-                f"the model has {logits.shape} outputs for {len(self.manifest.classes)} classes"
-            )
+        size, classes = self.manifest.preprocessing.size, len(self.manifest.classes)
+        try:
+            with self._runner() as runner:
+                # LiteRT would silently resize the graph to whatever it is given.
+                expected = runner.get_input_details()[IMAGE]["shape"].tolist()
+            outputs = self.run(np.zeros((1, size, size, 3), np.float32))
+        except (ValueError, RuntimeError, KeyError) as error:
+            raise ReleaseError(f"the model does not run as its manifest says: {error}") from None
+        if expected != [1, size, size, 3]:
+            raise ReleaseError(f"the model takes {expected}; its manifest says a size of {size}")
+        for found in (outputs.logits, outputs.activation_maps):
+            if found.shape[-1] != classes:
+                raise ReleaseError(
+                    f"the model has outputs of shape {found.shape} for {classes} classes"
+                )
 
     def run(self, tensor: NDArray[np.float32]) -> Outputs:
         """Run the model on a (1, size, size, 3) float32 image in [0, 255]."""
         with self._runner() as runner:
-            outputs = runner(image=tensor)
+            outputs = runner(**{IMAGE: tensor})
         return Outputs(outputs[LOGITS][0], outputs[ACTIVATION_MAPS][0])
 
     @contextmanager

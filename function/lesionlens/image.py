@@ -1,7 +1,9 @@
 """From bytes to an upright RGB image, whatever the file: the only place that decodes."""
 
+import contextlib
 import io
 import struct
+import threading
 import warnings
 import zlib
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ import numpy as np
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
+    ExifTags,
     GifImagePlugin,
     Image,
     ImageOps,
@@ -39,6 +42,8 @@ ACCEPTED = ", ".join(FORMATS)
 
 MIN_SIDE = 32  # pixels; below it no structure of a lesion is left
 MAX_PIXELS = 50 * 1000 * 1000  # 50 megapixels: 150 MB of decoded RGB
+# Images above this many pixels are decoded one at a time, to bound the memory of them all.
+LARGE_PIXELS = 12 * 1000 * 1000
 
 # What is often posted by mistake (or on purpose) under an image's name: leading bytes and name.
 _FOREIGN = (
@@ -50,12 +55,17 @@ _FOREIGN = (
     (b"PK\x03\x04", "a ZIP archive"),
 )
 
+# EXIF's orientations that lie on their side.
+TURNED = (5, 6, 7, 8)
+
+_one_large = threading.Semaphore(1)
+
 # Our own limit is checked before decoding; Pillow's only warns at 89 megapixels.
 Image.MAX_IMAGE_PIXELS = None
 # Pillow's warnings quote metadata, which belongs in no log.
 warnings.filterwarnings("ignore", module="PIL")
 
-# What Pillow raises for damaged files, found by mutating real ones (tests/test_image.py).
+# What Pillow raises for damaged files, found by mutating drawn ones (tests/function/test_image.py).
 _DAMAGE = (
     OSError,
     SyntaxError,
@@ -75,6 +85,11 @@ class Caution:
 
     code: str
     message: str
+
+
+FIRST_PICTURE = Caution(
+    "first-picture", "The file holds more than one picture; the first was used."
+)
 
 
 @dataclass(frozen=True)
@@ -109,21 +124,32 @@ def decode(data: bytes, enough: int | None = None) -> Decoded:
             f"The image is {width}×{height} pixels, {width * height / 1e6:.0f} megapixels; "
             f"at most {MAX_PIXELS / 1e6:.0f} are accepted."
         )
-    notes = []
-    if getattr(file, "is_animated", False):
-        notes.append(
-            Caution("first-picture", "The file holds more than one picture; the first was used.")
-        )
-    if enough is not None:
-        file.draft("RGB", (enough, enough))
-    try:
-        file.load()
-        upright = ImageOps.exif_transpose(file)
-    except _DAMAGE as error:
-        raise _damaged(error) from None
-    if upright.size != file.size and (file.width, file.height) == upright.size[::-1]:
+    with _one_large if width * height > LARGE_PIXELS else contextlib.nullcontext():
+        try:
+            several = getattr(file, "is_animated", False)
+            if enough is not None:
+                file.draft("RGB", (enough, enough))
+            file.load()
+            orientation = file.getexif().get(ExifTags.Base.Orientation, 1)
+            picture = _rgb(_reduced(file, enough))
+        except _DAMAGE as error:
+            raise _damaged(error) from None
+    picture.getexif()[ExifTags.Base.Orientation] = orientation
+    ImageOps.exif_transpose(picture, in_place=True)
+    if orientation in TURNED:
         width, height = height, width
-    return Decoded(_rgb(upright), width, height, tuple(notes))
+    return Decoded(picture, width, height, (FIRST_PICTURE,) if several else ())
+
+
+def _reduced(file: Image.Image, enough: int | None) -> Image.Image:
+    """Shrink a large image by a whole factor, to no less than twice ``enough``.
+
+    Done before converting, which copies: 50 megapixels would take half a gigabyte.
+    """
+    factor = min(file.size) // (2 * enough) if enough else 1
+    if factor < 2 or file.mode in ("1", "P", "PA"):
+        return file
+    return (_eight_bits(file) if file.mode.startswith("I") else file).reduce(factor)
 
 
 def _open(data: bytes) -> Image.Image:
@@ -155,14 +181,17 @@ def _damaged(error: Exception) -> Truncated | Undecodable:
     return Undecodable(f"The image file is damaged; accepted are intact {ACCEPTED} images.")
 
 
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scale 16-bit grey to 8 bits; Pillow would clip at 255 instead."""
+    return Image.fromarray(np.clip(np.asarray(image) >> 8, 0, 255).astype(np.uint8))
+
+
 def _rgb(image: Image.Image) -> Image.Image:
     """Convert any of Pillow's modes to RGB: transparency over white, 16 bits to 8 by scaling."""
     if image.mode == "RGB":
         return image
     if image.mode.startswith("I"):
-        # Pillow clips 16-bit values at 255 instead of scaling them.
-        scaled = np.asarray(image).astype(np.float64) / 257
-        return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8)).convert("RGB")
+        return _eight_bits(image).convert("RGB")
     if image.mode == "F":
         raise Undecodable("The image holds floating-point values; 8 or 16 bits are accepted.")
     if image.has_transparency_data:

@@ -16,8 +16,6 @@ class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields = {"severity": record.levelname, "message": record.getMessage()}
         fields |= getattr(record, "fields", {})
-        if record.exc_info:
-            fields["stack_trace"] = "".join(traceback.format_exception(*record.exc_info))
         return json.dumps(fields, default=str)
 
 
@@ -30,13 +28,14 @@ def configure(level: int) -> None:
     _logger.setLevel(level)
 
 
-def info(message: str, **fields: Any) -> None:
-    _logger.info(message, extra={"fields": fields})
+def line(level: int, message: str, **fields: Any) -> None:
+    _logger.log(level, message, extra={"fields": fields})
 
 
 def error(message: str, exception: BaseException, **fields: Any) -> None:
-    """Log an error with its stack trace, which names code and no values."""
-    _logger.error(message, exc_info=exception, extra={"fields": fields})
+    """Log an error with its type and its stack, which name code: its message may quote an image."""
+    stack = "".join(traceback.format_tb(exception.__traceback__))
+    line(logging.ERROR, message, error=type(exception).__name__, stack_trace=stack, **fields)
 
 
 def trace_fields(traceparent: str, project: str) -> dict[str, str]:

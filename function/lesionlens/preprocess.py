@@ -39,9 +39,14 @@ class Preprocessing:
         if geometry != "centre-crop":
             raise ValueError(f"unknown geometry {geometry!r}; this code knows 'centre-crop'")
         try:
-            return cls(**known)
+            read = cls(**known)
         except TypeError as error:
             raise ValueError(f"unknown preprocessing option: {error}") from None
+        if type(read.size) is not int or read.size < 1:
+            raise ValueError(f"the size is {read.size!r}, not a number of pixels")
+        if type(read.denoise) is not bool or type(read.colour_constancy) is not bool:
+            raise ValueError("denoise and colour_constancy are true or false")
+        return read
 
 
 def tensor(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ Its layout in object storage::
 
 import hashlib
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -137,8 +138,14 @@ def parse_manifest(document: dict[str, Any]) -> Manifest:
         raise ReleaseError(f"the manifest is wrong: {error}") from None
     if unknown := sorted(set(classes) - set(TAXONOMY)):
         raise ReleaseError(f"the manifest has unknown classes: {', '.join(unknown)}")
-    if not manifest.temperature > 0:
+    if len(set(classes)) < len(classes) or not classes:
+        raise ReleaseError("the manifest's classes are empty, or not all different")
+    if not 0 < manifest.temperature < math.inf:
         raise ReleaseError(f"the manifest's temperature is {manifest.temperature}, not above 0")
+    if not 0 < manifest.malignancy_threshold <= 1:
+        raise ReleaseError(
+            f"the manifest's malignancy threshold is {manifest.malignancy_threshold}, not in (0, 1]"
+        )
     if MODEL not in manifest.files:
         raise ReleaseError(f"the manifest's files lack {MODEL}")
     return manifest

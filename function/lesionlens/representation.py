@@ -29,5 +29,5 @@ def page(
 ) -> str:
     """Render a result, or a problem, for people; ``sensitivity`` is that of the threshold."""
     return flask.render_template(
-        "result.html", result=result, problem=problem, picture=None, sensitivity=sensitivity
+        "result.html", result=result, problem=problem, sensitivity=sensitivity
     )

@@ -1,10 +1,13 @@
 """The environment, read once into a frozen dataclass; what is wrong is refused with a message."""
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+
+from .release import CURRENT, ReleaseError, check_version
+from .storage import open_store
 
 MEBIBYTE = 1024 * 1024
 
@@ -21,14 +24,14 @@ class Settings:
     """Each field is the environment variable of the same name in upper case; see the README."""
 
     model_uri: str
-    model_version: str = "current"
+    model_version: str = CURRENT
     preload_model: bool = False
     allowed_origins: tuple[str, ...] = ()
     max_upload_bytes: int = 20 * MEBIBYTE
     interpreters: int = 2
     web_dir: Path | None = None
     log_level: int = logging.INFO
-    # The project that traces belong to; the platform sets it.
+    # The project that traces in the log belong to.
     google_cloud_project: str = ""
 
 
@@ -51,8 +54,17 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     # K_SERVICE is set wherever the function runs on Google Cloud.
     if not uri and "K_SERVICE" not in variables and _REPOSITORY_RELEASES.is_dir():
         uri = _REPOSITORY_RELEASES.as_uri()
-    if not uri.startswith(("gs://", "file:///")):
+    try:
+        open_store(uri)
+    except ValueError:
         refuse("MODEL_URI", "gs://BUCKET/FOLDER or file:///FOLDER")
+
+    version = variables.get("MODEL_VERSION", CURRENT)
+    try:
+        if version != CURRENT:
+            check_version(version)
+    except ReleaseError:
+        refuse("MODEL_VERSION", f"{CURRENT} or the name of a version")
 
     preload = variables.get("PRELOAD_MODEL", "0")
     if preload not in ("0", "1"):
@@ -75,7 +87,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
     settings = Settings(
         model_uri=uri,
-        model_version=variables.get("MODEL_VERSION", "current"),
+        model_version=version,
         preload_model=preload == "1",
         allowed_origins=origins,
         max_upload_bytes=number("MAX_UPLOAD_BYTES", Settings.max_upload_bytes),
@@ -90,9 +102,5 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
 
 def _is_origin(text: str) -> bool:
-    parts = urlsplit(text)
-    return text == "*" or (
-        parts.scheme in ("http", "https")
-        and bool(parts.netloc)
-        and text == f"{parts.scheme}://{parts.netloc}"
-    )
+    # Strict: what flask-cors takes for a regular expression would match other origins too.
+    return text == "*" or re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", text) is not None

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -83,15 +84,21 @@ class FileStore:
 
     def write(self, name: str, data: bytes, generation: int) -> None:
         path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            present = path.stat().st_mtime_ns if path.exists() else ABSENT
-            if present != generation:
-                raise PreconditionFailed(f"{path} is not what it was expected to be")
-            partial = path.with_name(f".{path.name}.partial")
-            partial.write_bytes(data)
-            partial.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with (self.root / ".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                present = path.stat().st_mtime_ns if path.exists() else ABSENT
+                if present != generation:
+                    raise PreconditionFailed(f"{path} is not what it was expected to be")
+                partial = path.with_name(f".{path.name}.partial")
+                partial.write_bytes(data)
+                # Clocks of file systems are coarse: two writes must not share a generation.
+                now = max(time.time_ns(), present + 1)
+                os.utime(partial, ns=(now, now))
+                partial.replace(path)
+        except OSError as error:
+            raise StorageError(f"{path} cannot be written: {error}") from error
 
     def folders(self) -> list[str]:
         if not self.root.is_dir():
@@ -120,7 +127,8 @@ class CloudStore:
             if blob is None:
                 raise NotFound(f"{self._address(name)} does not exist")
             _check_size(name, blob.size, at_most)
-            data = blob.download_as_bytes(
+            pinned = self._bucket.blob(blob.name, generation=blob.generation)
+            data = pinned.download_as_bytes(
                 timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), retry=self._retry(), checksum="auto"
             )
             return Stored(data, blob.generation)
@@ -157,10 +165,19 @@ class CloudStore:
             raise StorageError(f"{self._address(name)} cannot be written: {error}") from error
 
     def folders(self) -> list[str]:
+        from google.api_core.exceptions import GoogleAPIError
+        from google.auth.exceptions import GoogleAuthError
+        from requests import RequestException
+
         prefix = self._path("")
-        pages = self._bucket.client.list_blobs(self.bucket_name, prefix=prefix, delimiter="/")
-        for _ in pages:  # the folders are known once the pages have been read
-            pass
+        try:
+            pages = self._bucket.client.list_blobs(
+                self.bucket_name, prefix=prefix, delimiter="/", retry=self._retry()
+            )
+            for _ in pages:  # the folders are known once the pages have been read
+                pass
+        except (GoogleAPIError, GoogleAuthError, RequestException, OSError) as error:
+            raise StorageError(f"{self._address('')} cannot be listed: {error}") from error
         return sorted(folder.removeprefix(prefix).strip("/") for folder in pages.prefixes)
 
     @cached_property

@@ -1,16 +1,18 @@
 """The routes around the classification, through functions-framework."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from PIL import ExifTags, Image
 from werkzeug.test import Client
 
 from lesionlens.result import NOTICE
 from lesionlens.taxonomy import TAXONOMY
 from tests import releases
 from tests.conftest import ROOT, create_client
-from tests.pictures import JPEG
+from tests.pictures import JPEG, encoded, lesion
 
 
 def test_health_answers_without_the_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -63,21 +65,24 @@ def test_model_shows_the_manifest_its_licence_and_the_notice(shared_client: Clie
     assert "not a cleared medical device" in model["notice"]
 
 
+@pytest.mark.parametrize("web", [False, True], ids=["api alone", "beside the page"])
 @pytest.mark.parametrize(
     ("method", "path", "status", "message"),
     [
         ("GET", "/v1/classify", 405, "GET is not possible here; accepted are OPTIONS, POST"),
         ("DELETE", "/v1/labels", 405, "accepted are GET, HEAD, OPTIONS"),
-        ("GET", "/v2/classify", 404, "There is nothing here; there are /health, /openapi.json"),
-        ("POST", "/", 404, "There is nothing here"),
+        ("GET", "/v2/classify", 404, "/health"),
+        ("POST", "/v2/x", 404, "There is nothing here"),
         ("GET", "/v1/classify/", 404, "There is nothing here"),
         ("GET", "/%2e%2e/etc/passwd", 404, "There is nothing here"),
     ],
 )
 def test_wrong_addresses_and_methods(
-    shared_client: Client, method: str, path: str, status: int, message: str
+    monkeypatch: pytest.MonkeyPatch, web: bool, method: str, path: str, status: int, message: str
 ) -> None:
-    response = shared_client.open(path, method=method)
+    if web:
+        monkeypatch.setenv("WEB_DIR", str(ROOT / "web"))
+    response = create_client().open(path, method=method)
     assert response.status_code == status
     assert response.content_type == "application/problem+json"
     assert message in response.json["detail"]
@@ -174,3 +179,23 @@ def test_one_structured_line_a_request(
     assert fields["httpRequest"]["status"] == 200
     assert fields["httpRequest"]["requestSize"] == len(JPEG)
     assert fields["httpRequest"]["latency"].endswith("s")
+
+
+def test_nothing_of_an_image_or_its_metadata_is_logged(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist] = "Marked Patient"
+    marked = encoded(lesion(), exif=exif)
+    assert b"Marked Patient" in marked
+    client = create_client()
+
+    def post(data: bytes) -> int:
+        part = {"image": (io.BytesIO(data), "Marked Patient.jpg")}
+        return client.post("/v1/classify", data=part).status_code
+
+    assert post(marked) == 200
+    assert post(marked[:3000]) == 422
+    monkeypatch.setattr("lesionlens.preprocess.tensor", lambda *_: 1 / 0)
+    assert post(marked) == 500
+    assert "Marked" not in capsys.readouterr().out

@@ -50,7 +50,13 @@ def test_a_model_that_is_none_is_refused() -> None:
 
 def test_a_model_with_other_outputs_than_the_manifest_is_refused(tmp_path: Any) -> None:
     store = FileStore(releases.copy(tmp_path, "v1", lambda m: m["classes"].pop()))
-    with pytest.raises(ReleaseError, match="outputs for 6 classes"):
+    with pytest.raises(ReleaseError, match=r"outputs of shape \(7,\) for 6 classes"):
+        Classifier(release.load(store, "v1"), 1)
+
+
+def test_a_model_of_another_size_than_the_manifest_is_refused(tmp_path: Any) -> None:
+    store = FileStore(releases.copy(tmp_path, "v1", lambda m: m["input"].update(size=64)))
+    with pytest.raises(ReleaseError, match="its manifest says a size of 64"):
         Classifier(release.load(store, "v1"), 1)
 
 

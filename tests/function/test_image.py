@@ -178,3 +178,37 @@ def test_unusual_formats_are_not_decoded() -> None:
     lesion().save(buffer, "PPM")
     with pytest.raises(Undecodable):
         image.decode(buffer.getvalue())
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "TIFF", "PNG", "WEBP"])
+def test_several_pictures_cut_anywhere_decode_or_raise_a_problem(file_format: str) -> None:
+    black = Image.new("RGB", (64, 48))
+    data = encoded(lesion(64, 48), file_format, save_all=True, append_images=[black])
+    for end in range(1, len(data), 1 + len(data) // 600):
+        try:
+            assert image.decode(data[:end], enough=32).image.mode == "RGB"
+        except (ImageProblem, UnsupportedType):
+            continue
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "RGB", "L", "I;16", "CMYK"])
+def test_a_large_image_takes_bounded_memory(mode: str) -> None:
+    """In a process of its own: the peak of the memory that it ever held."""
+    script = f"""
+import io, resource
+from PIL import Image
+from lesionlens import image
+buffer = io.BytesIO()
+Image.new({mode!r}, (7000, 7000)).save(buffer, "TIFF", compression="tiff_lzw")
+data = buffer.getvalue()
+del buffer
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+decoded = image.decode(data, enough=224)
+assert (decoded.width, min(decoded.image.size) >= 448) == (7000, True)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT / "function", capture_output=True, check=True
+    )
+    # What the picture itself takes, at most four bytes a pixel, was held while it was written.
+    assert float(done.stdout) < 120

@@ -78,6 +78,20 @@ WRONG: dict[str, tuple[Change, str]] = {
         lambda m: m["input"]["preprocessing"].update(geometry="squash"),
         "unknown geometry",
     ),
+    "infinite temperature": (
+        lambda m: m["calibration"].update(temperature=float("inf")),
+        "temperature is inf, not above 0",
+    ),
+    "threshold in percent": (
+        lambda m: m["malignancy"].update(threshold=95),
+        r"threshold is 95\.0, not in \(0, 1\]",
+    ),
+    "class twice": (lambda m: m.update(classes=["mel"] * 7), "not all different"),
+    "size as text": (lambda m: m["input"].update(size="224"), "'224', not a number of pixels"),
+    "option as text": (
+        lambda m: m["input"]["preprocessing"].update(denoise="no"),
+        "are true or false",
+    ),
     "no model": (lambda m: m.update(files={}), "files lack model.tflite"),
     "files a list": (lambda m: m.update(files=[]), "is wrong"),
 }

@@ -13,7 +13,7 @@ import pytest
 
 from tests import releases, server
 from tests.conftest import RELEASES, ROOT
-from tests.pictures import JPEG, encoded, lesion
+from tests.pictures import JPEG
 from tests.server import Server
 
 LIMIT = 2_000_000
@@ -63,17 +63,6 @@ def test_a_form_over_the_limit_is_refused(serving: Server, chunked: bool) -> Non
 def test_a_chunked_body_within_the_limit_is_classified(serving: Server) -> None:
     status, answer = serving.classify(iter([JPEG[:5000], JPEG[5000:]]))
     assert (status, answer["input"]["width"]) == (200, 600)
-
-
-def test_a_large_upload_in_a_form_touches_no_file(serving: Server) -> None:
-    image = encoded(lesion(800, 600), "BMP")
-    assert 1_000_000 < len(image) < LIMIT
-    folder = serving.log.parent
-    before = folder.stat().st_mtime_ns
-    status, _ = serving.classify(*form(image))
-    assert status == 200
-    # Even a file that is created and unlinked at once changes its folder.
-    assert folder.stat().st_mtime_ns == before
 
 
 def test_a_client_that_leaves_half_way_harms_nobody(serving: Server) -> None:

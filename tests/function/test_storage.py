@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from lesionlens import release, storage
 from lesionlens.storage import (
@@ -106,6 +107,46 @@ def test_a_store_that_cannot_be_reached_is_told_soon(monkeypatch: pytest.MonkeyP
         CloudStore("b", "f").read("current.json", 10)
     with pytest.raises(StorageError, match=r"gs://b/f/current\.json cannot be written"):
         CloudStore("b", "f").write("current.json", b"", ABSENT)
+    with pytest.raises(StorageError, match=r"gs://b/f/ cannot be listed"):
+        CloudStore("b", "f").folders()
+
+
+def test_what_was_replaced_in_the_same_tick_has_another_generation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time_ns", lambda: 10**18)
+    store = FileStore(tmp_path)
+    store.write("pointer", b"first", ABSENT)
+    first = store.read("pointer", 10).generation
+    store.write("pointer", b"second", first)
+    assert store.read("pointer", 10).generation > first
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot be written"):
+        FileStore(tmp_path).write("file/pointer", b"", ABSENT)
+
+
+def test_what_is_downloaded_is_the_generation_that_was_looked_at(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The emulator ignores a wrong generation: look at what the client asks for."""
+    store = CloudStore(bucket, "pinned")
+    store.write("model", b"bytes", ABSENT)
+    asked = []
+    send = requests.Session.send
+
+    def recording(
+        self: requests.Session, request: requests.PreparedRequest, **kw: object
+    ) -> object:
+        asked.append(str(request.url))
+        return send(self, request, **kw)
+
+    monkeypatch.setattr(requests.Session, "send", recording)
+    generation = store.read("model", 10).generation
+    (download,) = [url for url in asked if "alt=media" in url]
+    assert f"generation={generation}" in download
 
 
 def test_a_folder_in_the_place_of_a_file_cannot_be_read(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ LABELS = np.arange(12) % 7
 
 
 def test_every_variant_answers_as_keras_does(network: keras.Model, frames: np.ndarray) -> None:
-    chosen, variants = export.export(network, frames, frames, LABELS)
+    chosen, variants, refused = export.export(network, frames, frames, LABELS)
+    assert refused == {}
     assert [variant.name for variant in variants] == ["float32", "float16", "int8"]
     assert chosen in variants
     sizes = [len(variant.data) for variant in variants]
@@ -51,6 +52,16 @@ def test_a_conversion_that_answers_otherwise_is_refused(
     monkeypatch.setattr(export, "convert", spoilt)
     with pytest.raises(ParityError, match=r"float32 differs from Keras by .* at most 0\.0001"):
         export.export(network, frames, frames, LABELS)
+
+
+def test_a_rounded_variant_that_differs_is_left_out_with_the_reason(
+    network: keras.Model, frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(export.PARITY_BOUNDS, "int8", 0.0)
+    chosen, variants, refused = export.export(network, frames, frames, LABELS)
+    assert [variant.name for variant in variants] == ["float32", "float16"]
+    assert chosen in variants
+    assert "at most 0 is accepted" in refused["int8"]
 
 
 FLOAT32 = Variant("float32", b"x" * 100, 10.0, 0.80, 0.0)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import releases
 from training import config, dataset, source, split
 from training.dataset import Dataset
 
@@ -40,6 +41,10 @@ def test_the_split_of_the_shipped_release(ham10000: Dataset) -> None:
     split.assert_no_lesion_crosses(ham10000, parts)
     shares = [len(getattr(parts, part)) / len(ham10000.records) for part in split.PARTS]
     assert shares == pytest.approx([0.76, 0.12, 0.12], abs=0.01)
+    data = releases.MANIFEST_DOCUMENT["data"]
+    assert data["fingerprint"] == ham10000.fingerprint
+    for part in split.PARTS:
+        assert data["split"][part]["images"] == len(getattr(parts, part))
     for part in split.PARTS:
         counts = np.bincount(ham10000.labels[getattr(parts, part)], minlength=7)
         assert counts.min() >= 10

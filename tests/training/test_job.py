@@ -1,6 +1,7 @@
 """The whole journey of a model, by the commands that a maintainer types."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -98,8 +99,55 @@ def test_a_run_of_another_configuration_is_not_resumed(
     made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ("--run", str(made / "run"), "--cache", str(made / "cache"), "--resume")
-    assert main(["train", *SHORT, "--set", "training.dropout=0.5", *options]) == 1
-    assert "begun with another configuration; it cannot be resumed" in capsys.readouterr().err
+    for stage in ("train", "evaluate", "export", "publish"):
+        assert main([stage, *SHORT, "--set", "training.dropout=0.5", *options]) == 1
+        assert "was begun with another configuration" in capsys.readouterr().err
+
+
+def test_a_run_is_not_resumed_on_another_split(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(made / "run", tmp_path / "run")
+    parts = json.loads((run / "split.json").read_text())
+    parts["test"].append(parts["train"].pop())
+    (run / "split.json").write_text(json.dumps(parts))
+    options = (*SHORT, "--run", str(run), "--cache", str(made / "cache"), "--resume")
+    assert main(["split", *options]) == 1
+    assert "was begun with another split; it cannot be resumed" in capsys.readouterr().err
+
+
+def test_a_model_that_was_trained_after_its_export_is_not_published(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(made / "run", tmp_path / "run")
+    with (run / "model.keras").open("ab") as model:
+        model.write(b"changed")
+    options = (*SHORT, "--run", str(run), "--cache", str(made / "cache"))
+    assert main(["publish", *options, "--store", (tmp_path / "store").as_uri()]) == 1
+    assert "was trained again after its export" in capsys.readouterr().err
+
+
+def test_a_publication_killed_after_any_write_can_be_repeated(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = (*SHORT, "--run", str(made / "run"), "--cache", str(made / "cache"))
+    store = ("--store", (tmp_path / "store").as_uri())
+    write = FileStore.write
+    for writes in range(7):
+        left = writes
+
+        def dying(self: FileStore, name: str, data: bytes, generation: int) -> None:
+            nonlocal left
+            write(self, name, data, generation)
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(FileStore, "write", dying)
+            with pytest.raises(KeyboardInterrupt):
+                main(["publish", *options, *store, "--version", f"v{writes}"])
+        assert main(["publish", *options, *store, "--version", f"v{writes}"]) == 0
 
 
 def test_the_life_of_a_release(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,8 +163,10 @@ def test_the_life_of_a_release(made: Path, capsys: pytest.CaptureFixture[str]) -
     assert first.startswith("* v1")
     assert second.startswith("  v2")
     assert "balanced accuracy" in first
+    assert main(["publish", *options, *store, "--version", "v2"]) == 0
+    (made / "life" / "v2" / "MODEL_CARD.md").write_text("another")
     assert main(["publish", *options, *store, "--version", "v2"]) == 1
-    assert "version v2 exists already" in capsys.readouterr().err
+    assert "v2/MODEL_CARD.md exists already with other content" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -66,22 +66,42 @@ def test_the_temperature_that_made_the_labels_is_found(truth: float) -> None:
     shares = metrics.softmax(logits / truth)
     labels = (shares.cumsum(axis=1) < random.random((20_000, 1))).sum(axis=1)
     case = Judged(labels, logits, labels.astype(str))
-    assert metrics.temperature(case) == pytest.approx(truth, rel=0.1)
+    for balanced in (False, True):
+        assert metrics.temperature(case, balanced) == pytest.approx(truth, rel=0.1)
 
 
-def test_the_operating_point_reaches_its_sensitivity_at_the_highest_threshold() -> None:
+def test_a_balanced_temperature_hears_every_class_alike() -> None:
+    """Sure and right about the many, sure and wrong about the few."""
+    labels = np.array([0] * 90 + [1] * 10)
+    logits = np.array([[2.0, 0.0]] * 100) + np.random.default_rng(0).normal(size=(100, 2))
+    case = Judged(labels, logits, labels.astype(str))
+    assert metrics.temperature(case, balanced=True) > 2 * metrics.temperature(case, balanced=False)
+
+
+def test_the_operating_point_is_the_highest_threshold_that_is_sensitive_enough() -> None:
     case = judged(2000, skill=2)
-    shares = metrics.softmax(case.logits)
-    point = metrics.malignancy_operating_point(case, shares, CLASSES)
-    scores, malignant = shares[:, :2].sum(axis=1), case.labels < 2
-    assert point["sensitivity"] >= metrics.TARGET_SENSITIVITY
-    assert (scores[malignant] >= point["threshold"]).mean() == pytest.approx(
-        point["sensitivity"], abs=1e-4
-    )
-    assert (scores[~malignant] < point["threshold"]).mean() == pytest.approx(
-        point["specificity"], abs=1e-4
-    )
-    assert (scores[malignant] >= point["threshold"] + 0.02).mean() < metrics.TARGET_SENSITIVITY
+    scores, malignant = metrics.malignancy_scores(case, 1.3, CLASSES)
+    np.testing.assert_allclose(scores, metrics.softmax(case.logits / 1.3)[:, :2].sum(axis=1))
+    np.testing.assert_array_equal(malignant, case.labels < 2)
+    point = metrics.operating_point(scores, malignant)
+    flagged = scores >= point["threshold"]
+    assert flagged[malignant].mean() >= metrics.TARGET_SENSITIVITY
+    assert flagged[malignant].mean() == pytest.approx(point["sensitivity"], abs=1e-4)
+    assert (~flagged)[~malignant].mean() == pytest.approx(point["specificity"], abs=1e-4)
+    higher = np.sort(scores[scores > point["threshold"] + 1e-6])[1]
+    assert (scores[malignant] >= higher).mean() < metrics.TARGET_SENSITIVITY + 0.01
+
+
+def test_rates_of_a_flag_have_intervals_over_lesions() -> None:
+    case = judged(600, 3, skill=2)
+    scores, malignant = metrics.malignancy_scores(case, 1.0, CLASSES)
+    rates = metrics.flag_rates(scores, malignant, case.lesions, 0.5, seed=0)
+    sensitivity = (scores[malignant] >= 0.5).mean()
+    specificity = (scores[~malignant] < 0.5).mean()
+    assert rates["sensitivity"]["value"] == pytest.approx(sensitivity, abs=1e-4)
+    assert rates["specificity"]["value"] == pytest.approx(specificity, abs=1e-4)
+    for rate in rates.values():
+        assert rate["low"] < rate["value"] < rate["high"]
 
 
 def test_balanced_accuracy_while_training_is_the_same_figure() -> None:

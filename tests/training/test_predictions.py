@@ -37,7 +37,7 @@ def test_a_paired_comparison_is_narrower_than_the_intervals_of_both(
     )
     assert difference["low"] > 0
     widths = {name: entry["high"] - entry["low"] for name, entry in found.items()}
-    assert widths["difference"] < widths["first"] + widths["second"]
+    assert widths["difference"] < 0.95 * np.hypot(widths["first"], widths["second"])
 
 
 def test_answers_for_different_images_do_not_compare(drawn: Dataset, tmp_path: Path) -> None:

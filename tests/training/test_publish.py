@@ -53,7 +53,8 @@ def test_what_is_published_and_promoted_is_served(tmp_path: Path) -> None:
 def test_a_version_is_never_overwritten(tmp_path: Path) -> None:
     store = FileStore(tmp_path)
     publish.publish(store, *made("v1"))
-    with pytest.raises(PublishError, match="version v1 exists already"):
+    assert publish.publish(store, *made("v1")) == "v1"  # the same again changes nothing
+    with pytest.raises(PublishError, match=r"v1/manifest\.json exists already with other content"):
         publish.publish(store, *made("v1", accuracy=0.9))
 
 
@@ -162,6 +163,20 @@ def test_the_list_marks_the_current_version(tmp_path: Path) -> None:
     publish.promote(store, "v2")
     listed: list[Any] = publish.list_releases(store)
     assert [(entry.version, entry.current) for entry in listed] == [("v1", False), ("v2", True)]
+
+
+def test_the_list_shows_folders_that_are_no_release(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    publish.publish(store, *made("v1"))
+    (tmp_path / ".checkpoints").mkdir()
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "manifest.json").write_text('{"schema_version": 0}')
+    (tmp_path / "half").mkdir()
+    problems = {entry.version: entry.problem for entry in publish.list_releases(store)}
+    assert problems["v1"] == ""
+    assert "names no version" in problems[".checkpoints"]
+    assert "schema version 0" in problems["old"]
+    assert "interrupted" in problems["half"]
 
 
 def test_a_broken_pointer_is_told(tmp_path: Path) -> None:
