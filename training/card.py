@@ -54,13 +54,14 @@ def _results(manifest: dict[str, Any]) -> str:
     operating = manifest["malignancy"]
     return (
         f"## Results\n\nSplit by {split['by']}; intervals are 95%, by bootstrap over lesions. "
-        "Temperature and threshold were fitted on validation; test was only reported.\n\n"
+        "Calibration and threshold were fitted on validation; test was only reported.\n\n"
         f"| | validation ({split['validation']['images']} images, "
         f"{split['validation']['lesions']} lesions) | test ({split['test']['images']} images, "
         f"{split['test']['lesions']} lesions) |\n|---|---|---|\n{rows}\n\n"
-        f"Temperature {manifest['calibration']['temperature']}; probabilities hold under a "
-        f"{manifest['calibration']['prior']} prior of the classes. Malignancy (mel, bcc, akiec) is "
-        f"flagged from {operating['threshold']:.3f}: sensitivity {operating['sensitivity']:.3f}, "
+        f"Temperature {manifest['calibration']['temperature']}; offsets of the logits "
+        f"{', '.join(str(offset) for offset in manifest['calibration']['offsets'])}. Probabilities "
+        f"hold under a {manifest['calibration']['prior']} prior of the classes. "
+        f"Malignancy (mel, bcc, akiec) is flagged from {operating['threshold']:.3f}: sensitivity {operating['sensitivity']:.3f}, "
         f"specificity {operating['specificity']:.3f} on validation, where it was chosen; "
         f"sensitivity {text(operating['test']['sensitivity'])}, specificity "
         f"{text(operating['test']['specificity'])} on test."

@@ -60,13 +60,6 @@ class Training:
     freeze_batch_normalization: bool
     stages: tuple[Stage, ...]
 
-    @property
-    def prior(self) -> str:
-        """The shares of the classes under which the model's probabilities hold."""
-        if self.logit_adjustment or self.sampling_power == 0:
-            return "uniform"
-        return "dataset" if self.sampling_power == 1 else "drawn"
-
 
 @dataclass(frozen=True)
 class Config:

@@ -25,21 +25,25 @@ def judge(
     return Judged(dataset.labels[indices], predict(frames), dataset.lesions[indices])
 
 
-def evaluate(validation: Judged, test: Judged, prior: str, seed: int) -> dict[str, Any]:
+def evaluate(
+    validation: Judged, test: Judged, shares: NDArray[np.float64], seed: int
+) -> dict[str, Any]:
     """Return calibration, operating point and the metrics of validation and test.
 
-    Temperature and threshold are fitted on validation; test is only reported. ``prior``: the shares
-    of the classes under which the model's probabilities hold.
+    Calibration and threshold are fitted on validation; test is only reported. ``shares`` (C,) are
+    those of the classes in the training part.
     """
-    temperature = round(metrics.temperature(validation, balanced=prior == "uniform"), 4)
-    flags = {
-        name: metrics.malignancy_scores(judged, temperature, CLASSES)
-        for name, judged in (("validation", validation), ("test", test))
-    }
-    point = metrics.operating_point(*flags["validation"])
-    rates = metrics.flag_rates(*flags["test"], test.lesions, point["threshold"], seed)
+    calibration = metrics.calibrate(validation, shares)
+    validation, test = calibration.apply(validation), calibration.apply(test)
+    point = metrics.operating_point(*metrics.malignancy_scores(validation, CLASSES))
+    scores, malignant = metrics.malignancy_scores(test, CLASSES)
+    rates = metrics.flag_rates(scores, malignant, test.lesions, point["threshold"], seed)
     return {
-        "calibration": {"temperature": temperature, "prior": prior},
+        "calibration": {
+            "prior": "uniform",
+            "offsets": list(calibration.offsets),
+            "temperature": calibration.temperature,
+        },
         "malignancy": {**point, "test": rates},
         "metrics": {
             "validation": metrics.report(validation, CLASSES, seed),

@@ -23,6 +23,7 @@ from . import (
     evaluate,
     export,
     fit,
+    imbalance,
     manifest,
     plots,
     predictions,
@@ -217,8 +218,11 @@ def _evaluate(job: Job, predict: evaluate.Predict, folder: str) -> dict[str, Any
         answers[part] = evaluate.judge(predict, job.dataset, indices, job.config.preprocessing)
         path = job.run / folder / f"{part}.csv"
         predictions.write(job.dataset.subset(indices), answers[part].logits, path)
-    config = job.config
-    return evaluate.evaluate(**answers, prior=config.training.prior, seed=config.seed)
+    trained_on = job.dataset.labels[job.split.train]
+    shares = imbalance.class_shares(trained_on, len(CLASSES), power=1)
+    return evaluate.evaluate(
+        answers["validation"], answers["test"], shares=shares, seed=job.config.seed
+    )
 
 
 def _sha256(path: Path) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 
 from lesionlens.result import malignancy
 
@@ -121,29 +121,51 @@ def _auc(judged: Judged, weights: Weights, index: int) -> NDArray[np.float64]:
     return area
 
 
-def temperature(judged: Judged, balanced: bool) -> float:
-    """The temperature that minimizes the negative log likelihood of softmax(logits / T).
+@dataclass(frozen=True)
+class Calibration:
+    """What serving does with logits: (logits + offsets) / temperature, then softmax."""
 
-    ``balanced`` gives every class the same weight, as a uniform prior asks for.
+    offsets: tuple[float, ...]
+    temperature: float
 
-    Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+    def apply(self, judged: Judged) -> Judged:
+        """The same images with calibrated logits."""
+        calibrated = (judged.logits + self.offsets) / self.temperature
+        return Judged(judged.labels, calibrated, judged.lesions)
+
+
+def calibrate(judged: Judged, shares: NDArray[np.float64]) -> Calibration:
+    """Fit the temperature, and how much of the class prior is still to be taken out.
+
+    Two numbers minimize the negative log likelihood with every class weighted alike, so that the
+    probabilities hold under a uniform prior: the temperature T and the strength s of the offsets
+    -s * log(shares), where ``shares`` (C,) are those of the classes in the training part.
+
+    Sources: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017; Menon et al.,
+    "Long-tail learning via logit adjustment", ICLR 2021.
     """
-    counts = np.bincount(judged.labels, minlength=judged.logits.shape[1])
-    weights = 1 / counts[judged.labels] if balanced else np.ones(len(judged.labels))
+    counts = np.bincount(judged.labels, minlength=len(shares))
+    weights = 1 / counts[judged.labels]
+    log_shares = np.log(shares)
 
-    def loss(log_temperature: float) -> float:
-        scaled = judged.logits / np.exp(log_temperature)
+    def loss(parameters: NDArray[np.float64]) -> float:
+        log_temperature, strength = parameters
+        scaled = (judged.logits - strength * log_shares) / np.exp(log_temperature)
         chosen = scaled[np.arange(len(scaled)), judged.labels]
         return float(np.average(_log_sum_exp(scaled) - chosen, weights=weights))
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+    bounds = ((-3, 3), (-1, 2))
+    log_temperature, strength = minimize(loss, (0, 0), method="Nelder-Mead", bounds=bounds).x
+    # Rounded here, so that what is judged is what the manifest says and serving does.
+    offsets = tuple(round(float(offset), 4) for offset in -strength * log_shares)
+    return Calibration(offsets, round(float(np.exp(log_temperature)), 4))
 
 
 def malignancy_scores(
-    judged: Judged, temperature: float, classes: tuple[str, ...]
+    judged: Judged, classes: tuple[str, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """(N,) malignancy probability as serving computes it, and whether the image is malignant."""
-    scores = malignancy(softmax(judged.logits / temperature), classes)
+    """(N,) malignancy probability of calibrated logits, and whether the image is malignant."""
+    scores = malignancy(softmax(judged.logits), classes)
     truth = malignancy(np.eye(len(classes))[judged.labels], classes) > 0
     return scores, truth
 

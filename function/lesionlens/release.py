@@ -52,6 +52,7 @@ class Manifest:
     classes: tuple[str, ...]  # in the order of the model's outputs
     preprocessing: Preprocessing
     files: dict[str, StoredFile]
+    offsets: tuple[float, ...]  # added to the logits, which are then divided by the temperature
     temperature: float
     malignancy_threshold: float
     document: dict[str, Any]
@@ -128,6 +129,7 @@ def parse_manifest(document: dict[str, Any]) -> Manifest:
                 name: StoredFile(int(file["size"]), str(file["sha256"]))
                 for name, file in document["files"].items()
             },
+            offsets=tuple(float(offset) for offset in document["calibration"]["offsets"]),
             temperature=float(document["calibration"]["temperature"]),
             malignancy_threshold=float(document["malignancy"]["threshold"]),
             document=document,
@@ -140,6 +142,8 @@ def parse_manifest(document: dict[str, Any]) -> Manifest:
         raise ReleaseError(f"the manifest has unknown classes: {', '.join(unknown)}")
     if len(set(classes)) < len(classes) or not classes:
         raise ReleaseError("the manifest's classes are empty, or not all different")
+    if len(manifest.offsets) != len(classes) or not all(map(math.isfinite, manifest.offsets)):
+        raise ReleaseError(f"the manifest's offsets are {manifest.offsets}, not one a class")
     if not 0 < manifest.temperature < math.inf:
         raise ReleaseError(f"the manifest's temperature is {manifest.temperature}, not above 0")
     if not 0 < manifest.malignancy_threshold <= 1:

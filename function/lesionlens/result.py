@@ -27,7 +27,7 @@ class Timing:
 
 def probabilities(logits: NDArray[np.float32], manifest: Manifest) -> NDArray[np.float64]:
     """Calibrated probabilities (…, classes) that sum to 1, from logits of the same shape."""
-    scaled = logits.astype(np.float64) / manifest.temperature
+    scaled = (logits.astype(np.float64) + manifest.offsets) / manifest.temperature
     exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     shares: NDArray[np.float64] = exponentials / exponentials.sum(axis=-1, keepdims=True)
     return shares

@@ -73,6 +73,10 @@ WRONG: dict[str, tuple[Change, str]] = {
         lambda m: m["calibration"].update(temperature=0),
         "temperature is 0.0, not above 0",
     ),
+    "offsets of other classes": (
+        lambda m: m["calibration"].update(offsets=[0.0]),
+        "not one a class",
+    ),
     "text temperature": (lambda m: m["calibration"].update(temperature="hot"), "is wrong"),
     "geometry": (
         lambda m: m["input"]["preprocessing"].update(geometry="squash"),

@@ -23,8 +23,9 @@ def built(shares: list[float], threshold: float = 0.5) -> dict:
 
 def test_probabilities_sum_to_1_and_follow_the_temperature() -> None:
     logits = np.array([2.0, 0.0, -1.0], np.float32)
+    plain = dataclasses.replace(MANIFEST, offsets=(0.0,) * 3)
     cold, hot = (
-        result.probabilities(logits, dataclasses.replace(MANIFEST, temperature=t)) for t in (0.5, 4)
+        result.probabilities(logits, dataclasses.replace(plain, temperature=t)) for t in (0.5, 4)
     )
     assert cold.sum() == pytest.approx(1)
     assert hot.sum() == pytest.approx(1)
@@ -33,7 +34,14 @@ def test_probabilities_sum_to_1_and_follow_the_temperature() -> None:
 
 
 def test_huge_logits_do_not_overflow() -> None:
-    assert result.probabilities(np.array([1e6, 0], np.float32), MANIFEST).tolist() == [1, 0]
+    manifest = dataclasses.replace(MANIFEST, offsets=(0.0, 0.0))
+    assert result.probabilities(np.array([1e6, 0], np.float32), manifest).tolist() == [1, 0]
+
+
+def test_offsets_are_added_before_the_temperature_divides() -> None:
+    manifest = dataclasses.replace(MANIFEST, offsets=(0.0, 1.0), temperature=2.0)
+    first, second = result.probabilities(np.array([0.0, 0.0], np.float32), manifest)
+    assert second / first == pytest.approx(np.exp(0.5))
 
 
 def test_the_prediction_is_the_argmax_and_all_classes_follow_highest_first() -> None:

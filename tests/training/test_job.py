@@ -11,6 +11,7 @@ from lesionlens import release
 from lesionlens.classifier import Classifier
 from lesionlens.image import decode
 from lesionlens.preprocess import tensor
+from lesionlens.result import probabilities
 from lesionlens.storage import FileStore
 from training import source
 from training.__main__ import main
@@ -68,7 +69,8 @@ def test_the_release_is_served_with_the_figures_it_claims(made: Path) -> None:
         data = (drawings / "images" / f"{image_id}.jpg").read_bytes()
         decoded = decode(data, enough=manifest.preprocessing.size)
         logits = classifier.run(tensor(decoded.image, manifest.preprocessing)).logits
-        confusion[CLASSES.index(truth[image_id]), int(np.argmax(logits))] += 1
+        shares = probabilities(logits, manifest)
+        confusion[CLASSES.index(truth[image_id]), int(np.argmax(shares))] += 1
     assert confusion.tolist() == manifest.document["metrics"]["test"]["confusion_matrix"]
 
 
