@@ -61,7 +61,8 @@ def _results(manifest: dict[str, Any]) -> str:
         f"Temperature {manifest['calibration']['temperature']}; offsets of the logits "
         f"{', '.join(str(offset) for offset in manifest['calibration']['offsets'])}. Probabilities "
         f"hold under a {manifest['calibration']['prior']} prior of the classes. "
-        f"Malignancy (mel, bcc, akiec) is flagged from {operating['threshold']:.3f}: sensitivity {operating['sensitivity']:.3f}, "
+        f"Malignancy (mel, bcc, akiec) is flagged from {operating['threshold']:.3f}: "
+        f"sensitivity {operating['sensitivity']:.3f}, "
         f"specificity {operating['specificity']:.3f} on validation, where it was chosen; "
         f"sensitivity {text(operating['test']['sensitivity'])}, specificity "
         f"{text(operating['test']['specificity'])} on test."
@@ -115,8 +116,8 @@ def _figures(manifest: dict[str, Any]) -> str:
         "## Figures\n\n![Classes of the data](figures/distribution.png)\n"
         "![Loss and accuracy by epoch](figures/curves.png)\n"
         "![Confusion matrix](figures/confusion.png)\n\n"
-        f"They correspond to figures 5 to 9 of {PAPER}, whose claimed 97% validation accuracy was "
-        "measured on a split by image."
+        f"They correspond to figures 5 to 9 of {PAPER}, whose 97% validation accuracy is no "
+        "measure of comparison: it does not come with a split by lesion."
     )
 
 

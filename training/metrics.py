@@ -155,7 +155,7 @@ def calibrate(judged: Judged, shares: NDArray[np.float64]) -> Calibration:
         return float(np.average(_log_sum_exp(scaled) - chosen, weights=weights))
 
     bounds = ((-3, 3), (-1, 2))
-    log_temperature, strength = minimize(loss, (0, 0), method="Nelder-Mead", bounds=bounds).x
+    log_temperature, strength = minimize(loss, (0, 0), method="L-BFGS-B", bounds=bounds).x
     # Rounded here, so that what is judged is what the manifest says and serving does.
     offsets = tuple(round(float(offset), 4) for offset in -strength * log_shares)
     return Calibration(offsets, round(float(np.exp(log_temperature)), 4))
