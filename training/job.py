@@ -173,6 +173,7 @@ def convert(job: Job) -> None:
     job.write(EXPORT, exported)
     matrix = evaluation["metrics"]["test"]["confusion_matrix"]
     plots.confusion(matrix, CLASSES, job.run / FIGURES / "confusion.png")
+    print(evaluate.summary(evaluation))
     for row in table:
         print(("* " if row["name"] == chosen.name else "  ") + json.dumps(row))
 
