@@ -148,6 +148,8 @@ def _legs(config: Config) -> list[Leg]:
     stages = config.training.stages
     legs = [Leg(stages[0].size, 0, config.training.head_epochs, head_only=True)]
     for stage in stages:
+        if not stage.epochs:
+            continue
         first = legs[-1].last
         legs.append(Leg(stage.size, first, first + stage.epochs, head_only=False))
     return legs
