@@ -115,7 +115,7 @@ def _figures(manifest: dict[str, Any]) -> str:
     return (
         "## Figures\n\n![Classes of the data](figures/distribution.png)\n"
         "![Loss and accuracy by epoch](figures/curves.png)\n"
-        "![Confusion matrix](figures/confusion.png)\n\n"
+        "![Confusion matrix](figures/confusion.png)\n\n[The curves' numbers](history.json)\n\n"
         f"They correspond to figures 5 to 9 of {PAPER}, whose 97% validation accuracy is no "
         "measure of comparison: it does not come with a split by lesion."
     )

@@ -39,7 +39,12 @@ from .split import Split
 CONFIG, ORIGIN, SPLIT = "config.json", "origin.json", "split.json"
 MODEL, HISTORY = "model.keras", "history.json"
 EVALUATION, EXPORT = "evaluation.json", "export.json"
-FIGURES, VARIANTS = "figures", "variants"
+VARIANTS = "variants"
+DISTRIBUTION, CURVES, CONFUSION = (
+    f"figures/{name}.png" for name in ("distribution", "curves", "confusion")
+)
+# What is published beside the model, and what the model card shows.
+EVIDENCE = (DISTRIBUTION, CURVES, CONFUSION, HISTORY)
 # Folders with the answers for each image: of the Keras model, and of the variant that is shipped.
 KERAS_ANSWERS, ANSWERS = "answers-keras", "answers"
 
@@ -104,7 +109,7 @@ def describe(job: Job) -> None:
     print(f"{'class':<8}{'images':>8}{'lesions':>9}")
     for label, (images, lesions) in counts.items():
         print(f"{label:<8}{images:>8}{lesions:>9}")
-    plots.distribution(counts, job.run / FIGURES / "distribution.png")
+    plots.distribution(counts, job.run / DISTRIBUTION)
 
 
 def divide(job: Job) -> None:
@@ -136,7 +141,7 @@ def train(job: Job) -> None:
     network, history = fit.fit(config, examples, job.run, job.resume)
     network.save(job.run / MODEL)
     job.write(HISTORY, history)
-    plots.curves(history, job.run / FIGURES / "curves.png")
+    plots.curves(history, job.run / CURVES)
 
 
 def judge(job: Job) -> None:
@@ -172,7 +177,7 @@ def convert(job: Job) -> None:
     }
     job.write(EXPORT, exported)
     matrix = evaluation["metrics"]["test"]["confusion_matrix"]
-    plots.confusion(matrix, CLASSES, job.run / FIGURES / "confusion.png")
+    plots.confusion(matrix, CLASSES, job.run / CONFUSION)
     print(evaluate.summary(evaluation))
     for row in table:
         print(("* " if row["name"] == chosen.name else "  ") + json.dumps(row))
@@ -186,10 +191,7 @@ def release(job: Job) -> str:
         raise ValueError(f"{job.run} was trained again after its export; export it again")
     model = (job.run / VARIANTS / f"{exported['chosen']}.tflite").read_bytes()
     archived = (job.run / MODEL).read_bytes()
-    figures = {
-        f"{FIGURES}/{path.name}": path.read_bytes()
-        for path in sorted((job.run / FIGURES).glob("*.png"))
-    }
+    evidence = {name: (job.run / name).read_bytes() for name in EVIDENCE}
     document, files = manifest.assemble(
         job.config,
         job.dataset,
@@ -197,7 +199,7 @@ def release(job: Job) -> str:
         exported,
         model,
         archived,
-        figures,
+        evidence,
         origin=job.read(ORIGIN),
         version=job.version,
     )

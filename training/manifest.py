@@ -35,14 +35,14 @@ def assemble(
     exported: dict[str, Any],
     model: bytes,
     archived: bytes,
-    figures: dict[str, bytes],
+    evidence: dict[str, bytes],
     origin: dict[str, Any],
     version: str | None = None,
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Return the manifest and all other files of the release's folder, by name.
 
     ``exported`` is what the export stage wrote: the variants, the chosen one, its evaluation;
-    ``origin`` what was recorded when the training began.
+    ``origin`` what was recorded when the training began; ``evidence`` what is published beside it.
     """
     digest = hashlib.sha256(model).hexdigest()
     preprocessing = config.preprocessing.as_dict()
@@ -80,7 +80,7 @@ def assemble(
         "libraries": origin["libraries"],
     }
     text = card.write(document)
-    files = {MODEL: model, ARCHIVED: archived, CARD: text.encode(), **figures}
+    files = {MODEL: model, ARCHIVED: archived, CARD: text.encode(), **evidence}
     return document, files
 
 

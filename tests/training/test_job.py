@@ -1,6 +1,7 @@
 """The whole journey of a model, by the commands that a maintainer types."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def test_the_release_is_complete(made: Path) -> None:
         "figures/distribution.png",
         "figures/curves.png",
         "figures/confusion.png",
+        "history.json",
     ):
         assert name in names
 
@@ -82,6 +84,8 @@ def test_the_model_card_is_made_of_the_manifests_figures(made: Path) -> None:
     assert f"{accuracy['value']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f})" in card
     assert manifest["files"]["model.tflite"]["sha256"] in card
     assert "(shipped)" in card
+    for linked in re.findall(r"\]\((\S+)\)", card):
+        assert (folder / linked).is_file(), linked
     assert card.index("Not a medical diagnosis") < card.index("What it cannot do")
     assert card.index("What it cannot do") < card.index("## Results")
 
@@ -135,7 +139,7 @@ def test_a_publication_killed_after_any_write_can_be_repeated(
     options = (*SHORT, "--run", str(made / "run"), "--cache", str(made / "cache"))
     store = ("--store", (tmp_path / "store").as_uri())
     write = FileStore.write
-    for writes in range(7):
+    for writes in range(8):
         left = writes
 
         def dying(self: FileStore, name: str, data: bytes, generation: int) -> None:

@@ -1,6 +1,7 @@
-"""What a browser's audit (Lighthouse) says of the page: `python -m tests.web.audit ADDRESS`.
+"""What a browser's audit (Lighthouse) says of the page: `python -m tests.web.audit [ADDRESS]`.
 
-Prints one line a category, with its score from 0 to 100.
+Prints one line a category, with its score from 0 to 100. Without an address, the function is
+started for it.
 """
 
 import json
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from tests import server
 
 HERE = Path(__file__).parent
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
@@ -57,6 +60,20 @@ def scores(address: str) -> dict[str, tuple[int, list[str]]]:
     return found
 
 
-if __name__ == "__main__":
-    for category, (score, costly) in scores(sys.argv[1]).items():
+def main(addresses: list[str]) -> None:
+    if addresses:
+        found = scores(addresses[0])
+    else:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            server.running(Path(folder) / "log.txt", WEB_DIR=str(HERE.parents[1] / "web")) as own,
+        ):
+            # Loads the model, so that the audit does not wait for it.
+            own.get("/ready")
+            found = scores(own.url)
+    for category, (score, costly) in found.items():
         print(f"{category:15} {score:3}  {'; '.join(costly)}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
