@@ -27,6 +27,7 @@ Answer = Callable[[flask.Request, str, Classifier], dict[str, Any]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 CORS_MAX_AGE_S = 3600
+LOGGED_PATH = 200  # characters of an address, at most
 TEMPLATES = Path(__file__).parent / "templates"
 OPENAPI = Path(__file__).parents[1] / "openapi.json"
 
@@ -46,6 +47,9 @@ def create(settings: Settings, answer: Answer) -> flask.Flask:
     """Return the application; ``answer`` is the journey of an image, given a loaded model."""
     app = flask.Flask("lesionlens", static_folder=None, template_folder=str(TEMPLATES))
     app.request_class = Request
+    # No redirects: they would be to http://, and a client that follows sends its image in clear.
+    app.url_map.merge_slashes = False
+    app.url_map.redirect_defaults = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     # An image sent as text is told so, whatever its size; the body's limit bounds it.
@@ -175,14 +179,15 @@ def _surround(app: flask.Flask, settings: Settings, slot: Slot) -> None:
             response.vary.add("Accept")
         latency = time.perf_counter() - flask.g.started
         request = flask.request
+        path = request.path[:LOGGED_PATH]
         logs.line(
             logging.ERROR if response.status_code >= 500 else logging.INFO,
-            f"{request.method} {request.path} {response.status_code}",
+            f"{request.method} {path} {response.status_code}",
             request_id=flask.g.request_id,
             model_version=slot.loaded.manifest.version if slot.loaded else None,
             httpRequest={
                 "requestMethod": request.method,
-                "requestUrl": request.path,
+                "requestUrl": path,
                 "status": response.status_code,
                 "latency": f"{latency:.4f}s",
                 "requestSize": request.content_length,

@@ -1,6 +1,7 @@
 """From bytes to an upright RGB image, whatever the file: the only place that decodes."""
 
 import contextlib
+import ctypes
 import io
 import struct
 import threading
@@ -41,9 +42,10 @@ FORMATS = {
 ACCEPTED = ", ".join(FORMATS)
 
 MIN_SIDE = 32  # pixels; below it no structure of a lesion is left
-MAX_PIXELS = 50 * 1000 * 1000  # 50 megapixels: 150 MB of decoded RGB
-# Images above this many pixels are decoded one at a time, to bound the memory of them all.
-LARGE_PIXELS = 12 * 1000 * 1000
+# Decoding takes up to 15 bytes a pixel (WebP): 25 megapixels are 375 MB, and images above the
+# second limit are decoded one at a time, so that eight at once take no more.
+MAX_PIXELS = 25 * 1000 * 1000
+LARGE_PIXELS = 3 * 1000 * 1000
 
 # What is often posted by mistake (or on purpose) under an image's name: leading bytes and name.
 _FOREIGN = (
@@ -58,10 +60,20 @@ _FOREIGN = (
 # EXIF's orientations that lie on their side.
 TURNED = (5, 6, 7, 8)
 
+# Of glibc's malloc.h; other C libraries have no mallopt, or ignore it.
+_M_MMAP_THRESHOLD = -3
+
+FAX = ("tiff_ccitt", "group3", "group4")
+
 _one_large = threading.Semaphore(1)
 
 # Our own limit is checked before decoding; Pillow's only warns at 89 megapixels.
 Image.MAX_IMAGE_PIXELS = None
+PngImagePlugin.MAX_TEXT_MEMORY = 2 * 1024 * 1024
+# Blocks from this size on go back to the system when they are freed, in every thread: without it,
+# eight large pictures at a time leave a worker with over a gigabyte that it never returns.
+with contextlib.suppress(OSError, AttributeError):
+    ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1024 * 1024)
 # Pillow's warnings quote metadata, which belongs in no log.
 warnings.filterwarnings("ignore", module="PIL")
 
@@ -124,6 +136,12 @@ def decode(data: bytes, enough: int | None = None) -> Decoded:
             f"The image is {width}×{height} pixels, {width * height / 1e6:.0f} megapixels; "
             f"at most {MAX_PIXELS / 1e6:.0f} are accepted."
         )
+    # Fax compressions make a picture of any noise, and libtiff logs each line of it.
+    if str(file.info.get("compression", "")).startswith(FAX):
+        raise Undecodable("The image is a fax (CCITT); send a photograph.")
+    # A tile needs a few bytes of the file and much more of the processor.
+    if len(getattr(file, "tile", ())) > 4 * max(file.size):
+        raise Undecodable("The image is cut into more tiles than it has rows.")
     with _one_large if width * height > LARGE_PIXELS else contextlib.nullcontext():
         try:
             several = getattr(file, "is_animated", False)
@@ -144,12 +162,12 @@ def decode(data: bytes, enough: int | None = None) -> Decoded:
 def _reduced(file: Image.Image, enough: int | None) -> Image.Image:
     """Shrink a large image by a whole factor, to no less than twice ``enough``.
 
-    Done before converting, which copies: 50 megapixels would take half a gigabyte.
+    Done before converting, which copies.
     """
     factor = min(file.size) // (2 * enough) if enough else 1
     if factor < 2 or file.mode in ("1", "P", "PA"):
         return file
-    return (_eight_bits(file) if file.mode.startswith("I") else file).reduce(factor)
+    return (_eight_bits(file) if file.mode.startswith("I;") else file).reduce(factor)
 
 
 def _open(data: bytes) -> Image.Image:
@@ -190,10 +208,10 @@ def _rgb(image: Image.Image) -> Image.Image:
     """Convert any of Pillow's modes to RGB: transparency over white, 16 bits to 8 by scaling."""
     if image.mode == "RGB":
         return image
+    if image.mode in ("F", "I"):
+        raise Undecodable("The image holds values of 32 bits; 8 or 16 are accepted.")
     if image.mode.startswith("I"):
         return _eight_bits(image).convert("RGB")
-    if image.mode == "F":
-        raise Undecodable("The image holds floating-point values; 8 or 16 bits are accepted.")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")

@@ -25,6 +25,8 @@ def register(app: flask.Flask) -> None:
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(error: RequestEntityTooLarge) -> flask.Response:
         limit = flask.current_app.config["MAX_CONTENT_LENGTH"]
+        if (flask.request.content_length or limit + 1) <= limit:
+            return expected(MalformedRequest("The form has too many fields; one is needed."))
         return expected(BodyTooLarge(f"The body is too large; at most {limit} bytes are accepted."))
 
     @app.errorhandler(ClientDisconnected)
@@ -55,6 +57,9 @@ def register(app: flask.Flask) -> None:
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> flask.Response:
+        if type(error).__name__.startswith("InvalidChunk"):
+            # The server's own, raised while the body is read.
+            return expected(MalformedRequest("The body's chunks are malformed (RFC 9112, 7.1)."))
         logs.error("internal error", error, request_id=flask.g.request_id)
         detail = "Something went wrong on our side; the request id helps us to find it."
         return _response(500, Problem.slug, Problem.title, detail)

@@ -1,6 +1,7 @@
 """The form of an answer that the client accepts: JSON for programs, a page for a plain form."""
 
 import flask
+from werkzeug.datastructures import MIMEAccept
 
 from .errors import NotAcceptable
 
@@ -14,6 +15,8 @@ def chosen(request: flask.Request) -> str:
     accepted = request.accept_mimetypes
     if not accepted:
         return JSON
+    # Parameters such as charset do not matter to what is answered.
+    accepted = MIMEAccept([(value.partition(";")[0].strip(), q) for value, q in accepted])
     match = accepted.best_match((JSON, HTML))
     if match is None and accepted.best_match((PROBLEM,)) is None:
         raise NotAcceptable(

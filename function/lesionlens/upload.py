@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 import flask
 from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import ClientDisconnected
 
 from .errors import MalformedRequest, UnsupportedType
 from .image import FORMATS
@@ -50,6 +51,8 @@ def _body(request: flask.Request) -> bytes:
     if request.content_length is None:
         # Werkzeug cuts a body of unknown length at the limit in silence; the next read tells.
         request.stream.read(1)
+    elif len(data) < request.content_length:
+        raise ClientDisconnected
     return data
 
 
@@ -64,8 +67,8 @@ def _from_form(request: flask.Request) -> bytes:
         raise MalformedRequest(
             f"The field {FIELD!r} is text; send it as a file, with a filename in its part."
         )
-    found = sorted({*request.files, *request.form})
-    names = ", ".join(repr(name[:40]) for name in found[:5]) if found else "no field"
+    found = sorted({str(name)[:40] for name in (*request.files, *request.form)})
+    names = ", ".join(map(repr, found[:5])) if found else "no field, or no end of one"
     raise MalformedRequest(f"The form holds {names}; the image belongs in the field {FIELD!r}.")
 
 

@@ -74,6 +74,7 @@ def test_model_shows_the_manifest_its_licence_and_the_notice(shared_client: Clie
         ("GET", "/v2/classify", 404, "/health"),
         ("POST", "/v2/x", 404, "There is nothing here"),
         ("GET", "/v1/classify/", 404, "There is nothing here"),
+        ("POST", "/v1//classify", 404, "There is nothing here"),
         ("GET", "/%2e%2e/etc/passwd", 404, "There is nothing here"),
     ],
 )
@@ -199,3 +200,8 @@ def test_nothing_of_an_image_or_its_metadata_is_logged(
     monkeypatch.setattr("lesionlens.preprocess.tensor", lambda *_: 1 / 0)
     assert post(marked) == 500
     assert "Marked" not in capsys.readouterr().out
+
+
+def test_a_long_address_is_cut_in_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    create_client().get("/" + "a" * 5000)
+    assert len(capsys.readouterr().out) < 1000

@@ -49,7 +49,11 @@ def test_a_model_that_is_none_is_refused() -> None:
 
 
 def test_a_model_with_other_outputs_than_the_manifest_is_refused(tmp_path: Any) -> None:
-    store = FileStore(releases.copy(tmp_path, "v1", lambda m: m["classes"].pop()))
+    def shorten(manifest: dict[str, Any]) -> None:
+        manifest["classes"].pop()
+        manifest["calibration"]["offsets"].pop()
+
+    store = FileStore(releases.copy(tmp_path, "v1", shorten))
     with pytest.raises(ReleaseError, match=r"outputs of shape \(7,\) for 6 classes"):
         Classifier(release.load(store, "v1"), 1)
 

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -119,3 +120,23 @@ def test_the_page_and_the_api_share_an_origin(tmp_path: Path) -> None:
         with urllib.request.urlopen(serving.url, timeout=30) as page:
             assert b"<form" in page.read()
         assert serving.get("/v1/labels")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "detail"),
+    [
+        ("Transfer-Encoding: chunked", b"zz\r\nabc", "chunks are malformed"),
+        ("Content-Length: 99999", JPEG, "The body ended before its announced length"),
+    ],
+)
+def test_a_body_that_breaks_its_promise_is_a_bad_request(
+    serving: Server, head: str, body: bytes, detail: str
+) -> None:
+    address = urlsplit(serving.url)
+    with socket.create_connection((address.hostname, address.port), timeout=30) as client:
+        lines = ("POST /v1/classify HTTP/1.1", "Host: x", "Content-Type: image/jpeg", head)
+        client.sendall("\r\n".join((*lines, "", "")).encode() + body)
+        client.shutdown(socket.SHUT_WR)
+        answer = client.makefile("rb").read().decode()
+    assert answer.startswith("HTTP/1.1 400")
+    assert detail in answer
