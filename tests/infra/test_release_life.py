@@ -163,6 +163,7 @@ def refuses(serving: Server, image: bytes, message: str) -> None:
     assert message in log
 
 
+@pytest.mark.slow
 def test_a_store_that_is_down_at_start_is_tried_again(
     published: str, tmp_path: Path, image: bytes
 ) -> None:
@@ -177,6 +178,7 @@ def test_a_store_that_is_down_at_start_is_tried_again(
         assert served.classify(image)[0] == 200
 
 
+@pytest.mark.slow
 def test_a_slow_store_is_waited_for(published: str, tmp_path: Path, image: bytes) -> None:
     with (
         Misbehaving(published, lambda *_: "slow") as proxy,
@@ -186,6 +188,7 @@ def test_a_slow_store_is_waited_for(published: str, tmp_path: Path, image: bytes
         assert served.classify(image)[0] == 200
 
 
+@pytest.mark.slow
 def test_a_store_that_says_nothing_is_given_up(
     published: str, tmp_path: Path, image: bytes
 ) -> None:
@@ -206,6 +209,7 @@ def download_of(name: str) -> Plan:
     return lambda _, path: "half" if name in path and "alt=media" in path else ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [MODEL, MANIFEST, POINTER])
 def test_a_download_that_ends_half_way_is_not_served(
     name: str, published: str, tmp_path: Path, image: bytes
@@ -217,6 +221,7 @@ def test_a_download_that_ends_half_way_is_not_served(
         refuses(served, image, f"{name} cannot be read")
 
 
+@pytest.mark.slow
 def test_a_download_that_ends_half_way_once_is_begun_again(
     published: str, tmp_path: Path, image: bytes
 ) -> None:
@@ -259,6 +264,7 @@ def lie(manifest: dict[str, Any], what: str) -> dict[str, Any]:
     return changed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "message"),
     [
@@ -283,6 +289,7 @@ def test_a_manifest_that_lies_is_not_served(
         refuses(served, image, message)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pointer", "message"),
     [
@@ -301,6 +308,7 @@ def test_a_pointer_to_nothing_is_not_served(
         refuses(served, image, message)
 
 
+@pytest.mark.slow
 def test_a_version_that_does_not_exist_is_not_promoted(published: str) -> None:
     store = open_store(STORE)
 
@@ -374,6 +382,7 @@ def test_two_promotions_at_once_one_wins(published: str, release: Release) -> No
     assert load(store, "current").manifest.version == winner
 
 
+@pytest.mark.slow
 def test_the_loser_of_a_race_leaves_the_winner_and_can_go_back(
     published: str, release: Release
 ) -> None:
@@ -405,6 +414,7 @@ def killed_at(published: str, release: Release, write: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_a_publisher_killed_between_any_two_writes_leaves_no_half_release(
     published: str, release: Release
 ) -> None:

@@ -52,7 +52,8 @@ def test_history_names_every_epoch(uninterrupted: Run) -> None:
         assert np.isfinite([entry[f"val_{name}"] for entry in history]).all()
 
 
-@pytest.mark.parametrize("epoch", [2, 3])
+# After a stage and within one.
+@pytest.mark.parametrize("epoch", [pytest.param(2, marks=pytest.mark.slow), 3])
 def test_a_killed_run_ends_as_if_it_had_not_been(
     examples: Examples,
     uninterrupted: Run,
