@@ -169,7 +169,7 @@ def convert(job: Job) -> None:
     evaluation = _evaluate(job, lambda frames: export.predict(chosen.data, frames), ANSWERS)
     table = [variant.row() for variant in variants]
     exported = {
-        "model_sha256": _sha256(job.run / MODEL),
+        "model_sha256": hashlib.sha256((job.run / MODEL).read_bytes()).hexdigest(),
         "chosen": chosen.name,
         "variants": table,
         "refused": refused,
@@ -187,10 +187,10 @@ def release(job: Job) -> str:
     """Publish the exported model; with ``promote`` make it the current one."""
     job.require_own_configuration()
     exported = job.read(EXPORT)
-    if exported["model_sha256"] != _sha256(job.run / MODEL):
+    archived = (job.run / MODEL).read_bytes()
+    if exported["model_sha256"] != hashlib.sha256(archived).hexdigest():
         raise ValueError(f"{job.run} was trained again after its export; export it again")
     model = (job.run / VARIANTS / f"{exported['chosen']}.tflite").read_bytes()
-    archived = (job.run / MODEL).read_bytes()
     evidence = {name: (job.run / name).read_bytes() for name in EVIDENCE}
     document, files = manifest.assemble(
         job.config,
@@ -226,7 +226,3 @@ def _evaluate(job: Job, predict: evaluate.Predict, folder: str) -> dict[str, Any
     return evaluate.evaluate(
         answers["validation"], answers["test"], shares=shares, seed=job.config.seed
     )
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -201,7 +201,7 @@ def _damaged(error: Exception) -> Truncated | Undecodable:
 
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Scale 16-bit grey to 8 bits; Pillow would clip at 255 instead."""
-    return Image.fromarray(np.clip(np.asarray(image) >> 8, 0, 255).astype(np.uint8))
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -113,11 +113,7 @@ class CloudStore:
         self.bucket_name, self.folder = bucket, folder
 
     def read(self, name: str, at_most: int) -> Stored:
-        from google.api_core.exceptions import GoogleAPIError
-        from google.auth.exceptions import GoogleAuthError
         from google.cloud.exceptions import NotFound as NoSuchObject
-        from google.cloud.storage.exceptions import DataCorruption
-        from requests import RequestException
 
         try:
             # What is downloaded is the generation whose size was looked at, checked by its CRC32C.
@@ -134,20 +130,11 @@ class CloudStore:
             return Stored(data, blob.generation)
         except NoSuchObject:
             raise NotFound(f"{self._address(name)} does not exist") from None
-        except (
-            GoogleAPIError,
-            GoogleAuthError,
-            RequestException,
-            DataCorruption,
-            OSError,
-        ) as error:
+        except _failures() as error:
             raise StorageError(f"{self._address(name)} cannot be read: {error}") from error
 
     def write(self, name: str, data: bytes, generation: int) -> None:
-        from google.api_core.exceptions import GoogleAPIError
         from google.api_core.exceptions import PreconditionFailed as Conflict
-        from google.auth.exceptions import GoogleAuthError
-        from requests import RequestException
 
         try:
             self._bucket.blob(self._path(name)).upload_from_string(
@@ -161,14 +148,10 @@ class CloudStore:
             raise PreconditionFailed(
                 f"{self._address(name)} is not what it was expected to be"
             ) from None
-        except (GoogleAPIError, GoogleAuthError, RequestException, OSError) as error:
+        except _failures() as error:
             raise StorageError(f"{self._address(name)} cannot be written: {error}") from error
 
     def folders(self) -> list[str]:
-        from google.api_core.exceptions import GoogleAPIError
-        from google.auth.exceptions import GoogleAuthError
-        from requests import RequestException
-
         prefix = self._path("")
         try:
             pages = self._bucket.client.list_blobs(
@@ -176,7 +159,7 @@ class CloudStore:
             )
             for _ in pages:  # the folders are known once the pages have been read
                 pass
-        except (GoogleAPIError, GoogleAuthError, RequestException, OSError) as error:
+        except _failures() as error:
             raise StorageError(f"{self._address('')} cannot be listed: {error}") from error
         return sorted(folder.removeprefix(prefix).strip("/") for folder in pages.prefixes)
 
@@ -197,6 +180,16 @@ class CloudStore:
 
     def _address(self, name: str) -> str:
         return f"gs://{self.bucket_name}/{self._path(name)}"
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What the storage client raises when it cannot do what it was asked for."""
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+    from google.cloud.storage.exceptions import DataCorruption
+    from requests import RequestException
+
+    return GoogleAPIError, GoogleAuthError, DataCorruption, RequestException, OSError
 
 
 def _check_size(name: str, size: int, at_most: int) -> None:
