@@ -15,10 +15,15 @@ from lesionlens.classifier import Classifier
 
 def answer(request: flask.Request, request_id: str, classifier: Classifier) -> dict[str, Any]:
     """Classify the image in a request. Raises lesionlens.errors.Problem for what the client did."""
-    manifest = classifier.manifest
-    explained = query.explained_label(request.args, manifest.classes)
+    options = query.read(request.args, classifier.manifest)
+    return examine(upload.read(request), options, request_id, classifier)
 
-    data = upload.read(request)
+
+def examine(
+    data: bytes, options: query.Options, request_id: str, classifier: Classifier
+) -> dict[str, Any]:
+    """Classify one image file. Raises lesionlens.errors.ImageProblem, UnsupportedType."""
+    manifest = classifier.manifest
 
     started = time.perf_counter()
     decoded = image.decode(data, enough=manifest.preprocessing.size)
@@ -31,8 +36,9 @@ def answer(request: flask.Request, request_id: str, classifier: Classifier) -> d
     done = time.perf_counter()
     timing = result.Timing(1e3 * (ready - started), 1e3 * (done - ready), 1e3 * (done - started))
     document = result.build(request_id, manifest, decoded, shares, timing)
-    if explained:
-        label = document["prediction"]["label"] if explained is query.PREDICTED else explained
+    if options.explain:
+        predicted = options.explain is query.PREDICTED
+        label = document["prediction"]["label"] if predicted else options.explain
         document["explanation"] = explanation.build(
             label, manifest.classes, outputs.activation_maps, decoded
         )
