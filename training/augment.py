@@ -32,6 +32,26 @@ def augment(
     return np.asarray(np.clip(pixels * scale + offset, 0, 255))
 
 
+def mix(
+    images: NDArray[np.float32],
+    labels: NDArray[np.float32],
+    settings: Augmentation,
+    random: np.random.Generator,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mix (N, S, S, 3) images and (N, C) one-hot labels with those of the reversed batch.
+
+    Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
+    """
+    if not settings.mixup:
+        return images, labels
+    share = random.beta(settings.mixup, settings.mixup, len(labels)).astype(np.float32)
+    # The larger share is the image's own: pairs are then not drawn twice.
+    share = np.maximum(share, 1 - share)
+    across = share[:, None, None, None]
+    mixed = images * across + images[::-1] * (1 - across)
+    return mixed, labels * share[:, None] + labels[::-1] * (1 - share[:, None])
+
+
 def _sampling_matrix(
     height: int, width: int, size: int, settings: Augmentation, random: np.random.Generator
 ) -> tuple[float, ...]:

@@ -34,6 +34,8 @@ class Augmentation:
     brightness: float  # at most, either way, as a share of 255
     contrast: float  # at most, either way, around 1
     colour: float  # gain of each channel, at most, either way, around 1
+    # Images and labels are mixed in pairs, by shares from Beta(mixup, mixup); 0 for never.
+    mixup: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Training:
     average_momentum: float  # of the exponential moving average of the weights
     freeze_batch_normalization: bool
     stages: tuple[Stage, ...]
+    # The first blocks of MobileNet stay as they are: their gradients are the costly ones.
+    frozen_blocks: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,8 @@ class Config:
     data: Data
     augmentation: Augmentation
     training: Training
+    # Version of the release whose weights the training starts from; else ImageNet's, or none.
+    start: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The configuration as it reads back from JSON: tuples have become lists."""

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from . import imbalance, model
-from .augment import augment
+from . import imbalance, model, warmstart
+from .augment import augment, mix
 from .config import Config
 from .dataset import CLASSES
 from .metrics import KerasBalancedAccuracy
@@ -19,6 +19,8 @@ from .metrics import KerasBalancedAccuracy
 CHECKPOINT = "checkpoint"
 # Names of the weights that weight decay leaves alone.
 UNDECAYED = ["gamma", "beta", "bias"]
+# From which a network that starts from a release learns what its normalizations will see.
+STATISTICS_BATCHES = 8
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         chosen = self.order[index * batch : (index + 1) * batch]
         settings = self.config.augmentation
         images = [augment(self.examples.frames[i], self.size, settings, random) for i in chosen]
-        return np.stack(images), _one_hot(self.examples.labels[chosen])
+        return mix(np.stack(images), _one_hot(self.examples.labels[chosen]), settings, random)
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
@@ -113,12 +115,13 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def fit(
-    config: Config, examples: Examples, run: Path, resume: bool
+    config: Config, examples: Examples, run: Path, resume: bool, start: bytes | None = None
 ) -> tuple[keras.Model, list[dict[str, Any]]]:
     """Train as configured; return the model with its averaged weights, and the history by epoch.
 
     ``run`` receives the checkpoints and TensorBoard's logs. With ``resume`` a run that was killed
-    continues after its last finished epoch and ends as if it had not been.
+    continues after its last finished epoch and ends as if it had not been. ``start`` is the LiteRT
+    model to start from.
     """
     keras.utils.set_random_seed(config.seed)
     weights = model.imagenet_weights() if config.imagenet_weights else None
@@ -129,6 +132,10 @@ def fit(
     if resume and state.exists():
         saved = json.loads(state.read_text())
         done, history = saved["epoch"], saved["history"]
+    elif start:
+        batches = Batches(examples, config, config.training.stages[0].size, epoch=0)
+        some = (batches[index][0] for index in range(min(STATISTICS_BATCHES, len(batches))))
+        warmstart.restore(network, start, some)
 
     head_only = None
     for leg in _legs(config):
@@ -163,6 +170,8 @@ def _compile(network: keras.Model, config: Config, examples: Examples, leg: Leg)
         for layer in backbone.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.trainable = False
+    for layer in model.first_blocks(backbone, training.frozen_blocks):
+        layer.trainable = False
     batches = len(examples.positions) // training.batch
     if leg.head_only:
         optimizer = keras.optimizers.AdamW(training.head_learning_rate)

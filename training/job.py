@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionlens import release as releases
 from lesionlens import storage
 
 from . import (
@@ -138,7 +139,10 @@ def train(job: Job) -> None:
         validation_frames=job.frames(job.split.validation),
         validation_labels=data.labels[job.split.validation],
     )
-    network, history = fit.fit(config, examples, job.run, job.resume)
+    start = (
+        releases.load(storage.open_store(job.store), config.start).model if config.start else None
+    )
+    network, history = fit.fit(config, examples, job.run, job.resume, start)
     network.save(job.run / MODEL)
     job.write(HISTORY, history)
     plots.curves(history, job.run / CURVES)

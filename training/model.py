@@ -35,6 +35,21 @@ def build(classes: int, width: float, dropout: float, weights: Path | str | None
     return keras.Model(image, logits, name="lesionlens")
 
 
+def first_blocks(backbone: keras.Model, count: int) -> list[keras.layers.Layer]:
+    """The layers of the first ``count`` of MobileNet's 13 separable blocks and of what is before.
+
+    Raises ValueError if there are no so many.
+    """
+    if not count:
+        return []
+    names = [layer.name for layer in backbone.layers]
+    end = f"conv_pw_{count}_relu"
+    if end not in names:
+        raise ValueError(f"frozen_blocks is {count}; accepted are 0 to 13")
+    layers: list[keras.layers.Layer] = backbone.layers[: names.index(end) + 1]
+    return layers
+
+
 def imagenet_weights() -> Path | str:
     """The file named by IMAGENET_WEIGHTS (default ../shared/weights), or Keras's own download.
 
