@@ -7,9 +7,10 @@ from typing import Any
 
 import flask
 import functions_framework
+import numpy as np
 from werkzeug.wrappers import Response
 
-from lesionlens import app, explanation, image, preprocess, query, result, settings, upload
+from lesionlens import app, explanation, image, preprocess, quality, query, result, settings, upload
 from lesionlens.classifier import Classifier
 
 
@@ -30,17 +31,22 @@ def examine(
     tensor = preprocess.tensor(decoded.image, manifest.preprocessing)
 
     ready = time.perf_counter()
-    outputs = classifier.run(tensor)
-    shares = result.probabilities(outputs.logits, manifest)
+    views = [classifier.run(view) for view in preprocess.views(tensor, options.views)]
+    logits = np.mean([view.logits for view in views], axis=0)
+    first = views[0]
+    score = classifier.distance(first)
+    measured = quality.measures(tensor, min(decoded.width, decoded.height))
 
     done = time.perf_counter()
     timing = result.Timing(1e3 * (ready - started), 1e3 * (done - ready), 1e3 * (done - started))
-    document = result.build(request_id, manifest, decoded, shares, timing)
+    cautions = quality.cautions(measured, manifest.quality)
+    document = result.build(request_id, manifest, decoded, options, logits, score, cautions, timing)
     if options.explain:
-        predicted = options.explain is query.PREDICTED
-        label = document["prediction"]["label"] if predicted else options.explain
+        label = options.explain
+        if label is query.PREDICTED:
+            label = document["probabilities"][0]["label"]
         document["explanation"] = explanation.build(
-            label, manifest.classes, outputs.activation_maps, decoded
+            label, manifest.classes, first.activation_maps, decoded, options.overlay
         )
     return document
 

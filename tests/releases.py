@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lesionlens.release import MANIFEST, MODEL, POINTER
+from lesionlens.manifest import MODEL
+from lesionlens.release import MANIFEST, POINTER
 from tests.conftest import RELEASES
 
 VERSION: str = json.loads((RELEASES / POINTER).read_text())["version"]

@@ -9,7 +9,7 @@ from pathlib import Path
 # TensorFlow's greetings hide what this program says.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from lesionlens.release import ReleaseError
+from lesionlens.manifest import ReleaseError
 from lesionlens.storage import StorageError, open_store
 
 from . import config, publish

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionlens.release import MODEL, SCHEMA_VERSION
+from lesionlens.manifest import DETECTOR, MODEL, SCHEMA_VERSION
 
 from . import card
 from .config import Config

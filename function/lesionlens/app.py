@@ -15,7 +15,7 @@ from flask_cors import CORS
 from . import logs, problems, release, representation
 from .classifier import Classifier, Slot
 from .errors import ModelUnavailable
-from .release import ReleaseError
+from .manifest import ReleaseError
 from .result import NOTICE
 from .settings import Settings
 from .storage import StorageError, open_store

@@ -27,19 +27,24 @@ _INFERNO = np.array(
 
 
 def build(
-    label: str, classes: tuple[str, ...], activation_maps: NDArray[np.float32], decoded: Decoded
+    label: str,
+    classes: tuple[str, ...],
+    activation_maps: NDArray[np.float32],
+    decoded: Decoded,
+    with_overlay: bool = True,
 ) -> dict[str, Any]:
     """Return the explanation of one class, from (rows, columns, classes) activation maps."""
     grid = normalized(activation_maps[..., classes.index(label)])
-    return {
+    document = {
         "label": label,
         "method": "class-activation-map",
         "grid": [[round(float(value), 3) for value in row] for row in grid],
         "region": region(decoded.width, decoded.height),
-        "overlay_png": base64.b64encode(
-            _png(overlay(grid, decoded.width, decoded.height))
-        ).decode(),
     }
+    if with_overlay:
+        picture = _png(overlay(grid, decoded.width, decoded.height))
+        document["overlay_png"] = base64.b64encode(picture).decode()
+    return document
 
 
 def normalized(activation: NDArray[np.float32]) -> NDArray[np.float64]:

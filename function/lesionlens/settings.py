@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .release import CURRENT, ReleaseError, check_version
+from .manifest import ReleaseError
+from .release import CURRENT, check_version
 from .storage import open_store
 
 MEBIBYTE = 1024 * 1024

@@ -8,7 +8,8 @@ import pytest
 
 from lesionlens import release
 from lesionlens.classifier import Classifier, Slot
-from lesionlens.release import Release, ReleaseError
+from lesionlens.manifest import ReleaseError
+from lesionlens.release import Release
 from lesionlens.storage import FileStore
 from tests import releases
 from tests.conftest import RELEASES
