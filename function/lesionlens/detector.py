@@ -6,6 +6,7 @@ Samples and Adversarial Attacks", NeurIPS 2018. `training.detector` fits and mea
 """
 
 import io
+import zipfile
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +40,7 @@ class Detector:
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 mean, projection = arrays["mean"], arrays["projection"]
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise ReleaseError(f"the detector cannot be read: {error}") from None
         if mean.ndim != 1 or projection.ndim != 2 or len(projection) != len(mean):
             raise ReleaseError(

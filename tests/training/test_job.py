@@ -11,6 +11,7 @@ import pytest
 from lesionlens import release
 from lesionlens.classifier import Classifier
 from lesionlens.image import decode
+from lesionlens.manifest import DECISION
 from lesionlens.preprocess import tensor
 from lesionlens.result import probabilities
 from lesionlens.storage import FileStore
@@ -27,7 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run and the store that it was published to, made stage by stage."""
     folder = tmp_path_factory.mktemp("job")
     options = (*SHORT, "--run", str(folder / "run"), "--cache", str(folder / "cache"))
-    for stage in ("data", "split", "train", "evaluate", "export"):
+    for stage in ("data", "split", "train", "evaluate", "export", "safeguard", "evidence"):
         assert main([stage, *options]) == 0, stage
     store = (folder / "store").as_uri()
     assert main(["publish", *options, "--store", store, "--version", "v1", "--promote"]) == 0
@@ -53,6 +54,8 @@ def test_the_release_is_complete(made: Path) -> None:
         "figures/distribution.png",
         "figures/curves.png",
         "figures/confusion.png",
+        "figures/roc.png",
+        "figures/reliability.png",
         "history.json",
     ):
         assert name in names
@@ -71,7 +74,7 @@ def test_the_release_is_served_with_the_figures_it_claims(made: Path) -> None:
         data = (drawings / "images" / f"{image_id}.jpg").read_bytes()
         decoded = decode(data, enough=manifest.preprocessing.size)
         logits = classifier.run(tensor(decoded.image, manifest.preprocessing)).logits
-        shares = probabilities(logits, manifest)
+        shares = probabilities(logits, manifest.calibrations[DECISION])
         confusion[CLASSES.index(truth[image_id]), int(np.argmax(shares))] += 1
     assert confusion.tolist() == manifest.document["metrics"]["test"]["confusion_matrix"]
 
