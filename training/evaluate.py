@@ -67,5 +67,7 @@ def summary(evaluation: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def text(interval: dict[str, float]) -> str:
+def text(interval: metrics.Interval) -> str:
+    if interval["value"] is None:
+        return "undefined"
     return f"{interval['value']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})"

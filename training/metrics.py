@@ -16,6 +16,8 @@ CONFIDENCE = 0.95
 TARGET_SENSITIVITY = 0.95
 
 Weights = NDArray[np.float64]
+# "value", "low" and "high"; all None where the figure is undefined.
+Interval = dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,10 @@ class Judged:
     logits: NDArray[np.float64]
     lesions: NDArray[np.str_]
 
+    def subset(self, chosen: NDArray[Any]) -> "Judged":
+        """The images that a mask or indices (N,) choose."""
+        return Judged(self.labels[chosen], self.logits[chosen], self.lesions[chosen])
+
 
 def resampled_weights(lesions: NDArray[np.str_], seed: int) -> Weights:
     """(1 + RESAMPLES, N) weights of images: first all ones, then one bootstrap sample a row.
@@ -41,8 +47,13 @@ def resampled_weights(lesions: NDArray[np.str_], seed: int) -> Weights:
     return np.concatenate([np.ones((1, len(lesions))), drawn[:, unit_of].astype(np.float64)])
 
 
-def interval(samples: NDArray[np.float64]) -> dict[str, float]:
-    """The value (first sample) and its percentile interval (the others)."""
+def interval(samples: NDArray[np.float64]) -> Interval:
+    """The value (first sample) and its percentile interval (the others).
+
+    A sample is NaN where the figure is undefined, as is the sensitivity where nobody is ill.
+    """
+    if np.isnan(samples[0]):
+        return {"value": None, "low": None, "high": None}
     tail = 100 * (1 - CONFIDENCE) / 2
     low, high = np.nanpercentile(samples[1:], [tail, 100 - tail])
     return {
@@ -189,11 +200,16 @@ def flag_rates(
     lesions: NDArray[np.str_],
     threshold: float,
     seed: int,
-) -> dict[str, dict[str, float]]:
+) -> dict[str, Interval]:
     """Sensitivity and specificity of a threshold, over images, with intervals over lesions."""
-    weights = resampled_weights(lesions, seed)
+    return rates(scores >= threshold, malignant, resampled_weights(lesions, seed))
+
+
+def rates(
+    flagged: NDArray[np.bool_], malignant: NDArray[np.bool_], weights: Weights
+) -> dict[str, Interval]:
+    """Sensitivity and specificity of (N,) flags, for (B, N) weights of the images."""
     inside, outside = weights * malignant, weights * ~malignant
-    flagged = scores >= threshold
     with np.errstate(invalid="ignore"):
         return {
             "sensitivity": interval((inside * flagged).sum(axis=1) / inside.sum(axis=1)),

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .metrics import Weights, interval, resampled_weights
+from .metrics import Interval, Weights, interval, resampled_weights
 
 # Equal in width; a probability of 1 falls into the last.
 BINS = 15
@@ -49,16 +49,23 @@ def _report(
     weights: Weights,
 ) -> dict[str, Any]:
     total = weights.sum(axis=1)
-    error = interval(calibration_errors(probabilities, outcomes, weights))
-    # A resample repeats images, and so errs more than its sample: the interval lies high, at times
-    # all of it above the value.
-    error["low"] = min(error["low"], error["value"])
+    errors = calibration_errors(probabilities, outcomes, weights)
     return {
-        "calibration_error": error,
+        "calibration_error": _reaching_down(interval(errors)),
         "brier": interval(weights @ brier / total),
         "nll": interval(weights @ nll / total),
         "bins": bins(probabilities, outcomes),
     }
+
+
+def _reaching_down(error: Interval) -> Interval:
+    """The interval, widened to hold its value.
+
+    A resample repeats images, and so errs more than its sample: the interval lies high, at times
+    all of it above the value.
+    """
+    low, value = error["low"], error["value"]
+    return {**error, "low": value if low is None or value is None else min(low, value)}
 
 
 def calibration_errors(
