@@ -5,16 +5,21 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # TensorFlow's greetings hide what this program says.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from lesionlens.release import ReleaseError
+from lesionlens.classifier import Classifier
+from lesionlens.release import CURRENT, ReleaseError, load
 from lesionlens.storage import StorageError, open_store
 
 from . import config, publish
 from .dataset import DatasetError
 from .publish import PublishError
+
+if TYPE_CHECKING:
+    from . import job
 
 HERE = Path(__file__).parent
 STAGES = {
@@ -22,8 +27,9 @@ STAGES = {
     "data": "read the data set; print and plot the distribution of its classes",
     "split": "split it by lesion into train, validation and test",
     "train": "train, or with --resume continue",
-    "evaluate": "judge the trained model on validation and test",
+    "evaluate": "judge the trained model on validation and test, or --images with --labels",
     "export": "convert to LiteRT, choose a variant, judge it",
+    "evidence": "measure what the model card shows: calibration, subgroups, robustness",
     "publish": "write the release to the store; with --promote make it the current one",
 }
 
@@ -32,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        if options.command in STAGES:
+        if options.command == "evaluate" and (options.images or options.labels):
+            _judge_labelled(options)
+        elif options.command in STAGES:
             _run_stage(options)
         elif options.command == "compare":
             _compare(options.first, options.second)
@@ -48,10 +56,44 @@ def _run_stage(options: argparse.Namespace) -> None:
     # Imported here: TensorFlow takes seconds, and promote or list need none of it.
     from . import job
 
+    work = _job(options)
+    stages = {
+        "run": job.run,
+        "data": job.describe,
+        "split": job.divide,
+        "train": job.train,
+        "evaluate": job.judge,
+        "export": job.convert,
+        "evidence": job.prove,
+        "publish": job.release,
+    }
+    stages[options.command](work)
+
+
+def _judge_labelled(options: argparse.Namespace) -> None:
+    """Judge a release of the store, or the exported model of ``--run``."""
+    from . import job, labelled
+
+    if not (options.images and options.labels):
+        raise ValueError("--images and --labels go together")
+    if options.run:
+        job.judge_elsewhere(_job(options), options.images, options.labels)
+        return
+    loaded = load(open_store(options.store), options.version or CURRENT)
+    classifier = Classifier(loaded, os.cpu_count() or 1)
+    judgement = labelled.judge(classifier, options.images, options.labels, seed=0)
+    path = options.json or HERE / "runs" / f"{options.images.resolve().name}.json"
+    judgement.write(path)
+    print(f"{judgement.table()}\nwritten to {path}")
+
+
+def _job(options: argparse.Namespace) -> "job.Job":
+    from . import job
+
     settings = config.load(options.config, tuple(options.set))
     run = options.run or HERE / "runs" / settings.name
     run.mkdir(parents=True, exist_ok=True)
-    work = job.Job(
+    return job.Job(
         config=settings,
         data=options.data,
         run=run,
@@ -62,16 +104,6 @@ def _run_stage(options: argparse.Namespace) -> None:
         force=options.force,
         version=options.version,
     )
-    stages = {
-        "run": job.run,
-        "data": job.describe,
-        "split": job.divide,
-        "train": job.train,
-        "evaluate": job.judge,
-        "export": job.convert,
-        "publish": job.release,
-    }
-    stages[options.command](work)
 
 
 def _compare(first: Path, second: Path) -> None:
@@ -125,6 +157,8 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument("--resume", action="store_true", help="continue a killed training")
         stage.add_argument("--promote", action="store_true", help="move the pointer to it")
         stage.add_argument("--version", help="name of the release (default: date and hash)")
+        if name == "evaluate":
+            _add_labelled(stage)
     promote = commands.add_parser(
         "promote", help="make a version the current one", parents=[store, forced]
     )
@@ -135,6 +169,19 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("second", type=Path, help="folder of another, on the same split")
     commands.add_parser("list", help="show the releases; * marks the current", parents=[store])
     return parser
+
+
+def _add_labelled(evaluate: argparse.ArgumentParser) -> None:
+    group = evaluate.add_argument_group(
+        "a labelled set of any origin",
+        "Judged is the release --version (default: the current one) of --store, through serving's "
+        "own code; with --run the exported model of that run, whose model card will show it.",
+    )
+    group.add_argument("--images", type=Path, help="folder of images")
+    group.add_argument(
+        "--labels", type=Path, metavar="CSV", help="with image_id, dx, and lesion_id if it is known"
+    )
+    group.add_argument("--json", type=Path, help="where to write (default: runs/FOLDER.json)")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What serving answers for images of known truth: decoded, run and calibrated by its own code."""
 
+import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from lesionlens.release import Manifest
 from lesionlens.taxonomy import TAXONOMY
 
 from .dataset import DatasetError, Record
-from .metrics import Judged
+from .metrics import Judged, softmax
 
 # From an upright RGB image and its place among the images to what is judged in its stead.
 Change = Callable[[Image.Image, int], Image.Image]
@@ -31,7 +32,8 @@ class Answers:
     """N images of known truth, and what was answered for each."""
 
     records: tuple[Record, ...]
-    classes: tuple[str, ...]  # in the order of the probabilities
+    classes: tuple[str, ...]  # in the order of logits and probabilities
+    logits: NDArray[np.float64]  # (N, C) as the model gives them
     shares: NDArray[np.float64]  # (N, C) calibrated probabilities
     malignancy: NDArray[np.float64]  # (N,) probability
     threshold: float  # of the malignancy flag
@@ -60,6 +62,13 @@ class Answers:
         logits = np.log(np.maximum(self.shares, np.finfo(np.float64).tiny))
         return Judged(self.labels, logits, self.lesions)
 
+    @cached_property
+    def uncalibrated(self) -> "Answers":
+        """What would be answered without calibration: the softmax of the logits."""
+        shares = softmax(self.logits)
+        malignancy = shares @ [TAXONOMY[label].malignant for label in self.classes]
+        return dataclasses.replace(self, shares=shares, malignancy=malignancy)
+
 
 def of_logits(
     records: Sequence[Record], logits: NDArray[np.float64], manifest: Manifest
@@ -69,6 +78,7 @@ def of_logits(
     return Answers(
         records=tuple(records),
         classes=manifest.classes,
+        logits=logits,
         shares=shares,
         malignancy=result.malignancy(shares, manifest.classes),
         threshold=manifest.malignancy_threshold,

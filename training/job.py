@@ -6,6 +6,7 @@ so that it can also be run alone.
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,14 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionlens import storage
+from lesionlens.classifier import Classifier
+from lesionlens.release import MODEL as SERVED
+from lesionlens.release import Release, parse_manifest
 
 from . import (
     dataset,
     evaluate,
+    evidence,
     export,
     fit,
     imbalance,
+    isic,
+    labelled,
     manifest,
+    metrics,
     plots,
     predictions,
     provenance,
@@ -39,12 +47,13 @@ from .split import Split
 CONFIG, ORIGIN, SPLIT = "config.json", "origin.json", "split.json"
 MODEL, HISTORY = "model.keras", "history.json"
 EVALUATION, EXPORT = "evaluation.json", "export.json"
+FOUND, ELSEWHERE = "evidence.json", "elsewhere.json"
 VARIANTS = "variants"
-DISTRIBUTION, CURVES, CONFUSION = (
-    f"figures/{name}.png" for name in ("distribution", "curves", "confusion")
+DISTRIBUTION, CURVES, CONFUSION, ROC, RELIABILITY = (
+    f"figures/{name}.png" for name in ("distribution", "curves", "confusion", "roc", "reliability")
 )
 # What is published beside the model, and what the model card shows.
-EVIDENCE = (DISTRIBUTION, CURVES, CONFUSION, HISTORY)
+EVIDENCE = (DISTRIBUTION, CURVES, CONFUSION, ROC, RELIABILITY, HISTORY)
 # Folders with the answers for each image: of the Keras model, and of the variant that is shipped.
 KERAS_ANSWERS, ANSWERS = "answers-keras", "answers"
 
@@ -98,6 +107,7 @@ def run(job: Job) -> str:
     train(job)
     judge(job)
     convert(job)
+    prove(job)
     return release(job)
 
 
@@ -183,25 +193,32 @@ def convert(job: Job) -> None:
         print(("* " if row["name"] == chosen.name else "  ") + json.dumps(row))
 
 
+def prove(job: Job) -> None:
+    """Measure the exported model, as served, for what the model card shows beside the metrics."""
+    records = job.dataset.subset(job.split.test)
+    found = evidence.gather(_classifier(job), records, job.config.seed)
+    plots.roc(found["roc"], job.run / ROC)
+    plots.reliability(found["calibration"], job.run / RELIABILITY)
+    job.write(FOUND, found)
+    print(evidence.summary(found))
+
+
+def judge_elsewhere(job: Job, images: Path, labels: Path) -> None:
+    """Judge the exported model on a labelled set of any origin; the model card will show it."""
+    judgement = labelled.judge(_classifier(job), images, labels, job.config.seed)
+    judgement.write(job.run / ELSEWHERE)
+    print(judgement.table())
+
+
 def release(job: Job) -> str:
     """Publish the exported model; with ``promote`` make it the current one."""
-    job.require_own_configuration()
-    exported = job.read(EXPORT)
-    archived = (job.run / MODEL).read_bytes()
-    if exported["model_sha256"] != hashlib.sha256(archived).hexdigest():
-        raise ValueError(f"{job.run} was trained again after its export; export it again")
-    model = (job.run / VARIANTS / f"{exported['chosen']}.tflite").read_bytes()
-    evidence = {name: (job.run / name).read_bytes() for name in EVIDENCE}
+    described, model, archived = _exported(job)
     document, files = manifest.assemble(
-        job.config,
-        job.dataset,
-        job.split,
-        exported,
+        described,
+        _found(job, described),
         model,
         archived,
-        evidence,
-        origin=job.read(ORIGIN),
-        version=job.version,
+        beside={name: (job.run / name).read_bytes() for name in EVIDENCE},
     )
     store = storage.open_store(job.store)
     version = publish.publish(store, document, files)
@@ -210,6 +227,46 @@ def release(job: Job) -> str:
         publish.promote(store, version, job.force)
         print(f"{version} is now the current version")
     return version
+
+
+def _exported(job: Job) -> tuple[dict[str, Any], bytes, bytes]:
+    """The manifest so far, the exported model and the Keras model that it was made of."""
+    job.require_own_configuration()
+    exported = job.read(EXPORT)
+    archived = (job.run / MODEL).read_bytes()
+    if exported["model_sha256"] != hashlib.sha256(archived).hexdigest():
+        raise ValueError(f"{job.run} was trained again after its export; export it again")
+    model = (job.run / VARIANTS / f"{exported['chosen']}.tflite").read_bytes()
+    described = manifest.describe_model(
+        job.config,
+        job.dataset,
+        job.split,
+        exported,
+        model,
+        archived,
+        origin=job.read(ORIGIN),
+        version=job.version,
+    )
+    return described, model, archived
+
+
+def _classifier(job: Job) -> Classifier:
+    """The exported model as serving would run it."""
+    described, model, _ = _exported(job)
+    return Classifier(Release(parse_manifest(described), model), os.cpu_count() or 1)
+
+
+def _found(job: Job, described: dict[str, Any]) -> dict[str, Any]:
+    """What the evidence stage found, and what was found elsewhere, of the described model."""
+    if not (job.run / FOUND).exists():
+        raise ValueError(f"{job.run} has no {FOUND}; run the stage evidence")
+    found: dict[str, Any] = job.read(FOUND)
+    if (job.run / ELSEWHERE).exists():
+        found["elsewhere"] = job.read(ELSEWHERE)
+    for name, part in ((FOUND, found), (ELSEWHERE, found.get("elsewhere", found))):
+        if part["model_sha256"] != described["files"][SERVED]["sha256"]:
+            raise ValueError(f"{job.run / name} is of another export; measure it again")
+    return found
 
 
 def _evaluate(job: Job, predict: evaluate.Predict, folder: str) -> dict[str, Any]:
@@ -223,6 +280,13 @@ def _evaluate(job: Job, predict: evaluate.Predict, folder: str) -> dict[str, Any
         predictions.write(job.dataset.subset(indices), answers[part].logits, path)
     trained_on = job.dataset.labels[job.split.train]
     shares = imbalance.class_shares(trained_on, len(CLASSES), power=1)
-    return evaluate.evaluate(
+    evaluation = evaluate.evaluate(
         answers["validation"], answers["test"], shares=shares, seed=job.config.seed
     )
+    fitted = evaluation["calibration"]
+    calibration = metrics.Calibration(tuple(fitted["offsets"]), fitted["temperature"])
+    for part, judged in answers.items():
+        ids = [record.image_id for record in job.dataset.subset(getattr(job.split, part))]
+        probabilities = metrics.softmax(calibration.apply(judged).logits)
+        isic.write(ids, probabilities, CLASSES, job.run / folder / f"isic-{part}.csv")
+    return evaluation

@@ -28,25 +28,24 @@ LICENCE = {
 }
 
 
-def assemble(
+def describe_model(
     config: Config,
     dataset: Dataset,
     split: Split,
     exported: dict[str, Any],
     model: bytes,
     archived: bytes,
-    evidence: dict[str, bytes],
     origin: dict[str, Any],
     version: str | None = None,
-) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Return the manifest and all other files of the release's folder, by name.
+) -> dict[str, Any]:
+    """Return all of the manifest but the evidence: enough to run the model as serving does.
 
     ``exported`` is what the export stage wrote: the variants, the chosen one, its evaluation;
-    ``origin`` what was recorded when the training began; ``evidence`` what is published beside it.
+    ``origin`` what was recorded when the training began.
     """
     digest = hashlib.sha256(model).hexdigest()
     preprocessing = config.preprocessing.as_dict()
-    document: dict[str, Any] = {
+    return {
         "schema_version": SCHEMA_VERSION,
         "version": version or f"{origin['created'][:10].replace('-', '')}-{digest[:8]}",
         "name": f"mobilenet_{config.width:.2f}_{config.preprocessing.size}",
@@ -79,9 +78,23 @@ def assemble(
         "training": config.as_json(),
         "libraries": origin["libraries"],
     }
-    text = card.write(document)
-    files = {MODEL: model, ARCHIVED: archived, CARD: text.encode(), **evidence}
-    return document, files
+
+
+def assemble(
+    document: dict[str, Any],
+    evidence: dict[str, Any],
+    model: bytes,
+    archived: bytes,
+    beside: dict[str, bytes],
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return the manifest and all other files of the release's folder, by name.
+
+    ``document`` is what `describe_model` made, ``evidence`` what the evidence stage found;
+    ``beside`` are the figures and tables that are published with the model.
+    """
+    complete = {**document, "evidence": evidence}
+    text = card.write(complete)
+    return complete, {MODEL: model, ARCHIVED: archived, CARD: text.encode(), **beside}
 
 
 def _part(dataset: Dataset, indices: NDArray[np.int64]) -> dict[str, Any]:

@@ -5,12 +5,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .answers import Answers
 from .metrics import Interval, Weights, interval, resampled_weights
 
 # Equal in width; a probability of 1 falls into the last.
 BINS = 15
 # Probabilities are kept this far from 0, so that one sure mistake does not make the NLL infinite.
 LEAST = 1e-12
+
+
+def report(answers: Answers, seed: int) -> dict[str, Any]:
+    """How far the highest probability, and that of malignancy, keep their word."""
+    lesions = answers.lesions
+    return {
+        "top_label": top_label(answers.labels, answers.shares, lesions, seed),
+        "malignancy": binary(answers.malignant, answers.malignancy, lesions, seed),
+    }
 
 
 def top_label(

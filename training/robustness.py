@@ -78,10 +78,9 @@ SETTINGS: dict[str, tuple[Worsen, tuple[float, ...]]] = {
 }
 
 
-def report(
-    classifier: Classifier, records: tuple[Record, ...], undisturbed: Answers, seed: int
-) -> dict[str, Any]:
+def report(classifier: Classifier, undisturbed: Answers, seed: int) -> dict[str, Any]:
     """Figures of the images as they are, and of every kind and strength."""
+    records = undisturbed.records
     return {
         "none": _figures(undisturbed, undisturbed, seed),
         **{
@@ -97,6 +96,16 @@ def report(
             for kind, (worsen, strengths) in SETTINGS.items()
         },
     }
+
+
+def rows(found: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Name and figures of each setting of a `report`, for a table."""
+    worse = [
+        (f"{kind} {figures['strength']:g}", figures)
+        for kind in SETTINGS
+        for figures in found.get(kind, [])
+    ]
+    return [("none", found["none"]), *worse]
 
 
 def _worsened(

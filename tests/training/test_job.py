@@ -27,7 +27,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run and the store that it was published to, made stage by stage."""
     folder = tmp_path_factory.mktemp("job")
     options = (*SHORT, "--run", str(folder / "run"), "--cache", str(folder / "cache"))
-    for stage in ("data", "split", "train", "evaluate", "export"):
+    for stage in ("data", "split", "train", "evaluate", "export", "evidence"):
         assert main([stage, *options]) == 0, stage
     store = (folder / "store").as_uri()
     assert main(["publish", *options, "--store", store, "--version", "v1", "--promote"]) == 0
@@ -53,6 +53,8 @@ def test_the_release_is_complete(made: Path) -> None:
         "figures/distribution.png",
         "figures/curves.png",
         "figures/confusion.png",
+        "figures/roc.png",
+        "figures/reliability.png",
         "history.json",
     ):
         assert name in names

@@ -78,7 +78,7 @@ def test_every_setting_is_judged_by_the_release(
     }
     monkeypatch.setattr(robustness, "SETTINGS", settings)
     plain = answers.collect(classifier, records)
-    found = robustness.report(classifier, records, plain, seed=0)
+    found = robustness.report(classifier, plain, seed=0)
     assert found["none"]["difference"] == {"value": 0, "low": 0, "high": 0}
     untouched, blurred = found["blur"]
     assert untouched == {"strength": 0.0, **found["none"]}
