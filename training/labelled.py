@@ -64,10 +64,21 @@ def read(images: Path, labels: Path) -> Dataset:
         table = rows(labels, ("image_id", "dx"))
     except UnicodeDecodeError:
         raise DatasetError([f"{labels.name} is not text in UTF-8"]) from None
-    files = {path.stem: path for path in images.iterdir() if path.suffix.lower() in SUFFIXES}
-    return parse(
-        [{**row, "lesion_id": row.get("lesion_id") or row["image_id"]} for row in table], files
-    )
+    for row in table:
+        row["lesion_id"] = row.get("lesion_id") or row["image_id"]
+    return parse(table, _files(images))
+
+
+def _files(images: Path) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    problems = []
+    for path in sorted(images.iterdir()):
+        if path.suffix.lower() in SUFFIXES and files.setdefault(path.stem, path) != path:
+            former = files[path.stem].name
+            problems.append(f"{former} and {path.name} are both images of {path.stem}")
+    if problems:
+        raise DatasetError(problems)
+    return files
 
 
 def judge(classifier: Classifier, images: Path, labels: Path, seed: int) -> Judgement:
