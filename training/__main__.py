@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _judge_labelled(options)
         elif options.command in STAGES:
             _run_stage(options)
+        elif options.command == "paper":
+            _follow_paper(options)
         elif options.command == "compare":
             _compare(options.first, options.second)
         else:
@@ -85,6 +87,19 @@ def _judge_labelled(options: argparse.Namespace) -> None:
     path = options.json or HERE / "runs" / f"{options.images.resolve().name}.json"
     judgement.write(path)
     print(f"{judgement.table()}\nwritten to {path}")
+
+
+def _follow_paper(options: argparse.Namespace) -> None:
+    from . import job, paper
+
+    runs = options.run or HERE / "runs"
+    for name, overrides in paper.RUNS.items():
+        print(f"\n{name}: {paper.TITLES[name]}")
+        varied = {"set": [*overrides, *options.set], "run": runs / f"paper-{name}", "resume": True}
+        work = _job(argparse.Namespace(**{**vars(options), **varied}))
+        job.follow_paper(work)
+    found = paper.collect(runs, job.LEAKAGE, work.dataset.fingerprint)
+    print(f"\n{paper.table(found)}")
 
 
 def _job(options: argparse.Namespace) -> "job.Job":
@@ -145,9 +160,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     forced = argparse.ArgumentParser(add_help=False)
     forced.add_argument("--force", action="store_true", help="promote even what is worse")
-    for name, text in STAGES.items():
+    stages = {
+        **STAGES,
+        "paper": "train and judge the paper's way, and what is left of it by lesion",
+    }
+    for name, text in stages.items():
         stage = commands.add_parser(name, help=text, description=text, parents=[store, forced])
-        stage.add_argument("--config", default="full", help="name in configs/ (%(default)s)")
+        default = "paper" if name == "paper" else "full"
+        stage.add_argument("--config", default=default, help="name in configs/ (%(default)s)")
         stage.add_argument(
             "--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="override it"
         )

@@ -22,6 +22,8 @@ class Data:
     generated: int = 0
     # False splits by image, as the paper did: photographs of one lesion on both sides.
     by_lesion: bool = True
+    # True repeats the rare classes before the split by image: copies of one image on both sides.
+    oversample_first: bool = False
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from . import (
     labelled,
     manifest,
     metrics,
+    paper,
     plots,
     predictions,
     provenance,
@@ -47,7 +48,7 @@ from .split import Split
 CONFIG, ORIGIN, SPLIT = "config.json", "origin.json", "split.json"
 MODEL, HISTORY = "model.keras", "history.json"
 EVALUATION, EXPORT = "evaluation.json", "export.json"
-FOUND, ELSEWHERE = "evidence.json", "elsewhere.json"
+FOUND, ELSEWHERE, LEAKAGE = "evidence.json", "elsewhere.json", "leakage.json"
 VARIANTS = "variants"
 DISTRIBUTION, CURVES, CONFUSION, ROC, RELIABILITY = (
     f"figures/{name}.png" for name in ("distribution", "curves", "confusion", "roc", "reliability")
@@ -161,6 +162,21 @@ def judge(job: Job) -> None:
     evaluation = _evaluate(job, lambda frames: export.predict_keras(network, frames), KERAS_ANSWERS)
     job.write(EVALUATION, evaluation)
     print(evaluate.summary(evaluation))
+    leakage = _leakage(job)
+    job.write(LEAKAGE, leakage)
+    if not job.config.data.by_lesion:
+        found = {paper.kind(job.config.data): leakage["groups"]}
+        print(f"\nWhat is left of it, without calibration:\n\n{paper.table(found)}")
+
+
+def follow_paper(job: Job) -> None:
+    """Split, train and judge one of `paper.RUNS`, unless that is done."""
+    if (job.run / LEAKAGE).exists():
+        job.require_own_configuration()
+        return
+    divide(job)
+    train(job)
+    judge(job)
 
 
 def convert(job: Job) -> None:
@@ -263,10 +279,20 @@ def _found(job: Job, described: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = job.read(FOUND)
     if (job.run / ELSEWHERE).exists():
         found["elsewhere"] = job.read(ELSEWHERE)
+    found["paper"] = paper.collect(job.run.parent, LEAKAGE, job.dataset.fingerprint)
     for name, part in ((FOUND, found), (ELSEWHERE, found.get("elsewhere", found))):
         if part["model_sha256"] != described["files"][SERVED]["sha256"]:
             raise ValueError(f"{job.run / name} is of another export; measure it again")
     return found
+
+
+def _leakage(job: Job) -> dict[str, Any]:
+    """The Keras model's figures by what of the held-out images stands in the training part."""
+    held_out = {
+        part: predictions.read(job.run / KERAS_ANSWERS / f"{part}.csv")[1].logits
+        for part in ("validation", "test")
+    }
+    return paper.judge(job.dataset, job.split, held_out, job.config.seed)
 
 
 def _evaluate(job: Job, predict: evaluate.Predict, folder: str) -> dict[str, Any]:
