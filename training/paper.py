@@ -20,8 +20,10 @@ from .split import Split
 
 CLAIM = 0.97  # validation accuracy, without a balanced one and without an interval
 
-# The runs by name, and what each changes in the configuration.
+# The runs by name, the most telling first, and what each changes in the configuration.
 RUNS: dict[str, tuple[str, ...]] = {
+    "images": ("data.by_lesion=false",),
+    "lesions": ("data.by_lesion=true",),
     # An epoch of the oversampled images is as long as five of the others.
     "copies": (
         "data.oversample_first=true",
@@ -29,9 +31,8 @@ RUNS: dict[str, tuple[str, ...]] = {
         "training.head_epochs=0",
         "training.stages=[{ size = 96, epochs = 1 }]",
     ),
-    "images": ("data.by_lesion=false",),
-    "lesions": ("data.by_lesion=true",),
 }
+# In the order of the table.
 TITLES = {
     "copies": "oversampled first, then split at random",
     "images": "images split at random, then oversampled",
@@ -100,7 +101,7 @@ def _figures(judged: Judged, seed: int) -> dict[str, Any]:
 def collect(runs: Path, name: str, fingerprint: str) -> dict[str, Any]:
     """Return the figures of those of the `RUNS` that were made in ``runs`` of the same data."""
     found = {}
-    for run in RUNS:
+    for run in TITLES:
         path = runs / f"paper-{run}" / name
         figures = json.loads(path.read_text()) if path.exists() else None
         if figures and figures["fingerprint"] == fingerprint:
