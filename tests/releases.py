@@ -28,7 +28,8 @@ def copy(
     """
     target = folder / version
     target.mkdir(parents=True)
-    shutil.copy(RELEASES / VERSION / MODEL, target / MODEL)
+    for name in MANIFEST_DOCUMENT["files"]:
+        shutil.copy(RELEASES / VERSION / name, target / name)
     manifest = json.loads(json.dumps(MANIFEST_DOCUMENT))
     manifest["version"] = version
     if model is not None:

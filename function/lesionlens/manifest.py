@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .preprocess import Preprocessing
+from .quality import LIMITS
 from .taxonomy import TAXONOMY
 
 SCHEMA_VERSION = 2
@@ -118,6 +119,8 @@ def parse_manifest(document: dict[str, Any]) -> Manifest:
         )
     if manifest.max_views < 1:
         raise ReleaseError(f"the manifest allows {manifest.max_views} views, not at least 1")
+    if strange := sorted(set(manifest.quality) - set(LIMITS)):
+        raise ReleaseError(f"the manifest has unknown limits of quality: {', '.join(strange)}")
     if MODEL not in manifest.files:
         raise ReleaseError(f"the manifest's files lack {MODEL}")
     if manifest.in_distribution_threshold is not None and DETECTOR not in manifest.files:
