@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _run_stage(options)
         elif options.command == "paper":
             _follow_paper(options)
+        elif options.command == "detectors":
+            _compare_detectors(options)
         elif options.command == "compare":
             _compare(options.first, options.second)
         else:
@@ -103,6 +105,12 @@ def _follow_paper(options: argparse.Namespace) -> None:
         job.follow_paper(work)
     found = paper.collect(runs, job.LEAKAGE, work.dataset.fingerprint)
     print(f"\n{paper.table(found)}")
+
+
+def _compare_detectors(options: argparse.Namespace) -> None:
+    from . import job
+
+    job.compare_detectors(_job(options))
 
 
 def _job(options: argparse.Namespace) -> "job.Job":
@@ -165,6 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     forced.add_argument("--force", action="store_true", help="promote even what is worse")
     stages = {
         **STAGES,
+        "detectors": "compare detectors of foreign images on the trained model's features",
         "paper": "train and judge the paper's way, and what is left of it by lesion",
     }
     for name, text in stages.items():

@@ -23,16 +23,18 @@ from lesionlens import storage
 from lesionlens.classifier import Classifier
 from lesionlens.manifest import DECISION, DETECTOR, Calibration, parse_manifest
 from lesionlens.manifest import MODEL as SERVED
-from lesionlens.preprocess import Preprocessing
+from lesionlens.preprocess import Preprocessing, frame
 from lesionlens.release import Release
 from lesionlens.result import probabilities
 
 from . import (
     dataset,
+    detectors,
     evaluate,
     evidence,
     export,
     fit,
+    foreign,
     imbalance,
     isic,
     labelled,
@@ -244,6 +246,23 @@ def safeguard(job: Job) -> None:
     (job.run / DETECTOR).write_bytes(fitted)
     job.write(SAFEGUARDS, {"chosen": chosen, **found})
     print(safeguards.summary(found))
+
+
+def compare_detectors(job: Job) -> None:
+    """Print what several detectors would catch, on the Keras model's features."""
+    served = job.config.preprocessing
+    pictures = list(foreign.pictures(job.config.seed))
+    shown = [frame(picture.image, served.size, served.size, served) for picture in pictures]
+    chosen = np.random.default_rng(job.config.seed).permutation(job.split.train)
+    table = detectors.compare(
+        keras.saving.load_model(job.run / MODEL, compile=False),
+        job.frames(np.sort(chosen[: safeguards.FITTED_TO])),
+        job.frames(job.split.validation),
+        pictures,
+        np.stack(shown),
+    )
+    for name, shares in table.items():
+        print(f"| {name} | " + " | ".join(f"{share:.3f}" for share in shares.values()) + " |")
 
 
 def prove(job: Job) -> None:

@@ -15,7 +15,7 @@ HOME[:, 4] = 1.5
 def test_scores_are_about_1_at_home_and_grow_with_distance() -> None:
     fitted = detector.fit(HOME)
     scores = fitted.scores(HOME)
-    assert scores.mean() == pytest.approx(1, abs=0.05)
+    assert scores.mean() == pytest.approx(1, abs=0.1)
     # Far in a direction in which nothing at home varies much.
     odd = HOME + 20 * np.linalg.svd(HOME - HOME.mean(axis=0))[2][-2].astype(np.float32)
     assert (fitted.scores(odd) > scores.max()).all()

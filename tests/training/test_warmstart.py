@@ -8,8 +8,9 @@ from training import export, model, warmstart
 def network(seed: int, width: float = 0.25) -> keras.Model:
     keras.utils.set_random_seed(seed)
     made = model.build(7, width, 0.0, None)
-    # As after a training: normalizations that do something.
+    # As after a training: a bias, and normalizations that do something.
     random = np.random.default_rng(seed)
+    made.get_layer(model.HEAD).bias.assign(random.normal(0, 1, 7))
     for layer in made.get_layer(model.BACKBONE).layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             shape = layer.gamma.shape
