@@ -124,7 +124,7 @@ def fields(schema: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def test_it_has_every_route_and_no_other() -> None:
     settings = from_environment({"MODEL_URI": "file:///nowhere"})
-    rules = app.create(settings, lambda *_: {}).url_map.iter_rules()
+    rules = app.create(settings, lambda *_: {}, lambda *_: {}).url_map.iter_rules()
     routes = {(method, rule.rule) for rule in rules for method in rule.methods or ()}
     documented = {(method, path) for method, path, _ in operations()}
     assert documented == {route for route in routes if route[0] not in ("HEAD", "OPTIONS")}
