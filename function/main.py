@@ -1,5 +1,6 @@
 """The Cloud Function: the journey of an image, from HTTP bytes to a result."""
 
+import functools
 import os
 import threading
 import time
@@ -10,14 +11,42 @@ import functions_framework
 import numpy as np
 from werkzeug.wrappers import Response
 
-from lesionlens import app, explanation, image, preprocess, quality, query, result, settings, upload
+from lesionlens import (
+    access,
+    app,
+    batch,
+    explanation,
+    image,
+    preprocess,
+    quality,
+    query,
+    result,
+    settings,
+    upload,
+)
+from lesionlens.access import Admit
 from lesionlens.classifier import Classifier
 
 
-def answer(request: flask.Request, request_id: str, classifier: Classifier) -> dict[str, Any]:
+def answer(
+    request: flask.Request, request_id: str, classifier: Classifier, admit: Admit
+) -> dict[str, Any]:
     """Classify the image in a request. Raises lesionlens.errors.Problem for what the client did."""
     options = query.read(request.args, classifier.manifest)
-    return examine(upload.read(request), options, request_id, classifier)
+    data = upload.read(request)
+    admit([data])
+    return examine(data, options, request_id, classifier)
+
+
+def answer_batch(
+    request: flask.Request, request_id: str, classifier: Classifier, admit: Admit
+) -> dict[str, Any]:
+    """Classify the images in a request, each with a result or a problem of its own."""
+    options = query.read(request.args, classifier.manifest)
+    files = upload.read_batch(request, access.batch_limit())
+    admit(files)
+    one = functools.partial(examine, options=options, request_id=request_id, classifier=classifier)
+    return batch.build(request_id, files, one)
 
 
 def examine(
@@ -52,7 +81,7 @@ def examine(
 
 
 _settings = settings.from_environment(os.environ)
-_app = app.create(_settings, answer)
+_app = app.create(_settings, answer, answer_batch)
 
 if _settings.preload_model:
     # The server imports this module and then forks its workers; threads do not survive that, so
