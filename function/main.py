@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from lesionlens import app, explanation, image, preprocess, query, result, settings, upload
 from lesionlens.classifier import Classifier
+from lesionlens.room import Room
 
 
 def answer(request: flask.Request, request_id: str, classifier: Classifier) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def examine(
     manifest = classifier.manifest
 
     started = time.perf_counter()
-    decoded = image.decode(data, enough=manifest.preprocessing.size)
+    decoded = image.decode(data, enough=manifest.preprocessing.size, room=_room)
     tensor = preprocess.tensor(decoded.image, manifest.preprocessing)
 
     ready = time.perf_counter()
@@ -46,6 +47,7 @@ def examine(
 
 
 _settings = settings.from_environment(os.environ)
+_room = Room(_settings.max_pixels_decoded)
 _app = app.create(_settings, answer)
 
 if _settings.preload_model:

@@ -114,12 +114,14 @@ def _route(app: flask.Flask, settings: Settings, slot: Slot, answer: Answer) -> 
         return {**slot.get().manifest.document, "notice": NOTICE}
 
     @app.post("/v1/classify")
-    def classify() -> dict[str, Any] | str:
+    def classify() -> dict[str, Any] | flask.Response | str:
         form = representation.chosen(flask.request)
         classifier = slot.get()
         result = answer(flask.request, flask.g.request_id, classifier)
         if form == representation.JSON:
             return result
+        if form == representation.FHIR:
+            return representation.report(result)
         sensitivity = classifier.manifest.document["malignancy"].get("sensitivity")
         return representation.page(result, sensitivity=sensitivity)
 

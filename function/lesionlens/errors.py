@@ -10,6 +10,7 @@
     │   ├── Truncated             the file ends too early
     │   ├── TooSmall              fewer pixels than a lesion needs
     │   └── TooManyPixels         a decompression bomb, or nearly
+    ├── Overloaded           503  too many images are being decoded; a later request finds room
     └── ModelUnavailable     503  the model could not be loaded; a later request tries again
 
 A message says what was wrong, what was found and what is accepted.
@@ -78,6 +79,17 @@ class TooSmall(ImageProblem):
 class TooManyPixels(ImageProblem):
     slug = "too-many-pixels"
     title = "Too many pixels"
+
+
+class Overloaded(Problem):
+    status = 503
+    slug = "overloaded"
+    title = "Overloaded"
+    retry_after_s = 5
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after_s)}
 
 
 class ModelUnavailable(Problem):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .image import ROOM_PIXELS
 from .release import CURRENT, ReleaseError, check_version
 from .storage import open_store
 
@@ -28,6 +29,7 @@ class Settings:
     preload_model: bool = False
     allowed_origins: tuple[str, ...] = ()
     max_upload_bytes: int = 20 * MEBIBYTE
+    max_pixels_decoded: int = ROOM_PIXELS
     interpreters: int = 2
     web_dir: Path | None = None
     log_level: int = logging.INFO
@@ -91,6 +93,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         preload_model=preload == "1",
         allowed_origins=origins,
         max_upload_bytes=number("MAX_UPLOAD_BYTES", Settings.max_upload_bytes),
+        max_pixels_decoded=number("MAX_PIXELS_DECODED", Settings.max_pixels_decoded),
         interpreters=number("INTERPRETERS", Settings.interpreters),
         web_dir=web_dir.resolve() if web_dir else None,
         log_level=logging.getLevelNamesMapping()[level],

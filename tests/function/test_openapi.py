@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -15,7 +16,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from PIL import Image
 from werkzeug.test import Client, TestResponse
 
-from lesionlens import app, errors, image, upload
+from lesionlens import app, errors, image, room, upload
 from lesionlens.result import NOTICE
 from lesionlens.settings import Settings, from_environment
 from tests import releases
@@ -199,6 +200,7 @@ ANSWERS: dict[str, tuple[str, str, dict[str, Any]]] = {
         raw(encoded(lesion(), "GIF", save_all=True, append_images=[lesion(99, 99)]), "image/gif"),
     ),
     "page": ("POST", CLASSIFY, raw(JPEG, headers=PAGE)),
+    "report": ("POST", CLASSIFY, raw(JPEG, headers={"Accept": "application/fhir+json"})),
 }
 
 
@@ -241,7 +243,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "too-many-pixels": raw(BOMB, "image/png"),
 }
 # These need a function of their own, below.
-FAULTS = {"internal-error", "model-unavailable"}
+FAULTS = {"internal-error", "model-unavailable", "overloaded"}
 
 
 def documented_problem(name: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
@@ -295,6 +297,13 @@ def test_a_problem_as_a_page_is_as_documented(shared_client: Client) -> None:
 def test_an_internal_error_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lesionlens.image.decode", lambda *_, **__: 1 / 0)
     assert_as_documented(create_client().post(CLASSIFY, **raw(JPEG)), "internal-error")
+
+
+def test_an_overload_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a room that has no place, nor a line."""
+    monkeypatch.setattr(room.Room, "__init__", partialmethod(room.Room.__init__, waiting=0))
+    monkeypatch.setattr(room.Room, "_fits", lambda *_: False)
+    assert_as_documented(create_client().post(CLASSIFY, **raw(JPEG)), "overloaded")
 
 
 def test_a_missing_model_is_as_documented(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
