@@ -50,6 +50,11 @@ _settings = settings.from_environment(os.environ)
 _room = Room(_settings.max_pixels_decoded)
 _app = app.create(_settings, answer)
 
+if flask.has_app_context():
+    # functions-framework imports this module inside of its own application, which answers
+    # /favicon.ico and /robots.txt by itself.
+    flask.current_app.after_request(app.secured)
+
 if _settings.preload_model:
     # The server imports this module and then forks its workers; threads do not survive that, so
     # each worker starts loading when it comes to life.

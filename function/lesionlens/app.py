@@ -71,6 +71,13 @@ def create(settings: Settings, answer: Answer) -> flask.Flask:
     return app
 
 
+def secured(response: flask.Response) -> flask.Response:
+    """Give an answer the security headers that it lacks."""
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
 def preload(app: flask.Flask) -> None:
     """Load the model before a request needs it; a failure is logged, and tried again by that."""
     with contextlib.suppress(ModelUnavailable):
@@ -171,7 +178,7 @@ def _surround(app: flask.Flask, settings: Settings, slot: Slot) -> None:
 
     @app.after_request
     def finish(response: flask.Response) -> flask.Response:
-        response.headers.extend(SECURITY_HEADERS)
+        secured(response)
         response.headers["X-Request-Id"] = flask.g.request_id
         if settings.allowed_origins:
             # An answer cached for one origin must not serve another.
