@@ -111,7 +111,12 @@ class FileStore:
     def names(self) -> list[str]:
         if not self.root.is_dir():
             raise NotFound(f"{self.root} is no folder")
-        files = (path for path in self.root.rglob("*") if path.is_file())
+        # Names that start with a dot are the system's, and this class's own lock.
+        files = (
+            path
+            for path in self.root.rglob("*")
+            if path.is_file() and not path.name.startswith(".")
+        )
         return sorted(path.relative_to(self.root).as_posix() for path in files)
 
 
