@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all lint train evaluate bench stack clean
+.PHONY: help serve test test-all lint fuzz train evaluate bench stack clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -25,6 +25,9 @@ lint: $(VENV)/.testing ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+fuzz: $(VENV)/.testing ## Throw mutated files at the decoder for longer: FUZZ_EXAMPLES=20000 of each
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),20000) $(BIN)/python -m pytest tests/function/test_fuzz.py
 
 train: $(VENV)/.training ## Train on HAM10000, evaluate, export and publish to training/releases
 	$(BIN)/python -m training run --config full --resume

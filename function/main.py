@@ -26,6 +26,7 @@ from lesionlens import (
 )
 from lesionlens.access import Admit
 from lesionlens.classifier import Classifier
+from lesionlens.room import Room
 
 
 def answer(
@@ -56,7 +57,7 @@ def examine(
     manifest = classifier.manifest
 
     started = time.perf_counter()
-    decoded = image.decode(data, enough=manifest.preprocessing.size)
+    decoded = image.decode(data, enough=manifest.preprocessing.size, room=_room)
     tensor = preprocess.tensor(decoded.image, manifest.preprocessing)
 
     ready = time.perf_counter()
@@ -81,7 +82,13 @@ def examine(
 
 
 _settings = settings.from_environment(os.environ)
+_room = Room(_settings.max_pixels_decoded)
 _app = app.create(_settings, answer, answer_batch)
+
+if flask.has_app_context():
+    # functions-framework imports this module inside of its own application, which answers
+    # /favicon.ico and /robots.txt by itself.
+    flask.current_app.after_request(app.secured)
 
 if _settings.preload_model:
     # The server imports this module and then forks its workers; threads do not survive that, so

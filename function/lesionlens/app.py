@@ -87,6 +87,13 @@ def create(settings: Settings, answer: Answer, answer_batch: Answer) -> flask.Fl
     return app
 
 
+def secured(response: flask.Response) -> flask.Response:
+    """Give an answer the security headers that it lacks."""
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
 def preload(app: flask.Flask) -> None:
     """Load the model before a request needs it; a failure is logged, and tried again by that."""
     with contextlib.suppress(ModelUnavailable):
@@ -137,13 +144,15 @@ def _route(
         return {**slot.get().manifest.document, "notice": NOTICE}
 
     @app.post("/v1/classify")
-    def classify() -> dict[str, Any] | str:
+    def classify() -> dict[str, Any] | flask.Response | str:
         form = representation.chosen(flask.request)
         classifier = slot.get()
         result = answer(flask.request, flask.g.request_id, classifier, admit)
         delivery.timed(result["timing_ms"])
         if form == representation.JSON:
             return result
+        if form == representation.FHIR:
+            return representation.report(result)
         sensitivity = classifier.manifest.document["malignancy"].get("sensitivity")
         return representation.page(result, sensitivity=sensitivity)
 
@@ -202,7 +211,7 @@ def _surround(app: flask.Flask, settings: Settings, slot: Slot) -> None:
 
     @app.after_request
     def finish(response: flask.Response) -> flask.Response:
-        response.headers.extend(SECURITY_HEADERS)
+        secured(response)
         response.headers["X-Request-Id"] = flask.g.request_id
         if settings.allowed_origins:
             # An answer cached for one origin must not serve another.

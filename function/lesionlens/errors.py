@@ -13,8 +13,10 @@
     │   ├── TooSmall              fewer pixels than a lesion needs
     │   └── TooManyPixels         a decompression bomb, or nearly
     ├── OtherRequest         422  an Idempotency-Key that belongs to another request
-    ├── TooManyRequests      429  a limit is used up; Retry-After says for how long
-    └── ModelUnavailable     503  the model could not be loaded; a later request tries again
+    └── Later                     a later request may be answered; Retry-After says when
+        ├── TooManyRequests  429  a limit is used up
+        ├── Overloaded       503  too many images are being decoded
+        └── ModelUnavailable 503  the model could not be loaded
 
 A message says what was wrong, what was found and what is accepted.
 """
@@ -127,7 +129,17 @@ class OtherRequest(Problem):
     title = "Other request"
 
 
-class TooManyRequests(Problem):
+class Later(Problem):
+    """The same request may well be answered after ``retry_after_s`` seconds."""
+
+    retry_after_s = 5
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(self.retry_after_s)}
+
+
+class TooManyRequests(Later):
     status = 429
     slug = "too-many-requests"
     title = "Too many requests"
@@ -136,19 +148,16 @@ class TooManyRequests(Problem):
         super().__init__(detail)
         self.retry_after_s = retry_after_s
 
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.retry_after_s)}
+
+class Overloaded(Later):
+    status = 503
+    slug = "overloaded"
+    title = "Overloaded"
 
 
-class ModelUnavailable(Problem):
+class ModelUnavailable(Later):
     """The model could not be loaded. The cause goes to the log, not to the client."""
 
     status = 503
     slug = "model-unavailable"
     title = "Model unavailable"
-    retry_after_s = 5
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Retry-After": str(self.retry_after_s)}

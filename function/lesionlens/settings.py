@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .image import ROOM_PIXELS
 from .keys import MAX_BATCH, Keyring, KeysError
 from .keys import read as read_keys
 from .manifest import ReleaseError
@@ -33,6 +34,7 @@ class Settings:
     preload_model: bool = False
     allowed_origins: tuple[str, ...] = ()
     max_upload_bytes: int = 20 * MEBIBYTE
+    max_pixels_decoded: int = ROOM_PIXELS
     interpreters: int = 2
     api_keys: Keyring = field(default_factory=Keyring)
     batch_images: int = 16
@@ -124,6 +126,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         preload_model=preload == "1",
         allowed_origins=origins,
         max_upload_bytes=number("MAX_UPLOAD_BYTES", Settings.max_upload_bytes),
+        max_pixels_decoded=number("MAX_PIXELS_DECODED", Settings.max_pixels_decoded),
         interpreters=number("INTERPRETERS", Settings.interpreters),
         api_keys=keyring,
         batch_images=batch_images,

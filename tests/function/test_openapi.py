@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -15,7 +16,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from PIL import Image
 from werkzeug.test import Client, TestResponse
 
-from lesionlens import app, errors, image, upload
+from lesionlens import app, errors, image, room, upload
 from lesionlens.result import NOTICE
 from lesionlens.settings import Settings, from_environment
 from tests import releases
@@ -205,6 +206,7 @@ ANSWERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "page": ("POST", CLASSIFY, raw(JPEG, headers=PAGE)),
     "batch": ("POST", BATCH, form(JPEG, "images", pieces=3)),
     "batch of a bad image": ("POST", BATCH, form(JPEG[:9000], "images")),
+    "report": ("POST", CLASSIFY, raw(JPEG, headers={"Accept": "application/fhir+json"})),
 }
 
 
@@ -255,7 +257,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
 }
 # These need a function of their own, or an earlier request; below.
 FAULTS = {
-    *("internal-error", "model-unavailable", "other-request", "still-answering"),
+    *("internal-error", "model-unavailable", "overloaded", "other-request", "still-answering"),
     *("limit", "batch-above-limit", "guessing", "batch-as-a-page"),
 }
 
@@ -386,6 +388,13 @@ def test_a_304_is_as_documented(shared_client: Client, path: str) -> None:
     assert again.status_code == 304
     assert described["headers"].keys() <= set(dict(again.headers))
     assert "content" not in described
+
+
+def test_an_overload_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a room that has no place, nor a line."""
+    monkeypatch.setattr(room.Room, "__init__", partialmethod(room.Room.__init__, waiting=0))
+    monkeypatch.setattr(room.Room, "_fits", lambda *_: False)
+    assert_as_documented(create_client().post(CLASSIFY, **raw(JPEG)), "overloaded")
 
 
 def test_a_missing_model_is_as_documented(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
