@@ -99,16 +99,10 @@ def _prepare(options: argparse.Namespace, folder: Path) -> None:
 
 def run(command: list[str]) -> str:
     """Run a part of this benchmark. Raises LoadError with what it said if it fails."""
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise load.LoadError(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
     return done.stdout
-
-
-def environment() -> dict[str, str]:
-    import os
-
-    return {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "function")))}
 
 
 def _upload(bucket: Any, store: Path) -> None:

@@ -21,7 +21,7 @@ RESULTS = Path(__file__).with_name("results.json")
 TARGETS = (1, 100, 10_000)  # images a second
 # Cloud Run starts another instance when those there are this busy.
 UTILIZATION = 0.6
-# Google's part of a cold start, before our process starts: an assumption, it cannot be measured here.
+# Google's part of a cold start, before our process starts: an assumption, not to be measured here.
 PLATFORM_S = 1.0
 # How long Cloud Run keeps an idle instance, at most.
 IDLE_S = 15 * 60
@@ -96,11 +96,11 @@ def render(results: Results) -> str:
         "assumptions of [cost.py](cost.py); quotas are as remembered, not looked up.",
         "## The cheapest setting",
         "One instance pinned to one or two cores, with one interpreter and four threads a core, "
-        "under as many clients as its concurrency (600×450 JPEG). With two cores the load came from "
-        "those same cores, so that figures of two are too low. Memory is the next step that leaves "
-        f"a quarter free. The price of a million: 10⁶ × ((cores × {cost.CPU_SECOND} + GiB × "
-        f"{cost.MEMORY_GIB_SECOND}) ÷ ({UTILIZATION} × images a second) + {cost.REQUEST}), as Cloud "
-        f"Run keeps instances {UTILIZATION:.0%} busy.",
+        "under as many clients as its concurrency (600×450 JPEG). With two cores the load came "
+        "from those same cores, so that figures of two are too low. Memory is the next step that "
+        "leaves a quarter free. The price of a million: 10⁶ × ((cores × "
+        f"{cost.CPU_SECOND} + GiB × {cost.MEMORY_GIB_SECOND}) ÷ ({UTILIZATION} × images a second) "
+        f"+ {cost.REQUEST}), as Cloud Run keeps instances {UTILIZATION:.0%} busy.",
         table(
             ("cores", "concurrency", "images a second", "p95, ms", "peak, MiB", "memory, GiB", "$"),
             [_setting_row(setting, setting is best) for setting in found],
@@ -112,9 +112,9 @@ def render(results: Results) -> str:
         "## How many instances",
         "Images a second ÷ (images a second of an instance × "
         f"{UTILIZATION}), of the cheapest setting. From nothing: all visitors come at once to a "
-        "service that sleeps, the worst there is. Awake: as many instances as are needed are there. "
-        f"A cold start takes {cold_s:.2f} s: {cold_s - PLATFORM_S:.2f} s measured from (emulated) "
-        f"object storage and an allowance of {PLATFORM_S} s for the platform.",
+        "service that sleeps, the worst there is. Awake: as many instances as are needed are "
+        f"there. A cold start takes {cold_s:.2f} s: {cold_s - PLATFORM_S:.2f} s measured from "
+        f"(emulated) object storage and an allowance of {PLATFORM_S} s for the platform.",
         table(
             (
                 "images a second",
@@ -153,7 +153,7 @@ def render(results: Results) -> str:
                 "measured",
             ),
             [_trial_row(name, trial) for name, trial in results["scaling"]["trials"].items()],
-        ),  # fmt: skip
+        ),
         _limits(best, results),
     ]
     return "\n\n".join(parts) + "\n"
@@ -205,9 +205,9 @@ def _limits(best: Setting, results: Results) -> str:
         [
             "## The limits on the way",
             "",
-            f"- **Instances a region** (assumed {INSTANCES_A_REGION}): enough for {most:,.0f} images "
-            f"a second; {TARGETS[-1]:,} need {many:,}, so a raised quota or several regions behind "
-            "the same load balancer. MAX_INSTANCES (settings.sh) is 10 and bounds the bill: "
+            f"- **Instances a region** (assumed {INSTANCES_A_REGION}): enough for {most:,.0f} "
+            f"images a second; {TARGETS[-1]:,} need {many:,}, so a raised quota or several regions "
+            "behind the same load balancer. MAX_INSTANCES (settings.sh) is 10 and bounds the bill: "
             f"{10 * best.rate * UTILIZATION:,.0f} images a second.",
             f"- **Object storage at start**: {READS_A_START} objects, two requests each, "
             f"{megabytes:.1f} MB; a bucket that has not scaled yet (assumed {BUCKET_READS} reads a "
@@ -220,8 +220,8 @@ def _limits(best: Setting, results: Results) -> str:
             f"- **Logs**: {cost.Use().log_bytes} bytes an image, at {TARGETS[-1]:,} a second "
             f"{TARGETS[-1] * cost.Use().log_bytes * 86_400 / cost.GIB:,.0f} GiB a day: sample them "
             "long before.",
-            "- **What was not measured**: the platform's own part of a cold start, its network, and "
-            "its processors, which are not those of this machine.",
+            "- **What was not measured**: the platform's own part of a cold start, its network, "
+            "and its processors, which are not those of this machine.",
         ]
     )
 

@@ -73,7 +73,6 @@ def line_up(folder: Path) -> list[Contender]:
                     "ENGINE": engine,
                     "MODEL": str(folder / model),
                     "TF_CPP_MIN_LOG_LEVEL": "2",
-                    "PYTHONPATH": os.pathsep.join((str(ROOT), str(FUNCTION))),
                 },
                 requirements=plain,
                 deployed=(BENCHMARKS / "reference.py", folder / model),

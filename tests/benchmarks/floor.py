@@ -34,7 +34,7 @@ def engines(folder: Path) -> dict[str, float]:
     from ai_edge_litert.interpreter import Interpreter
 
     from lesionlens.classifier import SIGNATURE
-    from tests.benchmarks import models, onnx_main
+    from tests.benchmarks import models, onnx_engine
 
     size = json.loads((folder / models.ABOUT).read_text())["size"]
     image = np.random.default_rng(1).uniform(0, 255, (1, size, size, 3)).astype(np.float32)
@@ -44,7 +44,7 @@ def engines(folder: Path) -> dict[str, float]:
             interpreter = Interpreter(str(path), num_threads=threads)
             run = interpreter.get_signature_runner(SIGNATURE)
             found[f"LiteRT {path.stem}, threads: {threads}"] = median_ms(partial(run, image=image))
-    session = onnx_main.Runner((folder / models.ONNX).read_bytes())
+    session = onnx_engine.Runner((folder / models.ONNX).read_bytes())
     found["ONNX Runtime float32, threads: 1"] = median_ms(lambda: session(image=image))
     return found
 

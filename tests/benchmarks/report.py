@@ -43,7 +43,7 @@ def render(results: Results) -> str:
         "## Goals",
         table(
             ("goal", "reached", "met"),
-            [(goal.text, goal.reached, "yes" if goal.met else "**no**") for goal in goals(results)],
+            [(goal.text, goal.reached, _yes(goal.met)) for goal in goals(results)],
         ),
         "Times better than the paper's way, by medians: "
         + ", ".join(f"{name} {value:.1f}×" for name, value in ratios(results).items())
@@ -53,8 +53,8 @@ def render(results: Results) -> str:
         "file cache is warm, and modules are compiled.",
         table(("", "file store", "emulated object storage"), _first_rows(results)),
         "## Latency and images a second",
-        "Milliseconds and images a second of the 600×450 JPEG; every client asks again as soon as it "
-        "is answered.",
+        "Milliseconds and images a second of the 600×450 JPEG; every client asks again as soon as "
+        "it is answered.",
         table(
             ("", "clients", "median", "p95", "p99", "images a second"),
             _load_rows(results, [(JPEG, clients) for clients in CLIENTS]),
@@ -69,8 +69,8 @@ def render(results: Results) -> str:
         table(("JPEG, one client", *SIZES), _size_rows(results)),
         "## Memory, size and cost",
         "Memory: proportional set size of the whole process tree, in MiB, the highest of samples "
-        "taken every 0.2 s. Size: the deployed folder, the model, and all Python packages that they "
-        "need, in MiB.",
+        "taken every 0.2 s. Size: the deployed folder, the model, and all Python packages "
+        "that they need, in MiB.",
         table(
             (
                 "",
@@ -90,6 +90,10 @@ def render(results: Results) -> str:
         _method(results),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _yes(met: bool) -> str:
+    return "yes" if met else "**no**"
 
 
 def _titles(results: Results) -> dict[str, str]:

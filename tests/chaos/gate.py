@@ -9,7 +9,7 @@ CHUNK = 16 * 1024
 
 
 class Gate:
-    """A proxy on a free port, open at first; `cut` and `hang` act after so many bytes of answers."""
+    """A proxy on a free port, open at first; `cut` and `hang` act after so many answered bytes."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
