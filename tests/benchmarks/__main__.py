@@ -5,6 +5,7 @@ Writes results.json, RESULTS.md, the plots, the README's block and infra/CAPACIT
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -52,10 +53,13 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         raise load.LoadError(load.MISSING)
     results: dict[str, Any] = {"machine": machine.describe(), "rounds": options.rounds}
     say("preparing the models")
-    places = {name: folder / name for name in ("models", "inputs", "logs")}
+    places = {name: folder / name for name in ("inputs", "logs", "models")}
     for place in places.values():
         place.mkdir()
-    _prepare(options, places["models"])
+    if options.models:
+        shutil.copytree(options.models, places["models"], dirs_exist_ok=True)
+    else:
+        _prepare(options, places["models"])
     results["models"] = json.loads((places["models"] / models.ABOUT).read_text())
     files, results["inputs"] = inputs.make()
     for name, data in files.items():
@@ -189,6 +193,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="of load in each cell, at least")
     parser.add_argument("--keras", type=Path, help="the trained network (default: that of a run)")
     parser.add_argument("--variants", type=Path, help="folder of more variants (NAME.tflite)")
+    parser.add_argument("--models", type=Path, help="folder with what .models has prepared before")
     parser.add_argument("--only", nargs="*", help="contenders (default: all)")
     parser.add_argument("--to", type=Path, default=HERE, help="folder for what is written")
     options = parser.parse_args(arguments)

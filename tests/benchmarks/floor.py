@@ -44,8 +44,10 @@ def engines(folder: Path) -> dict[str, float]:
             interpreter = Interpreter(str(path), num_threads=threads)
             run = interpreter.get_signature_runner(SIGNATURE)
             found[f"LiteRT {path.stem}, threads: {threads}"] = median_ms(partial(run, image=image))
-    session = onnx_engine.Runner((folder / models.ONNX).read_bytes())
-    found["ONNX Runtime float32, threads: 1"] = median_ms(lambda: session(image=image))
+    graph = (folder / models.ONNX).read_bytes()
+    for threads in (1, 2):
+        run = onnx_engine.Runner(graph, threads)
+        found[f"ONNX Runtime float32, threads: {threads}"] = median_ms(partial(run, image=image))
     return found
 
 

@@ -10,11 +10,11 @@ from lesionlens.classifier import ACTIVATION_MAPS, IMAGE, LOGITS
 class Runner:
     """An ONNX Runtime session that is called as LiteRT's signature runner is."""
 
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, threads: int) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.intra_op_num_threads = threads
         self.session = onnxruntime.InferenceSession(
             model, options, providers=["CPUExecutionProvider"]
         )

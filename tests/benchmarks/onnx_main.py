@@ -10,8 +10,8 @@ from lesionlens.release import Release
 from tests.benchmarks.onnx_engine import Runner
 
 
-def _runner(release: Release) -> Runner:
-    return Runner(release.model)
+def _runner(release: Release, threads: int) -> Runner:
+    return Runner(release.model, threads)
 
 
 classifier._runner = _runner

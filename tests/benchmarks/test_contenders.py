@@ -64,7 +64,9 @@ def test_onnx_runtime_takes_the_place_of_litert(monkeypatch: pytest.MonkeyPatch)
     from tests.benchmarks.onnx_engine import Runner
 
     graph, expected = _graph()
-    monkeypatch.setattr(classifier, "_runner", lambda release: Runner(release.model))
+    monkeypatch.setattr(
+        classifier, "_runner", lambda release, threads: Runner(release.model, threads)
+    )
     manifest = parse_manifest(releases.MANIFEST_DOCUMENT)
     outputs = Classifier(Release(manifest, graph), 1).run(np.ones((1, 224, 224, 3), np.float32))
     np.testing.assert_allclose(outputs.logits, expected, rtol=1e-5)
