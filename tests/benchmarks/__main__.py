@@ -197,6 +197,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--only", nargs="*", help="contenders (default: all)")
     parser.add_argument("--to", type=Path, default=HERE, help="folder for what is written")
     options = parser.parse_args(arguments)
+    process.end_on_sigterm()
     with workplace() as folder:
         results = measure(options, folder)
     write(results, options.to)
@@ -209,3 +210,5 @@ if __name__ == "__main__":
         main()
     except (load.LoadError, RuntimeError) as error:
         sys.exit(f"the benchmark failed: {error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted; nothing was written")

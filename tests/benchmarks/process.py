@@ -155,6 +155,11 @@ def stop(server: Running, limit_s: float = END_S) -> float:
     return time.monotonic() - began
 
 
+def end_on_sigterm() -> None:
+    """Let `kill` clean up as Ctrl-C does: the servers of a run must not outlive it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 @contextmanager
 def peak(server: Running) -> Iterator[list[float]]:
     """Sample the memory meanwhile; the list holds MiB, at the end at least one sample."""

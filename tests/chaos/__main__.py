@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.benchmarks import machine
+from tests.benchmarks import machine, process
 from tests.chaos import clients, report, scenarios
 from tests.chaos.scenarios import Found, Place, Sizes
 from tests.conftest import ROOT
@@ -44,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     sizes = scenarios.SHORT if options.short else Sizes()
     if not options.short or options.soak != Sizes.soak_s:
         sizes = dataclasses.replace(sizes, soak_s=options.soak)
+    process.end_on_sigterm()
     everything = []
     described = machine.describe()
     for found in attack(sizes, options.only):
@@ -54,4 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted; nothing was written")
