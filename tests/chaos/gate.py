@@ -18,6 +18,7 @@ class Gate:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._after: int | None = None
         self._hangs = False
+        self._passed = 0
         self._opened = threading.Event()
         self._sockets: list[socket.socket] = []
 
@@ -26,13 +27,13 @@ class Gate:
         self._opened.set()
 
     def cut(self, after: int) -> None:
-        """Close connections whose answers exceed so many bytes."""
-        self._after, self._hangs = after, False
+        """Close all connections once answers have exceeded so many bytes together."""
+        self._after, self._hangs, self._passed = after, False, 0
         self._opened.clear()
 
     def hang(self, after: int) -> None:
         """Stop passing on what exceeds so many bytes, until the gate is opened."""
-        self._after, self._hangs = after, True
+        self._after, self._hangs, self._passed = after, True, 0
         self._opened.clear()
 
     def __enter__(self) -> "Gate":
@@ -63,11 +64,10 @@ class Gate:
             server.shutdown(socket.SHUT_WR)
 
     def _back(self, server: socket.socket, client: socket.socket) -> None:
-        passed = 0
         with contextlib.suppress(OSError):
             while data := server.recv(CHUNK):
-                passed += len(data)
-                if self._after is not None and passed > self._after:
+                self._passed += len(data)
+                if self._after is not None and self._passed > self._after:
                     if not self._hangs:
                         break
                     self._opened.wait()
