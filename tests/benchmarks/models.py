@@ -4,6 +4,7 @@ Writes model.keras, saved/ (a SavedModel), VARIANT.tflite of each variant, float
 """
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -31,10 +32,17 @@ def current() -> tuple[Path, dict[str, Any]]:
 
 
 def find_keras() -> Path | None:
-    """The trained network: of the release, of the full run, or of the newest one."""
+    """The trained network: that of the release, wherever it lies, or of the newest run."""
     runs = sorted(RUNS.glob(f"*/{KERAS}"), key=lambda path: path.stat().st_mtime, reverse=True)
-    candidates = [current()[0] / KERAS, RUNS / "full" / KERAS, *runs]
-    return next((path for path in candidates if path.is_file()), None)
+    folder, _ = current()
+    found = [path for path in (folder / KERAS, *runs) if path.is_file()]
+    return next(filter(of_release, found), found[0] if found else None)
+
+
+def of_release(keras: Path) -> bool:
+    """Whether this is the network from which the release was exported."""
+    _, manifest = current()
+    return hashlib.sha256(keras.read_bytes()).hexdigest() == manifest["archive"][KERAS]["sha256"]
 
 
 def shipped() -> dict[str, Path]:
@@ -94,11 +102,19 @@ def prepare(folder: Path, keras: Path | None, variants: Path | None) -> None:
         "served": manifest["export"]["chosen"],
         "size": size,
         "classes": classes,
-        "weights": "the trained network" if keras else UNTRAINED,
+        "weights": _weights(keras),
         "variants": origins,
         "accuracy": manifest["export"]["variants"],
     }
     (folder / ABOUT).write_text(json.dumps(about))
+
+
+def _weights(keras: Path | None) -> str:
+    if keras is None:
+        return UNTRAINED
+    if of_release(keras):
+        return "those of the release"
+    return "those of another training run than the release's; latency and memory are the same"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The line-up, and that the other engine answers as ours does."""
 
+import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,26 @@ def test_what_is_deployed_holds_what_is_needed_and_no_more(folder: Path) -> None
 def test_the_served_variant_is_found_in_the_release() -> None:
     served = releases.MANIFEST_DOCUMENT["export"]["chosen"]
     assert models.shipped()[served] == RELEASES / releases.VERSION / "model.tflite"
+
+
+def test_the_network_of_the_release_is_preferred_to_newer_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "RUNS", tmp_path)
+    folder = tmp_path / "store" / "v1"
+    folder.mkdir(parents=True)
+    digest = hashlib.sha256(b"released").hexdigest()
+    manifest = {"archive": {models.KERAS: {"sha256": digest}}}
+    monkeypatch.setattr(models, "current", lambda: (folder, manifest))
+    assert models.find_keras() is None
+    for age, (name, network) in enumerate({"newer": b"another", "older": b"released"}.items()):
+        path = tmp_path / name / models.KERAS
+        path.parent.mkdir()
+        path.write_bytes(network)
+        os.utime(path, (1_000_000 - age, 1_000_000 - age))
+    assert models.find_keras() == tmp_path / "older" / models.KERAS
+    (tmp_path / "older" / models.KERAS).unlink()
+    assert models.find_keras() == tmp_path / "newer" / models.KERAS
 
 
 def test_onnx_runtime_takes_the_place_of_litert(monkeypatch: pytest.MonkeyPatch) -> None:
