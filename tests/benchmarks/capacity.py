@@ -95,8 +95,8 @@ def render(results: Results) -> str:
         "[what was measured](../tests/benchmarks/RESULTS.md): do not edit. Prices are the "
         "assumptions of [cost.py](cost.py); quotas are as remembered, not looked up.",
         "## The cheapest setting",
-        "One instance pinned to one or two cores, with one interpreter and four threads a core, "
-        "under as many clients as its concurrency (600×450 JPEG). With two cores the load came "
+        "One instance pinned to one or two cores, with an interpreter a core and a thread for each "
+        "request, under as many clients as its concurrency (600×450 JPEG). With two cores the load came "
         "from those same cores, so that figures of two are too low. Memory is the next step that "
         "leaves a quarter free. The price of a million: 10⁶ × ((cores × "
         f"{cost.CPU_SECOND} + GiB × {cost.MEMORY_GIB_SECOND}) ÷ ({UTILIZATION} × images a second) "

@@ -14,8 +14,7 @@ from tests.benchmarks import fleet, inputs, load, process
 from tests.benchmarks.contenders import Contender
 from tests.benchmarks.fleet import Fleet, Instance, Request, Rule
 
-# What an instance with this many cores chooses by itself: interpreters, and threads a core.
-THREADS_A_CORE = 4
+# Cores, and how many requests an instance gets at a time (CONCURRENCY).
 SETTINGS = tuple((cores, clients) for cores in (1, 2) for clients in (1, 4, 8))
 SECONDS = 2.0
 PROBES = 20
@@ -52,8 +51,9 @@ def _setting(
     pinned = ("taskset", "--cpu-list", ",".join(map(str, range(cores))), *contender.command)
     environment = {
         **contender.environment,
+        # As infra/deploy_function.sh sets them.
         "INTERPRETERS": str(cores),
-        "THREADS": str(THREADS_A_CORE * cores),
+        "THREADS": str(clients),
     }
     with process.running(pinned, environment, logs / "setting.txt") as server:
         server.first("/ready")
