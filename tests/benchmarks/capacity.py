@@ -95,7 +95,7 @@ def render(results: Results) -> str:
         "[what was measured](../tests/benchmarks/RESULTS.md): do not edit. Prices are the "
         "assumptions of [cost.py](cost.py); quotas are as remembered, not looked up.",
         "## The cheapest setting",
-        "One instance pinned to one or two cores, with an interpreter a core and a thread for each "
+        "600×450 JPEG, one instance pinned to one or two cores, an interpreter a core, a thread a "
         "request, under as many clients as its concurrency (600×450 JPEG). With two cores the load came "
         "from those same cores, so that figures of two are too low. Memory is the next step that "
         "leaves a quarter free. The price of a million: 10⁶ × ((cores × "
