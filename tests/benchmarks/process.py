@@ -146,12 +146,14 @@ def stop(server: Running, limit_s: float = END_S) -> float:
     began = time.monotonic()
     if server.process.poll() is None:
         server.process.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        server.process.wait(limit_s)
-    for pid in server.pids():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    server.process.wait()
+    try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.process.wait(limit_s)
+    finally:
+        for pid in server.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        server.process.wait()
     return time.monotonic() - began
 
 
