@@ -134,8 +134,10 @@ def _contend(
         entry["first_s"].append(server.first(CLASSIFY, body, media_type))
         entry["idle_mib"].append(server.pss_mib())
         single = _load(server.url, files[inputs.JPEG], 2, options.seconds)  # not counted
-        sizes = [(name, summary.FEW) for name in inputs.SIZES if one.grown]
-        for name, clients in dict.fromkeys((*summary.CELLS, *sizes)):
+        # Growing: what a server has once needed it may keep.
+        cells = [key for key in summary.CELLS if key[0] == inputs.JPEG]
+        cells += [(name, summary.FEW) for name in inputs.SIZES if one.grown]
+        for name, clients in dict.fromkeys((*cells, *summary.CELLS)):
             if clients == summary.FEW:
                 seconds = options.seconds
             else:

@@ -96,8 +96,8 @@ def render(results: Results) -> str:
         "assumptions of [cost.py](cost.py); quotas are as remembered, not looked up.",
         "## The cheapest setting",
         "600×450 JPEG, one instance pinned to one or two cores, an interpreter a core, a thread a "
-        "request, under as many clients as its concurrency. With two cores the load came from those "
-        "same cores, so that figures of two are too low. Memory is the next step that "
+        "request, under as many clients as its concurrency. With two cores the load came from "
+        "those same cores, so that figures of two are too low. Memory is the next step that "
         "leaves a quarter free. The price of a million: 10⁶ × ((cores × "
         f"{cost.CPU_SECOND} + GiB × {cost.MEMORY_GIB_SECOND}) ÷ ({UTILIZATION} × images a second) "
         f"+ {cost.REQUEST}), as Cloud Run keeps instances {UTILIZATION:.0%} busy.",
