@@ -149,6 +149,9 @@ def ask(port: int, case: Case, tally: Tally, again: int = 0, timeout: float = TI
                 return
             tally.note("cut")
             time.sleep(0.2)
+        except ValueError as error:
+            tally.note("wrong", f"{case.name}: no JSON: {error!r}")
+            return
     taken = time.monotonic() - started
     if status == case.status and stable(document) == case.document:
         tally.note("answered", seconds=taken)
@@ -161,7 +164,7 @@ def ask(port: int, case: Case, tally: Tally, again: int = 0, timeout: float = TI
 def post(
     port: int, body: bytes, media_type: str, timeout: float = TIMEOUT_S
 ) -> tuple[int, Any, dict[str, Any]]:
-    """Status, headers and JSON of a POST. Raises OSError, HTTPException."""
+    """Status, headers and JSON of a POST. Raises OSError, HTTPException, ValueError."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         # A server may refuse before it has read everything.
@@ -248,7 +251,7 @@ def send_slowly(port: int, case: Case, seconds: float, tally: Tally) -> None:
             response = http.client.HTTPResponse(client)
             response.begin()
             document = json.loads(response.read())
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         tally.note("lost", f"sent slowly: {error!r}")
         return
     right = response.status == case.status and stable(document) == case.document
