@@ -37,8 +37,8 @@ HERE = Path(__file__).parent
 RESULTS, REPORT = HERE / "results.json", HERE / "RESULTS.md"
 README, CAPACITY = ROOT / "README.md", ROOT / "infra" / "CAPACITY.md"
 CLASSIFY = "/v1/classify"
-# Slow contenders get as long as it takes for some answers to each client, within this.
-ANSWERS_A_CLIENT, LONGEST_S = 3, 10.0
+# A cell takes as long as it takes for so many answers to each client, within a limit.
+ANSWERS_A_CLIENT = 3
 
 
 @contextmanager
@@ -133,7 +133,7 @@ def _contend(
     with process.running(one.command, one.environment, logs / f"{one.name}.txt") as server:
         entry["first_s"].append(server.first(CLASSIFY, body, media_type))
         entry["idle_mib"].append(server.pss_mib())
-        single = _load(server.url, files[inputs.JPEG], 2, options.seconds)  # not counted
+        single = load.post(server.url, files[inputs.JPEG], 2, options.seconds)  # not counted
         # Growing: what a server has once needed it may keep.
         cells = [key for key in summary.CELLS if key[0] == inputs.JPEG]
         cells += [(name, summary.FEW) for name in inputs.SIZES if one.grown]
@@ -143,22 +143,11 @@ def _contend(
             else:
                 seconds = max(options.seconds, ANSWERS_A_CLIENT * clients / single.rate)
             with process.peak(server) as samples:
-                found = _load(server.url, files[name], clients, min(seconds, LONGEST_S))
+                found = load.post(server.url, files[name], clients, min(seconds, load.LONGEST_S))
             if clients == summary.FEW:
                 single = found
             measured = found.as_dict() | {"peak_mib": max(samples)}
             entry["cells"].setdefault(summary.cell(name, clients), []).append(measured)
-
-
-def _load(url: str, image: bytes, clients: int, seconds: float) -> load.Load:
-    """Load for so many seconds, or for the longest time where too few answers fit into them."""
-    found = load.attack(url, image, clients, seconds)
-    for longer in (LONGEST_S, 4 * LONGEST_S):
-        if found.requests < ANSWERS_A_CLIENT * clients and seconds < longer:
-            found = load.attack(url, image, clients, longer)
-        if found.requests >= clients:
-            break
-    return load.complete(url, clients, found)
 
 
 def _first(one: Contender, image: bytes, logs: Path, more: dict[str, str] | None = None) -> float:

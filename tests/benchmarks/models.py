@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lesionlens import release
+from lesionlens.classifier import SIGNATURE
 from tests.conftest import RELEASES, ROOT
 
 RUNS = ROOT / "training" / "runs"
@@ -67,7 +68,6 @@ def prepare(folder: Path, keras: Path | None, variants: Path | None) -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     import keras as framework
     import numpy as np
-    import tf2onnx
 
     from training import export, model
 
@@ -96,7 +96,7 @@ def prepare(folder: Path, keras: Path | None, variants: Path | None) -> None:
             blank = np.zeros((1, size, size, 3), np.uint8)
             (folder / f"{name}{TFLITE}").write_bytes(export.convert(network, name, blank))
             origins[name] = "converted for this run"
-    tf2onnx.convert.from_tflite(str(folder / f"{FLOAT32}{TFLITE}"), output_path=str(folder / ONNX))
+    _to_onnx(folder / f"{FLOAT32}{TFLITE}", folder / ONNX)
     about = {
         "version": manifest["version"],
         "served": manifest["export"]["chosen"],
@@ -107,6 +107,23 @@ def prepare(folder: Path, keras: Path | None, variants: Path | None) -> None:
         "accuracy": manifest["export"]["variants"],
     }
     (folder / ABOUT).write_text(json.dumps(about))
+
+
+def _to_onnx(tflite: Path, path: Path) -> None:
+    """The same graph for ONNX Runtime, its outputs named as the signature names them."""
+    import onnx
+    import tf2onnx
+    from ai_edge_litert.interpreter import Interpreter
+
+    graph, _ = tf2onnx.convert.from_tflite(str(tflite))
+    signature = Interpreter(str(tflite)).get_signature_runner(SIGNATURE).get_output_details()
+    names = {details["name"]: name for name, details in signature.items()}
+    for node in graph.graph.node:
+        node.output[:] = [names.get(output, output) for output in node.output]
+        node.input[:] = [names.get(found, found) for found in node.input]
+    for output in graph.graph.output:
+        output.name = names[output.name]
+    onnx.save(graph, str(path))
 
 
 def _weights(keras: Path | None) -> str:

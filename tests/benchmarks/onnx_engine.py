@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from lesionlens.classifier import ACTIVATION_MAPS, IMAGE, LOGITS
+from lesionlens.classifier import IMAGE
 
 
 class Runner:
@@ -19,15 +19,12 @@ class Runner:
             model, options, providers=["CPUExecutionProvider"]
         )
         (self.input,) = self.session.get_inputs()
-        # tf2onnx does not keep the names of the outputs: the maps are the one with four axes.
-        self.outputs = {
-            ACTIVATION_MAPS if len(found.shape) == 4 else LOGITS: index
-            for index, found in enumerate(self.session.get_outputs())
-        }
+        self.outputs = [found.name for found in self.session.get_outputs()]
 
     def __call__(self, image: Any) -> dict[str, Any]:
-        found = self.session.run(None, {self.input.name: image})
-        return {name: found[index] for name, index in self.outputs.items()}
+        return dict(
+            zip(self.outputs, self.session.run(None, {self.input.name: image}), strict=True)
+        )
 
     def get_input_details(self) -> dict[str, dict[str, Any]]:
         return {IMAGE: {"shape": np.array(self.input.shape)}}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lesionlens.classifier import Classifier
+from lesionlens.classifier import ACTIVATION_MAPS, LOGITS, Classifier
 from lesionlens.release import Release, parse_manifest
 from tests import releases
 from tests.benchmarks import contenders, models
@@ -103,14 +103,16 @@ def _graph() -> tuple[bytes, Any]:
     classes = len(releases.CLASSES)
     graph = helper.make_graph(
         [
-            helper.make_node("MatMul", ["image:0", "weights"], ["maps"]),
-            helper.make_node("ReduceMean", ["maps", "axes"], ["scores"], keepdims=0),
+            helper.make_node("MatMul", ["image:0", "weights"], [ACTIVATION_MAPS]),
+            helper.make_node("ReduceMean", [ACTIVATION_MAPS, "axes"], [LOGITS], keepdims=0),
         ],
         "small",
         [helper.make_tensor_value_info("image:0", TensorProto.FLOAT, (1, 224, 224, 3))],
         [
-            helper.make_tensor_value_info("scores", TensorProto.FLOAT, (1, classes)),
-            helper.make_tensor_value_info("maps", TensorProto.FLOAT, (1, 224, 224, classes)),
+            helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, (1, classes)),
+            helper.make_tensor_value_info(
+                ACTIVATION_MAPS, TensorProto.FLOAT, (1, 224, 224, classes)
+            ),
         ],
         [
             numpy_helper.from_array(weights, "weights"),

@@ -43,6 +43,24 @@ def test_a_load_that_met_errors_is_no_measurement(change: dict[str, int], messag
         load.complete("http://x", 1, spoilt)
 
 
+def test_a_slow_server_gets_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def attack(url: str, image: bytes, clients: int, seconds: float) -> load.Load:
+        asked.append(seconds)
+        requests = int(seconds / 8)
+        return load.Load(**{**vars(load.parse(LINE)), "requests": requests, "seconds": seconds})
+
+    monkeypatch.setattr(load, "attack", attack)
+    assert load.post("http://x", b"", 1, 2).requests == 1
+    assert asked == [2, 10]
+    assert load.post("http://x", b"", 4, 2).requests == 5
+    assert asked[2:] == [2, 10, 40]
+    monkeypatch.setattr(load, "LONGEST_S", 1.0)
+    with pytest.raises(load.LoadError, match="0 answered"):
+        load.post("http://x", b"", 1, 0.1)
+
+
 class _Counter(BaseHTTPRequestHandler):
     """Answers every third request with 503, and keeps what was posted."""
 
