@@ -1,3 +1,4 @@
+import contextlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,24 @@ def test_threads_get_the_answers_that_one_thread_gets(classifier: Classifier) ->
         found = list(pool.map(lambda tensor: classifier.run(tensor).logits, tensors * 4))
     for index, logits in enumerate(found):
         np.testing.assert_array_equal(logits, expected[index % 8])
+
+
+def test_images_at_the_same_time_have_an_interpreter_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lesionlens.classifier._cores", lambda: 2)
+    classifier = Classifier(release.load(FileStore(RELEASES), "current"), interpreters=2)
+    # Real interpreters are taken and given back, in every order that two threads can do it.
+    for first_ends_first in (True, False):
+        with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
+            held = [stack.enter_context(classifier._runner()) for stack in (first, second)]
+            assert held[0] is classifier._wide
+            assert held[1] is not held[0]
+            (first if first_ends_first else second).close()
+            with classifier._runner() as third:
+                assert third is not held[1 if first_ends_first else 0]
+        with classifier._runner() as alone:
+            assert alone is classifier._wide
 
 
 def test_a_model_that_is_none_is_refused() -> None:
