@@ -99,8 +99,8 @@ def render(results: Results) -> str:
         "request, under as many clients as its concurrency. With two cores the load came from "
         "those same cores, so that figures of two are too low. Memory is the next step that "
         "leaves a quarter free. The price of a million: 10⁶ × ((cores × "
-        f"{cost.CPU_SECOND:g} + GiB × {cost.MEMORY_GIB_SECOND:g}) ÷ ({UTILIZATION} × images a second) "
-        f"+ {cost.REQUEST:g}), as Cloud Run keeps instances {UTILIZATION:.0%} busy.",
+        f"{cost.CPU_SECOND:g} + GiB × {cost.MEMORY_GIB_SECOND:g}) ÷ ({UTILIZATION} × images a "
+        f"second) + {cost.REQUEST:g}), as Cloud Run keeps instances {UTILIZATION:.0%} busy.",
         table(
             ("cores", "concurrency", "images a second", "p95, ms", "peak, MiB", "memory, GiB", "$"),
             [_setting_row(setting, setting is best) for setting in found],
