@@ -99,8 +99,8 @@ def render(results: Results) -> str:
         "request, under as many clients as its concurrency. With two cores the load came from "
         "those same cores, so that figures of two are too low. Memory is the next step that "
         "leaves a quarter free. The price of a million: 10⁶ × ((cores × "
-        f"{cost.CPU_SECOND} + GiB × {cost.MEMORY_GIB_SECOND}) ÷ ({UTILIZATION} × images a second) "
-        f"+ {cost.REQUEST}), as Cloud Run keeps instances {UTILIZATION:.0%} busy.",
+        f"{cost.CPU_SECOND:g} + GiB × {cost.MEMORY_GIB_SECOND:g}) ÷ ({UTILIZATION} × images a "
+        f"second) + {cost.REQUEST:g}), as Cloud Run keeps instances {UTILIZATION:.0%} busy.",
         table(
             ("cores", "concurrency", "images a second", "p95, ms", "peak, MiB", "memory, GiB", "$"),
             [_setting_row(setting, setting is best) for setting in found],
@@ -120,7 +120,7 @@ def render(results: Results) -> str:
                 "images a second",
                 "instances",
                 "cold-start share from nothing",
-                "of that: starts",
+                "instances it starts",
                 "share when awake",
                 "uploads, MB a second",
                 "$ a day",
@@ -130,8 +130,8 @@ def render(results: Results) -> str:
         "Quiet services meet more of them: "
         + "; ".join(
             f"an image every {minutes:g} minutes on average: "
-            f"{quiet(best, cold_s, minutes).share:.0%} (1 in e^(15/{minutes:g}) has an instance "
-            f"that ended: {math.exp(-IDLE_S / 60 / minutes):.0%})"
+            f"{quiet(best, cold_s, minutes).share:.0%} (gaps longer than {IDLE_S // 60} minutes "
+            f"alone: {math.exp(-IDLE_S / 60 / minutes):.0%})"
             for minutes in (5, 15, 60)
         )
         + ". MIN_INSTANCES=1 ends that, for "

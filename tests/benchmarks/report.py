@@ -167,8 +167,8 @@ def _cost(results: Results) -> str:
         "Cost: 10⁶ × ((cores × price of a core-second + GiB × price of a GiB-second) ÷ images a "
         "second + price of a request), on instances that are kept busy; the memory booked is the "
         "next of 0.5, 1, 2, 4 and 8 GiB that leaves a quarter free; prices as in "
-        f"[cost.py](../../infra/cost.py). Ours: 10⁶ × (({cores} × {cost.CPU_SECOND} + {gib} × "
-        f"{cost.MEMORY_GIB_SECOND}) ÷ {rate:.1f} + {cost.REQUEST}) = "
+        f"[cost.py](../../infra/cost.py). Ours: 10⁶ × (({cores} × {cost.CPU_SECOND:g} + {gib} × "
+        f"{cost.MEMORY_GIB_SECOND:g}) ÷ {rate:.1f} + {cost.REQUEST:g}) = "
         f"{dollars(results, OURS):.2f} $."
     )
 
