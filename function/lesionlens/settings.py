@@ -34,7 +34,7 @@ class Settings:
     preload_model: bool = False
     allowed_origins: tuple[str, ...] = ()
     max_upload_bytes: int = 20 * MEBIBYTE
-    upload_seconds: int = 60
+    upload_seconds: int = 55
     max_pixels_decoded: int = ROOM_PIXELS
     interpreters: int = 2
     api_keys: Keyring = field(default_factory=Keyring)
