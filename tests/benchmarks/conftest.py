@@ -29,12 +29,13 @@ def results() -> dict[str, Any]:
         },
         "models": {
             "version": "20260102-abcdef01",
-            "served": "int8",
+            "served": "int8-224",
+            "size": 224,
             "weights": "the trained network",
-            "variants": {"int8": "shipped", "float32": "exported by the run"},
+            "variants": {"int8-224": "shipped", "float32-224": "exported by the run"},
             "accuracy": [
-                {"name": "float32", "bytes": 12_000_000, "balanced_accuracy": 0.77},
-                {"name": "int8", "bytes": 3_500_000, "balanced_accuracy": 0.766},
+                {"name": "float32-224", "bytes": 12_000_000, "balanced_accuracy": 0.77},
+                {"name": "int8-224", "bytes": 3_500_000, "balanced_accuracy": 0.766},
             ],
         },
         "inputs": {name: f"a file: {name}" for name in (*inputs.SIZES, inputs.PNG, inputs.HEIF)},

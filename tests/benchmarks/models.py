@@ -13,6 +13,7 @@ from typing import Any
 
 from lesionlens import release
 from lesionlens.classifier import SIGNATURE
+from lesionlens.manifest import MODEL
 from tests.conftest import RELEASES, ROOT
 
 RUNS = ROOT / "training" / "runs"
@@ -50,9 +51,9 @@ def shipped() -> dict[str, Path]:
     """The variants in the release; the served one goes by the name that its export gave it."""
     folder, manifest = current()
     served = manifest["export"]["chosen"]
-    found = {served: folder / release.MODEL}
+    found = {served: folder / MODEL}
     for path in sorted(folder.glob(f"*{TFLITE}")):
-        if path.name != release.MODEL and path.stem != served:
+        if path.name != MODEL and path.stem != served:
             found[path.stem] = path
     return found
 
@@ -86,17 +87,18 @@ def prepare(folder: Path, keras: Path | None, variants: Path | None) -> None:
     network.export(folder / SAVED, verbose=False)
 
     forms = {name: (path, "shipped") for name, path in shipped().items()}
-    for path in sorted(variants.glob(f"*{TFLITE}")) if variants else []:
+    # Of the size that is served: the others are other networks' work.
+    for path in sorted(variants.glob(f"*-{size}{TFLITE}")) if variants else []:
         forms.setdefault(path.stem, (path, "exported by the run"))
     for name, (path, _) in forms.items():
         shutil.copy(path, folder / f"{name}{TFLITE}")
     origins = {name: origin for name, (_, origin) in forms.items()}
-    for name in (FLOAT32, "float16"):
-        if name not in forms:
+    for precision in (FLOAT32, "float16"):
+        if (name := f"{precision}-{size}") not in forms:
             blank = np.zeros((1, size, size, 3), np.uint8)
-            (folder / f"{name}{TFLITE}").write_bytes(export.convert(network, name, blank))
+            (folder / f"{name}{TFLITE}").write_bytes(export.convert(network, precision, blank))
             origins[name] = "converted for this run"
-    _to_onnx(folder / f"{FLOAT32}{TFLITE}", folder / ONNX)
+    _to_onnx(folder / f"{FLOAT32}-{size}{TFLITE}", folder / ONNX)
     about = {
         "version": manifest["version"],
         "served": manifest["export"]["chosen"],

@@ -6,12 +6,13 @@ checked in the same way.
 
 import tests.benchmarks  # noqa: F401 - finds function/
 from lesionlens import classifier
+from lesionlens.manifest import MODEL
 from lesionlens.release import Release
 from tests.benchmarks.onnx_engine import Runner
 
 
 def _runner(release: Release, threads: int) -> Runner:
-    return Runner(release.model, threads)
+    return Runner(release.files[MODEL], threads)
 
 
 classifier._runner = _runner

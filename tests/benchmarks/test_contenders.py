@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from lesionlens.classifier import ACTIVATION_MAPS, LOGITS, Classifier
-from lesionlens.release import Release, parse_manifest
+from lesionlens.manifest import MODEL, parse_manifest
+from lesionlens.release import Release
 from tests import releases
 from tests.benchmarks import contenders, models
 from tests.benchmarks.contenders import OURS, PAPER
@@ -87,10 +88,13 @@ def test_onnx_runtime_takes_the_place_of_litert(monkeypatch: pytest.MonkeyPatch)
 
     graph, expected = _graph()
     monkeypatch.setattr(
-        classifier, "_runner", lambda release, threads: Runner(release.model, threads)
+        classifier, "_runner", lambda release, threads: Runner(release.files[MODEL], threads)
     )
-    manifest = parse_manifest(releases.MANIFEST_DOCUMENT)
-    outputs = Classifier(Release(manifest, graph), 1).run(np.ones((1, 224, 224, 3), np.float32))
+    # The small graph has no features for a detector.
+    manifest = parse_manifest({**releases.MANIFEST_DOCUMENT, "in_distribution": None})
+    outputs = Classifier(Release(manifest, {MODEL: graph}), 1).run(
+        np.ones((1, 224, 224, 3), np.float32)
+    )
     np.testing.assert_allclose(outputs.logits, expected, rtol=1e-5)
     assert outputs.activation_maps.shape == (224, 224, len(releases.CLASSES))
 

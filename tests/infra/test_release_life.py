@@ -345,7 +345,7 @@ def test_two_publishers_of_one_version_at_once_one_wins(address: str, release: R
     assert sorted(message == "" for message in outcomes.values()) == [False, True]
     assert any("never overwritten" in message for message in outcomes.values())
     winner = files if outcomes["one"] == "" else others
-    assert load(open_store(STORE), "v1").model == winner[MODEL]
+    assert load(open_store(STORE), "v1").files[MODEL] == winner[MODEL]
 
 
 def test_two_promotions_at_once_one_wins(published: str, release: Release) -> None:
