@@ -1,6 +1,7 @@
 """A process tree: found, measured and ended as a whole."""
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,10 @@ def test_the_whole_tree_is_measured_and_ended(tmp_path: Path) -> None:
         assert 0 < seconds < process.START_S
         with pytest.raises(RuntimeError, match="/broken answered 500"):
             server.first("/broken")
+    # What was killed is gone once the system has got round to it.
+    deadline = time.monotonic() + 10
+    while server.pids() and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert server.pids() == []
 
 

@@ -27,6 +27,8 @@ from tests.conftest import ROOT
 
 # An hour, a year, ten years.
 CLOCK_JUMPS_S = (3600, -3600, 365 * 86_400, -3650 * 86_400, 0)
+# Threads of the server's pools that the warming has not called for; a leak has no such bound.
+LATE_THREADS = 2
 # What a soak may add to the memory, once all threads have worked: MiB, or this share.
 GROWTH_MIB, GROWTH_SHARE = 24, 0.15
 # Within this a server has closed what its clients have closed.
@@ -119,7 +121,7 @@ def soak(place: Place) -> Found:
         _until(lambda: _quiet(server) and server.descriptors() <= before[0], SETTLE_S)
         after = (server.descriptors(), server.threads(), server.pss_mib())
         found.expect(after[0] <= before[0], f"file descriptors {before[0]} → {after[0]}")
-        found.expect(after[1] <= before[1], f"threads {before[1]} → {after[1]}")
+        found.expect(after[1] <= before[1] + LATE_THREADS, f"threads {before[1]} → {after[1]}")
         bound = before[2] + max(GROWTH_MIB, GROWTH_SHARE * before[2])
         found.expect(
             after[2] <= bound,

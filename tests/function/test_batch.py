@@ -82,10 +82,10 @@ def test_at_most_sixteen_images(shared_client: Client) -> None:
 
 def test_the_limits_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BATCH_IMAGES", "2")
-    monkeypatch.setenv("MAX_UPLOAD_BYTES", "50000")
+    monkeypatch.setenv("MAX_UPLOAD_BYTES", str(4 * len(JPEG)))
     client = create_client()
     assert "at most 2" in post(client, JPEG, JPEG, JPEG).json["detail"]
-    assert post(client, bytes(30_000), bytes(30_000)).status_code == 413
+    assert post(client, bytes(2 * len(JPEG)), bytes(2 * len(JPEG))).status_code == 413
 
 
 def test_an_unknown_option_is_refused_as_everywhere(shared_client: Client) -> None:

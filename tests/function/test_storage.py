@@ -96,7 +96,8 @@ def test_of_two_writers_at_once_one_loses(tmp_path: Path) -> None:
 def test_a_release_is_loaded_over_http(bucket: str) -> None:
     store = CloudStore(bucket, "released")
     version = json.loads((RELEASES / "current.json").read_text())["version"]
-    for name in ("current.json", f"{version}/manifest.json", f"{version}/model.tflite"):
+    served = ("manifest.json", "model.tflite", "detector.npz")
+    for name in ("current.json", *(f"{version}/{name}" for name in served)):
         store.write(name, (RELEASES / name).read_bytes(), ABSENT)
     loaded = release.load(open_store(f"gs://{bucket}/released"), "current")
     assert loaded.manifest.version == version

@@ -322,7 +322,7 @@ def test_a_version_that_does_not_exist_is_not_promoted(published: str) -> None:
 def test_two_publishers_of_one_version_at_once_one_wins(address: str, release: Release) -> None:
     manifest, files = named(release, "v1")
     others = {**files, MODEL: files[MODEL] + b"\0"}
-    other = {**manifest, "files": describe({MODEL: others[MODEL]})}
+    other = {**manifest, "files": manifest["files"] | describe({MODEL: others[MODEL]})}
     start, outcomes = threading.Barrier(2), {}
 
     def attempt(name: str, manifest: dict[str, Any], files: dict[str, bytes]) -> None:

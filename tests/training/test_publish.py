@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lesionlens import release
-from lesionlens.manifest import MODEL, ReleaseError
+from lesionlens.manifest import DETECTOR, MODEL, ReleaseError
 from lesionlens.storage import ABSENT, FileStore, NotFound
 from tests import releases
 from tests.conftest import RELEASES
@@ -21,7 +21,12 @@ def made(version: str, accuracy: float = 0.8, test: str = "same") -> tuple[dict,
     manifest["version"] = version
     manifest["metrics"]["test"]["balanced_accuracy"]["value"] = accuracy
     manifest["data"]["split"]["test"]["sha256"] = test
-    files = {MODEL: BYTES, "model.keras": b"keras", "MODEL_CARD.md": b"# Card"}
+    files = {
+        MODEL: BYTES,
+        DETECTOR: (RELEASES / releases.VERSION / DETECTOR).read_bytes(),
+        "model.keras": b"keras",
+        "MODEL_CARD.md": b"# Card",
+    }
     manifest["archive"] = publish.describe({"model.keras": b"keras"})
     return manifest, files
 
