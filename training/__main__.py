@@ -79,13 +79,15 @@ def _run_stage(options: argparse.Namespace) -> None:
 
 def _judge_labelled(options: argparse.Namespace) -> None:
     """Judge a release of the store, or the exported model of ``--run``."""
-    from . import job, labelled
-
     if not (options.images and options.labels):
         raise ValueError("--images and --labels go together")
     if options.run:
+        from . import job
+
         job.judge_elsewhere(_job(options), options.images, options.labels)
         return
+    from . import labelled
+
     loaded = load(open_store(options.store), options.version or CURRENT)
     classifier = Classifier(loaded, os.cpu_count() or 1)
     judgement = labelled.judge(classifier, options.images, options.labels, seed=0)

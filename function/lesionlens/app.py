@@ -154,7 +154,8 @@ def _route(
             return result
         if form == representation.FHIR:
             return representation.report(result)
-        sensitivity = classifier.manifest.document["malignancy"].get("sensitivity")
+        tested = classifier.manifest.document["malignancy"].get("test", {})
+        sensitivity = tested.get("sensitivity", {}).get("value")
         return representation.page(result, sensitivity=sensitivity)
 
     @app.post("/v1/batch")
@@ -186,6 +187,9 @@ def _route_page(app: flask.Flask, web_dir: Path) -> None:
     for entry in sorted(web_dir.iterdir()):
         if entry.is_dir():
             rule, fixed = f"/{entry.name}/<path:path>", {"folder": entry.name}
+            if (entry / "index.html").is_file():
+                front = {**fixed, "path": "index.html"}
+                app.add_url_rule(f"/{entry.name}/", "page", page, defaults=front)
         else:
             rule, fixed = f"/{entry.name}", {"path": entry.name}
         app.add_url_rule(rule, "page", page, defaults=fixed)

@@ -44,7 +44,8 @@ def cautions(measured: Mapping[str, float], limits: Mapping[str, float]) -> tupl
         value = measured[name]
         if value > limit if name == BRIGHTEST else value < limit:
             found.append(Caution(code, message.format(value=value, limit=limit)))
-    return tuple(found)
+    # What is dark, bright or small looks blurred as well; taking it in focus would not help.
+    return tuple(found if len(found) == 1 else [c for c in found if c.code != "blurred"])
 
 
 _CAUTIONS = {

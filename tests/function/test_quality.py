@@ -21,7 +21,7 @@ def picture(brightness: float = 128, blur: float = 0) -> np.ndarray:
         (picture(brightness=20), 200, ["underexposed"]),
         (picture(brightness=240), 200, ["overexposed"]),
         (picture(), 95, ["low-resolution"]),
-        (picture(brightness=0, blur=4), 40, ["blurred", "underexposed", "low-resolution"]),
+        (picture(brightness=0, blur=4), 40, ["underexposed", "low-resolution"]),
     ],
 )
 def test_each_limit_has_its_warning(tensor: np.ndarray, side: int, codes: list[str]) -> None:

@@ -259,6 +259,16 @@ def test_what_to_do_next_follows_the_services_flag(
         assert "Keratosis-like growth" in page.inner_text("#result-title")
 
 
+def test_a_trace_of_melanoma_is_no_sign_of_melanoma(visit: Visit, lesion: bytes) -> None:
+    """A benign headline, flagged: the largest malignant class is far below the threshold."""
+    page = visit()
+    answer = service.result(flag=False)
+    answer["json"]["malignancy"] = {"probability": 0.085, "threshold": 0.072, "flag": True}
+    service.answer(page, answer)
+    visitor.check(page, lesion)
+    assert page.get_attribute(".ll-advice", "data-urgency") == "appointment"
+
+
 def test_the_heat_map_has_a_strength_and_words(visit: Visit, lesion: bytes) -> None:
     page = visit()
     service.answer(page, service.result())

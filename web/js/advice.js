@@ -1,4 +1,4 @@
-/** What to do next: one of four levels, from the service's flag and never from the page's own sums. */
+/** What to do next: one of four levels, from the service's flag and the classes it names. */
 
 import { byId, make } from "./dom.js";
 import { number, text } from "./text.js";
@@ -11,12 +11,10 @@ export function level({ prediction, malignancy, probabilities }) {
   if (!prediction) return "unknown";
   const headline = probabilities.find(({ label }) => label === prediction.label);
   if (!malignancy?.flag && !headline?.malignant) return "watch";
-  const worst = probabilities.filter(({ malignant }) => malignant)
-    .reduce((a, b) => (b.probability > a.probability ? b : a));
-  // Melanoma need not be the likeliest malignant class to count: enough on its own is enough.
-  const enough = probabilities.filter(({ malignant, probability }) =>
-    malignant && probability >= (malignancy?.threshold ?? 1));
-  return [worst, ...enough].some(({ label }) => urgency(label) === "soon") ? "soon" : "appointment";
+  // Melanoma need not be the headline to count: as much as is flagged of malignancy is enough.
+  const enough = probabilities.filter(({ probability }) => probability >= (malignancy?.threshold ?? 1));
+  return [headline, ...enough].some(({ label, malignant }) => malignant && urgency(label) === "soon")
+    ? "soon" : "appointment";
 }
 
 /** @returns {HTMLElement} */

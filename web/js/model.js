@@ -9,7 +9,7 @@ let facts = null;
 let failed = false;
 
 /** The sensitivity at the threshold, if the numbers have arrived. */
-export const sensitivity = () => facts?.malignancy.sensitivity;
+export const sensitivity = () => facts?.malignancy.test.sensitivity.value;
 
 export async function start() {
   document.addEventListener("language", draw);
@@ -63,8 +63,8 @@ function* numbers({ name, version, created, classes, malignancy, data, metrics, 
     return [lesion(label), interval(found), interval(specificity), interval(auc, plain)];
   }));
   yield make("p", { class: "ll-text" }, text("model.threshold", {
-    threshold: percent(malignancy.threshold), sensitivity: percent(malignancy.sensitivity),
-    specificity: percent(malignancy.specificity) }));
+    threshold: percent(malignancy.threshold), sensitivity: interval(malignancy.test.sensitivity),
+    specificity: interval(malignancy.test.specificity) }));
 
   yield make("h3", {}, text("model.matrix"));
   yield make("p", { class: "ll-text" }, text("model.matrixText"));

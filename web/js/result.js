@@ -92,11 +92,12 @@ function classes({ prediction, probabilities }) {
     : make("details", {}, make("summary", {}, text("result.unreliable")), all);
 }
 
-const notice = ({ input }) => make("div", { class: "ll-note" },
+const notice = ({ input, prediction }) => make("div", { class: "ll-note" },
   make("p", {}, make("strong", {}, text("result.notice"))),
   // Not every release can tell a dermatoscopic picture from another: null is no "yes".
   input.in_distribution === null ? make("p", {}, text("result.unchecked")) : null,
-  make("p", {}, missed(sensitivity()), " ", text("result.limits")));
+  // Without a class there is nothing that these could be said of.
+  prediction && make("p", {}, missed(sensitivity()), " ", text("result.limits")));
 
 function actions(result, picture, restart) {
   const button = (key, click, main) =>

@@ -90,7 +90,7 @@ function draw(pen, result, photo, heat) {
     y += 16;
   }
   y += 10;
-  write(`${text("result.notice")} ${text("result.limits")}`, 26, { bold: true });
+  write(prediction ? `${text("result.notice")} ${text("result.limits")}` : text("result.notice"), 26, { bold: true });
   write([date(new Date()), text("result.model", result.model),
     text("result.request", { id: result.request_id })].join(" · "), 22, { colour: QUIET });
   return Math.ceil(y + EDGE / 2);

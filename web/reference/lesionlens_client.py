@@ -58,7 +58,10 @@ class Result(TypedDict):
 
     request_id: str
     model: dict[str, str]
+    # None where the image is no dermatoscopic one: look before you read it.
     prediction: Prediction | None
+    prior: str
+    views: int
     probabilities: list[ClassProbability]
     malignancy: Malignancy | None
     input: dict[str, Any]

@@ -38,7 +38,9 @@ class Drawing {
     const type = [].concat(schema.type ?? []).join(" or ");
     const { minimum, maximum } = schema;
     const range = [minimum !== undefined && `from ${minimum}`, maximum !== undefined && `to ${maximum}`];
-    return [type, ...range.filter(Boolean)].filter(Boolean).join(", ");
+    const choice = schema.enum && `one of ${schema.enum.join(", ")}`;
+    const usual = schema.default !== undefined && `default ${schema.default}`;
+    return [type, choice, ...range, usual].filter(Boolean).join(", ");
   }
 
   /** The fields of a schema, those inside them indented under them. */
@@ -63,7 +65,7 @@ class Drawing {
   parameters(list) {
     return list.map((node) => this.resolved(node)).flatMap((parameter) => [
       make("dt", make("code", parameter.name), ` (${parameter.in})`),
-      make("dd", ...prose(parameter.description)),
+      make("dd", ...prose(parameter.description), ` (${this.type(this.resolved(parameter.schema))})`),
     ]);
   }
 
