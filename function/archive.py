@@ -20,7 +20,7 @@ from typing import Any
 from tqdm import tqdm
 
 import main as function
-from lesionlens import release, settings
+from lesionlens import logs, release, settings
 from lesionlens.classifier import Classifier
 from lesionlens.errors import Problem
 from lesionlens.query import Options
@@ -30,6 +30,8 @@ from lesionlens.storage import StorageError, Store, open_store
 CHUNK = 64
 # Of a result, what is of one request only.
 VOLATILE = ("request_id", "timing_ms")
+# Of a CSV file, after the classes.
+COLUMNS = ("malignancy", "flag", "in_distribution", "warnings", "problem")
 
 
 def row(name: str, store: Store, classifier: Classifier, at_most: int) -> dict[str, Any]:
@@ -41,6 +43,11 @@ def row(name: str, store: Store, classifier: Classifier, at_most: int) -> dict[s
         told = {"title": problem.title, "detail": problem.detail}
     except StorageError as error:
         told = {"title": "Unreadable file", "detail": str(error)}
+    except Exception as error:
+        # A fault of ours at one file is no reason to leave the others out.
+        logs.error("internal error", error, request_id=name)
+        fault = Problem.unexpected()
+        told = {"title": fault.title, "detail": fault.detail}
     else:
         kept = {key: value for key, value in result.items() if key not in VOLATILE}
         return {"file": name, **kept}
@@ -51,7 +58,13 @@ def columns(line: dict[str, Any]) -> dict[str, Any]:
     """The same line as columns of a CSV file; a class's is named as its label."""
     malignancy = line.get("malignancy") or {}
     problem = line.get("problem") or {}
-    shares = {entry["label"]: entry["probability"] for entry in line.get("probabilities", ())}
+    known = line.get("prediction") is not None
+    # Of what was not recognized, no number is to be read out of its context.
+    shares = {
+        entry["label"]: entry["probability"] if known else ""
+        for entry in line.get("probabilities", ())
+    }
+    seen = line.get("input") or {}
     return {
         "file": line["file"],
         "version": line["model"]["version"],
@@ -59,6 +72,8 @@ def columns(line: dict[str, Any]) -> dict[str, Any]:
         **shares,
         "malignancy": malignancy.get("probability", ""),
         "flag": malignancy.get("flag", ""),
+        "in_distribution": seen.get("in_distribution", ""),
+        "warnings": " ".join(warning["code"] for warning in seen.get("warnings", ())),
         "problem": ": ".join(problem.values()),
     }
 
@@ -70,7 +85,7 @@ class Results:
         if path.suffix not in (".jsonl", ".csv"):
             raise SystemExit(f"{path} is no file of results; accepted are names in .jsonl and .csv")
         self._path, self._csv = path, path.suffix == ".csv"
-        self._names = ("file", "version", "label", *classes, "malignancy", "flag", "problem")
+        self._names = ("file", "version", "label", *classes, *COLUMNS)
 
     def resume(self) -> list[dict[str, Any]]:
         """Drop what is left of a line that was cut, and return the whole ones."""

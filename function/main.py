@@ -35,7 +35,7 @@ def answer(
     """Classify the image in a request. Raises lesionlens.errors.Problem for what the client did."""
     options = query.read(request.args, classifier.manifest)
     data = upload.read(request)
-    admit([data])
+    admit([data], options.views)
     return examine(data, options, request_id, classifier)
 
 
@@ -45,7 +45,7 @@ def answer_batch(
     """Classify the images in a request, each with a result or a problem of its own."""
     options = query.read(request.args, classifier.manifest)
     files = upload.read_batch(request, access.batch_limit())
-    admit(files)
+    admit(files, options.views)
     one = functools.partial(examine, options=options, request_id=request_id, classifier=classifier)
     return batch.build(request_id, files, one)
 

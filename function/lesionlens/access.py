@@ -10,9 +10,10 @@ from .errors import Unauthorized
 from .idempotency import Answers, Replay
 from .settings import Settings
 
-# To be called once the images of a request are there, before anything is done with them.
+# To be called once the images of a request are there, before anything is done with them, with the
+# number of views of each.
 # Raises TooManyRequests, Replay, StillAnswering, OtherRequest.
-Admit = Callable[[Sequence[bytes]], None]
+Admit = Callable[[Sequence[bytes], int], None]
 
 CLASSIFICATIONS = ("/v1/classify", "/v1/batch")
 # Answers that the same request may well not get again.
@@ -48,14 +49,14 @@ def register(app: flask.Flask, settings: Settings) -> Admit:
         if counts and _classifies(request) and idempotency.HEADER not in request.headers:
             counts.check(caller)
 
-    def admit(images: Sequence[bytes]) -> None:
+    def admit(images: Sequence[bytes], views: int) -> None:
         caller: Caller = flask.g.caller
         header = flask.request.headers.get(idempotency.HEADER)
         if header is not None:
             key = idempotency.key_of(header)
             flask.g.claim = answers.claim(caller.name, key, (*_asked(flask.request), *images))
         if counts:
-            counts.charge(caller, len(images))
+            counts.charge(caller, len(images) * views)
 
     @app.errorhandler(Replay)
     def replay(replay: Replay) -> flask.Response:
@@ -73,7 +74,8 @@ def register(app: flask.Flask, settings: Settings) -> Admit:
                 response.headers.update(quota.headers(caller.rate, standing))
         claim = flask.g.pop("claim", None)
         if claim:
-            if response.status_code < 500 and response.status_code not in PASSING:
+            passing = response.status_code in PASSING or flask.g.get("unfinished")
+            if response.status_code < 500 and not passing:
                 text = response.get_data(as_text=True)
                 answers.keep(claim, response.status_code, response.content_type, text)
             else:

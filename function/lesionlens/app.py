@@ -163,6 +163,10 @@ def _route(
         if representation.chosen(flask.request) != representation.JSON:
             raise NotAcceptable(f"This address answers {representation.JSON} only.")
         document = answer_batch(flask.request, flask.g.request_id, slot.get(), admit)
+        # What a later try may well answer is not to be kept for the same Idempotency-Key.
+        flask.g.unfinished = any(
+            entry.get("problem", {}).get("status", 0) >= 500 for entry in document["results"]
+        )
         for entry in document["results"]:
             delivery.timed(entry.get("result", {}).get("timing_ms", {}))
         return document

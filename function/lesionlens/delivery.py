@@ -44,8 +44,10 @@ def register(app: flask.Flask) -> None:
             response.headers.update(ENDINGS[path].headers())
         if path in CATALOGUES and response.status_code == 200:
             _ask_again(response)
-        if (response.mimetype or "").endswith("json") and response.status_code != 304:
-            _compress(response)
+        if (response.mimetype or "").endswith("json"):
+            response.vary.add("Accept-Encoding")
+            if response.status_code != 304:
+                _compress(response)
         response.headers["Server-Timing"] = _timing()
         return response
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
+from . import structure
 from .errors import Truncated, Undecodable, UnsupportedType
 
 NAME = "DICOM"
@@ -208,6 +209,7 @@ def _compressed(data: bytes, header: _Header) -> Image.Image:
     if header.length != _UNDEFINED:
         raise Undecodable("The DICOM file is damaged: its JPEG is not cut into fragments.")
     frame = get_frame(data[header.start :], 0, number_of_frames=header.frames)
+    structure.check(frame)
     jpeg = [JpegImagePlugin.JpegImageFile.format]
     picture: Image.Image = Image.open(io.BytesIO(frame), formats=jpeg)
     if header.photometric == "RGB" and not picture.info.keys() & {"adobe", "jfif"}:

@@ -15,7 +15,6 @@ from PIL import (
     ExifTags,
     GifImagePlugin,
     Image,
-    ImageOps,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
@@ -23,7 +22,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from . import dicom
+from . import dicom, structure
 from .errors import TooManyPixels, TooSmall, Truncated, Undecodable, UnsupportedType
 from .room import Room
 
@@ -63,7 +62,17 @@ _FOREIGN = (
     (b"PK\x03\x04", "a ZIP archive"),
 )
 
-# EXIF's orientations that lie on their side.
+# EXIF's orientations, how each is put upright, and which lie on their side. Pillow's own helper
+# writes all of the EXIF anew, and fails where it cannot.
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 TURNED = (5, 6, 7, 8)
 
 # Of glibc's malloc.h; other C libraries have no mallopt, or ignore it.
@@ -139,9 +148,10 @@ def decode(data: bytes, enough: int | None = None, room: Room = _ROOM) -> Decode
         raise TooSmall(
             f"The image is {width}×{height} pixels; at least {MIN_SIDE} a side are needed."
         )
-    if width * height > MAX_PIXELS:
+    pixels = max(width * height, _tile_pixels(file))
+    if pixels > MAX_PIXELS:
         raise TooManyPixels(
-            f"The image is {width}×{height} pixels, {width * height / 1e6:.0f} megapixels; "
+            f"The image is {width}×{height} pixels, {pixels / 1e6:.0f} megapixels; "
             f"at most {MAX_PIXELS / 1e6:.0f} are accepted."
         )
     # Fax compressions make a picture of any noise, and libtiff logs each line of it.
@@ -150,7 +160,7 @@ def decode(data: bytes, enough: int | None = None, room: Room = _ROOM) -> Decode
     # A tile needs a few bytes of the file and much more of the processor.
     if len(getattr(file, "tile", ())) > 4 * max(file.size):
         raise Undecodable("The image is cut into more tiles than it has rows.")
-    with room.take(width * height):
+    with room.take(pixels):
         try:
             several = frames > 1 or getattr(file, "is_animated", False)
             if enough is not None:
@@ -160,11 +170,18 @@ def decode(data: bytes, enough: int | None = None, room: Room = _ROOM) -> Decode
             picture = _rgb(_reduced(file, enough))
         except _DAMAGE as error:
             raise _damaged(error) from None
-    picture.getexif()[ExifTags.Base.Orientation] = orientation
-    ImageOps.exif_transpose(picture, in_place=True)
+    if orientation in _UPRIGHT:
+        picture = picture.transpose(_UPRIGHT[orientation])
     if orientation in TURNED:
         width, height = height, width
     return Decoded(picture, width, height, (FIRST_PICTURE,) if several else ())
+
+
+def _tile_pixels(file: Image.Image) -> int:
+    """Pixels of a TIFF file's tile, which is decoded whole and may be larger than the image."""
+    tags = getattr(file, "tag_v2", {})
+    sides = [tags.get(tag, 0) for tag in (ExifTags.Base.TileWidth, ExifTags.Base.TileLength)]
+    return int(sides[0]) * int(sides[1])
 
 
 def _reduced(file: Image.Image, enough: int | None) -> Image.Image:
@@ -182,6 +199,7 @@ def _open(data: bytes) -> tuple[Image.Image, int]:
     """Return a file whose size is known, and its number of frames where that is known already."""
     if dicom.recognized(data):
         return dicom.open_first(data)
+    structure.check(data)
     formats = [name for name in FORMATS if name != dicom.NAME]
     if data[4:8] == b"ftyp":
         # Pillow needs a plugin for what iPhones take; only such files wait for its import.

@@ -5,6 +5,7 @@ https://cloud.google.com/logging/docs/structured-logging
 
 import json
 import logging
+import re
 import sys
 import traceback
 from typing import Any
@@ -32,6 +33,9 @@ def line(level: int, message: str, **fields: Any) -> None:
     _logger.log(level, message, extra={"fields": fields})
 
 
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-|$)")
+
+
 def error(message: str, exception: BaseException, **fields: Any) -> None:
     """Log an error with its type and its stack, which name code: its message may quote an image."""
     stack = "".join(traceback.format_tb(exception.__traceback__))
@@ -40,15 +44,12 @@ def error(message: str, exception: BaseException, **fields: Any) -> None:
 
 def trace_fields(traceparent: str, project: str) -> dict[str, str]:
     """Cloud Logging's fields for a W3C ``traceparent`` header (version-trace-span-flags)."""
-    parts = traceparent.split("-")
-    if len(parts) < 4 or len(parts[1]) != 32 or len(parts[2]) != 16:
+    match = _TRACEPARENT.match(traceparent)
+    if not match:
         return {}
-    try:
-        int(parts[1] + parts[2], 16)
-    except ValueError:
-        return {}
-    trace = f"projects/{project}/traces/{parts[1]}" if project else parts[1]
+    trace_id, span_id = match.groups()
+    trace = f"projects/{project}/traces/{trace_id}" if project else trace_id
     return {
         "logging.googleapis.com/trace": trace,
-        "logging.googleapis.com/spanId": parts[2],
+        "logging.googleapis.com/spanId": span_id,
     }

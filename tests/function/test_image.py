@@ -1,5 +1,6 @@
 import io
 import random
+import struct
 import subprocess
 import sys
 
@@ -248,3 +249,57 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
     )
     # What the picture itself takes, at most four bytes a pixel, was held while it was written.
     assert float(done.stdout) < 120
+
+
+def with_scans(count: int) -> bytes:
+    """A progressive JPEG whose last scan is drawn again and again."""
+    data = encoded(lesion(), progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:-2] + data[last:-2] * count + data[-2:]
+
+
+def in_one_tile(side: int) -> bytes:
+    """A TIFF of 64 pixels a side that is one deflated tile of ``side`` pixels."""
+    words = {256: 64, 257: 64, 258: 8, 259: 8, 262: 1, 277: 1, 322: side, 323: side}
+    words |= {324: 8 + 2 + 12 * 10 + 4, 325: 10}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in words.items())
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(words)) + entries + bytes(14)
+
+
+OUTLINES: dict[str, tuple[bytes, str]] = {
+    "scans": (with_scans(200), "more than 100 scans"),
+    "segments": (b"\xff\xd8" + b"\xff\xe5\x00\x02" * 5000 + JPEG[2:], "more than 1000 segments"),
+    "fill bytes": (b"\xff\xd8" + b"\xff" * 5000 + JPEG[2:], "more than 1000 segments"),
+    "chunks": (
+        encoded(lesion(), "PNG")[:33] + b"\0\0\0\0tEXt\0\0\0\0" * 30_000,
+        "more than 20000 chunks",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OUTLINES)
+def test_files_of_countless_parts_are_refused(name: str) -> None:
+    data, message = OUTLINES[name]
+    with pytest.raises(Undecodable, match=message):
+        image.decode(data)
+
+
+def test_a_progressive_photograph_is_decoded() -> None:
+    assert image.decode(encoded(lesion(), progressive=True)).width == 320
+
+
+def test_a_tile_larger_than_its_image_counts_in_full() -> None:
+    data = in_one_tile(16384)
+    assert Image.open(io.BytesIO(data)).tag_v2[322] == 16384
+    with pytest.raises(TooManyPixels, match="268 megapixels"):
+        image.decode(data)
+
+
+def test_exif_that_cannot_be_written_again_turns_the_image_all_the_same() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x011A] = 1.5  # a resolution, which is then given a divisor of 0
+    data = encoded(lesion(60, 40), exif=exif)
+    spoilt = data.replace(struct.pack(">II", 3, 2), struct.pack(">iI", -1, 0))
+    assert spoilt != data
+    assert image.decode(spoilt).image.size == (40, 60)

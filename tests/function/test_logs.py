@@ -46,3 +46,8 @@ def test_a_traceparent_becomes_cloud_loggings_trace() -> None:
 @pytest.mark.parametrize("header", ["", "00", f"00-{'z' * 32}-{SPAN}-01", f"00-{TRACE}-b-01"])
 def test_a_wrong_traceparent_is_left_out(header: str) -> None:
     assert logs.trace_fields(header, "project") == {}
+
+
+def test_a_traceparent_of_other_signs_is_left_out() -> None:
+    signs = "00-1_1_1_1_1_1_1_1_1_1_1_1_1_1_1_11-00000000000000_1-01"
+    assert logs.trace_fields(signs, "p") == {}
