@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from lesionlens.release import ReleaseError
 from lesionlens.storage import StorageError, open_store
 
-from . import config, publish
+from . import cluster, config, publish
 from .dataset import DatasetError
 from .publish import PublishError
 
@@ -26,6 +26,8 @@ STAGES = {
     "export": "convert to LiteRT, choose a variant, judge it",
     "publish": "write the release to the store; with --promote make it the current one",
 }
+# What every worker of several does; the rest is the chief's.
+SHARED = ("run", "data", "split", "train")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,18 +51,25 @@ def _run_stage(options: argparse.Namespace) -> None:
     from . import job
 
     settings = config.load(options.config, tuple(options.set))
-    run = options.run or HERE / "runs" / settings.name
+    team = cluster.from_environment(os.environ)
+    run, cache = options.run or HERE / "runs" / settings.name, options.cache
+    if not team.is_chief:
+        if options.command not in SHARED:
+            return
+        # What the workers hold is their own, even where they share a disk.
+        run, cache = run / f"worker-{team.index}", cache / f"worker-{team.index}"
     run.mkdir(parents=True, exist_ok=True)
     work = job.Job(
         config=settings,
         data=options.data,
         run=run,
-        cache=options.cache,
+        cache=cache,
         store=options.store,
         resume=options.resume,
         promote=options.promote,
         force=options.force,
         version=options.version,
+        team=team,
     )
     stages = {
         "run": job.run,
