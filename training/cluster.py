@@ -166,6 +166,22 @@ def joined(cluster: Cluster) -> Iterator[int]:
         jax.distributed.shutdown()
 
 
+@contextmanager
+def apart() -> Iterator[None]:
+    """Within it, what Keras builds is this process's own, and the workers need not keep step.
+
+    Saving and loading build an optimizer to look at, once: it must not wait for the other workers.
+    """
+    import keras
+
+    shared = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(shared)
+
+
 def copy_from_chief(cluster: Cluster, folder: Path, pattern: str) -> None:
     """Make the files of this name pattern in a worker's own ``folder`` those of the chief's.
 

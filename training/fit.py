@@ -124,7 +124,8 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
             return
         epoch = self.history[-1]["epoch"]
         weights = self.folder / f"{CHECKPOINT}-{epoch}.weights.h5"
-        self.model.save_weights(weights)
+        with cluster.apart():
+            self.model.save_weights(weights)
         state = self.folder / f"{CHECKPOINT}.partial"
         state.write_text(json.dumps({"epoch": epoch, "history": self.history}, indent=1))
         state.rename(self.folder / f"{CHECKPOINT}.json")
@@ -221,7 +222,8 @@ def _fit(
             _compile(network, config, examples, leg)
             head_only = leg.head_only
         if leg.first < done:
-            network.load_weights(run / f"{CHECKPOINT}-{done}.weights.h5")
+            with cluster.apart():
+                network.load_weights(run / f"{CHECKPOINT}-{done}.weights.h5")
         if done < leg.last:
             validation = _validation(examples, config.training.batch, devices, team)
             first = max(leg.first, done)
