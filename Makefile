@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all lint train evaluate bench stack clean
+.PHONY: help serve test test-all lint fuzz train evaluate bench chaos audit stack clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -26,14 +26,23 @@ lint: $(VENV)/.testing ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+fuzz: $(VENV)/.testing ## Throw mutated files at the decoder for longer: FUZZ_EXAMPLES=20000 of each
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),20000) $(BIN)/python -m pytest tests/function/test_fuzz.py
+
 train: $(VENV)/.training ## Train on HAM10000, evaluate, export and publish to training/releases
 	$(BIN)/python -m training run --config full --resume
 
 evaluate: $(VENV)/.training ## Judge the trained model on validation and test
 	$(BIN)/python -m training evaluate --config full
 
-bench: $(VENV)/.testing ## Print what a browser's audit says of the page, speed included
-	$(BIN)/python -m tests.web.audit
+bench: $(VENV)/.testing ## Measure ours against the paper's way; writes tests/benchmarks/RESULTS.md
+	$(BIN)/python -m tests.benchmarks
+
+chaos: $(VENV)/.testing ## Attack a local server for a quarter of an hour; writes RELIABILITY.md
+	$(BIN)/python -m tests.chaos
+
+audit: $(VENV)/.testing ## Print what a browser's audit says of the page, speed included
+	PYTHONPATH=function $(BIN)/python -m tests.web.audit
 
 stack: $(VENV)/.testing ## Serve with an emulated object store
 	infra/stack.sh --port $(PORT)

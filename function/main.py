@@ -1,5 +1,6 @@
 """The Cloud Function: the journey of an image, from HTTP bytes to a result."""
 
+import functools
 import os
 import threading
 import time
@@ -7,16 +8,46 @@ from typing import Any
 
 import flask
 import functions_framework
+import numpy as np
 from werkzeug.wrappers import Response
 
-from lesionlens import app, explanation, image, preprocess, query, result, settings, upload
+from lesionlens import (
+    access,
+    app,
+    batch,
+    explanation,
+    image,
+    preprocess,
+    quality,
+    query,
+    result,
+    settings,
+    upload,
+)
+from lesionlens.access import Admit
 from lesionlens.classifier import Classifier
+from lesionlens.room import Room
 
 
-def answer(request: flask.Request, request_id: str, classifier: Classifier) -> dict[str, Any]:
+def answer(
+    request: flask.Request, request_id: str, classifier: Classifier, admit: Admit
+) -> dict[str, Any]:
     """Classify the image in a request. Raises lesionlens.errors.Problem for what the client did."""
     options = query.read(request.args, classifier.manifest)
-    return examine(upload.read(request), options, request_id, classifier)
+    data = upload.read(request)
+    admit([data])
+    return examine(data, options, request_id, classifier)
+
+
+def answer_batch(
+    request: flask.Request, request_id: str, classifier: Classifier, admit: Admit
+) -> dict[str, Any]:
+    """Classify the images in a request, each with a result or a problem of its own."""
+    options = query.read(request.args, classifier.manifest)
+    files = upload.read_batch(request, access.batch_limit())
+    admit(files)
+    one = functools.partial(examine, options=options, request_id=request_id, classifier=classifier)
+    return batch.build(request_id, files, one)
 
 
 def examine(
@@ -26,27 +57,38 @@ def examine(
     manifest = classifier.manifest
 
     started = time.perf_counter()
-    decoded = image.decode(data, enough=manifest.preprocessing.size)
+    decoded = image.decode(data, enough=manifest.preprocessing.size, room=_room)
     tensor = preprocess.tensor(decoded.image, manifest.preprocessing)
 
     ready = time.perf_counter()
-    outputs = classifier.run(tensor)
-    shares = result.probabilities(outputs.logits, manifest)
+    views = [classifier.run(view) for view in preprocess.views(tensor, options.views)]
+    logits = np.mean([view.logits for view in views], axis=0)
+    first = views[0]
+    score = classifier.distance(first)
+    measured = quality.measures(tensor, min(decoded.width, decoded.height))
 
     done = time.perf_counter()
     timing = result.Timing(1e3 * (ready - started), 1e3 * (done - ready), 1e3 * (done - started))
-    document = result.build(request_id, manifest, decoded, shares, timing)
+    cautions = quality.cautions(measured, manifest.quality)
+    document = result.build(request_id, manifest, decoded, options, logits, score, cautions, timing)
     if options.explain:
-        predicted = options.explain is query.PREDICTED
-        label = document["prediction"]["label"] if predicted else options.explain
+        label = options.explain
+        if label is query.PREDICTED:
+            label = document["probabilities"][0]["label"]
         document["explanation"] = explanation.build(
-            label, manifest.classes, outputs.activation_maps, decoded
+            label, manifest.classes, first.activation_maps, decoded, options.overlay
         )
     return document
 
 
 _settings = settings.from_environment(os.environ)
-_app = app.create(_settings, answer)
+_room = Room(_settings.max_pixels_decoded)
+_app = app.create(_settings, answer, answer_batch)
+
+if flask.has_app_context():
+    # functions-framework imports this module inside of its own application, which answers
+    # /favicon.ico and /robots.txt by itself.
+    flask.current_app.after_request(app.secured)
 
 if _settings.preload_model:
     # The server imports this module and then forks its workers; threads do not survive that, so

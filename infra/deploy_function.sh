@@ -77,6 +77,8 @@ else
   environment+=";THREADS=$CONCURRENCY;INTERPRETERS=$CPU;LOG_LEVEL=$LOG_LEVEL"
   environment+=";MAX_UPLOAD_BYTES=$MAX_UPLOAD_BYTES;GOOGLE_CLOUD_PROJECT=$PROJECT"
   environment+=";ALLOWED_ORIGINS=$ALLOWED_ORIGINS"
+  # The load balancer adds the client's address and its own to X-Forwarded-For.
+  environment+=";TRUSTED_HOPS=2;LIMIT_STORE=$LIMIT_STORE;RATE_LIMIT=$PUBLIC_RATE_LIMIT"
   # The client would ask what the bucket is like, for traces: the function may not, and need not.
   environment+=";DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA=true"
   if [[ -n $API_KEYS_VERSION ]]; then

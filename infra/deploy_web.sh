@@ -29,6 +29,7 @@ describe() {
     *.json) echo "application/json|$again" ;;
     *.webmanifest) echo "application/manifest+json|$again" ;;
     *.txt) echo "text/plain; charset=utf-8|$again" ;;
+    *.py) echo "text/x-python; charset=utf-8|$again" ;;
     *.svg) echo "image/svg+xml|$a_day" ;;
     *.png) echo "image/png|$a_day" ;;
     *.jpg | *.jpeg) echo "image/jpeg|$a_day" ;;

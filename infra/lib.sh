@@ -266,6 +266,9 @@ check_settings() {
   setting MAX_UPLOAD_BYTES "$count" 'a whole number of bytes'
   [[ ! $MAX_UPLOAD_BYTES =~ ^[0-9]{1,12}$ ]] || ((MAX_UPLOAD_BYTES <= 32 * 1024 * 1024)) ||
     problems+=("MAX_UPLOAD_BYTES is $MAX_UPLOAD_BYTES; accepted is at most 33554432 (Cloud Run's)")
+  setting PUBLIC_RATE_LIMIT '([1-9][0-9]{0,8}/(second|minute|hour|day))?' \
+    'images in a time, such as 60/minute, or nothing'
+  setting LIMIT_STORE 'memory://|rediss?://[^; ]+' 'memory:// or redis://HOST:PORT/NUMBER'
   setting LOG_LEVEL 'DEBUG|INFO|WARNING|ERROR' 'DEBUG, INFO, WARNING or ERROR'
   setting API_KEYS_SECRET '[A-Za-z0-9_-]{1,255}' 'a name of letters, digits, _ and -'
   setting API_KEYS_VERSION '([1-9][0-9]*)?' 'the number of a version, or nothing'

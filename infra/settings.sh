@@ -64,6 +64,11 @@ TIMEOUT=${TIMEOUT-60}
 ALLOWED_ORIGINS=${ALLOWED_ORIGINS-}
 # Bytes of one upload. Cloud Run itself refuses more than 32 MiB.
 MAX_UPLOAD_BYTES=${MAX_UPLOAD_BYTES-20971520}
+# Images for each address of the public, such as 60/minute, told in the answers' headers and counted
+# by each instance for itself unless LIMIT_STORE is a Redis. Empty: only the origin's limit holds.
+PUBLIC_RATE_LIMIT=${PUBLIC_RATE_LIMIT-}
+# memory://, or redis://HOST:PORT/NUMBER of a Redis 7 that the function can reach.
+LIMIT_STORE=${LIMIT_STORE-memory://}
 # DEBUG, INFO, WARNING or ERROR. Above INFO the request lines are gone, and the alerts with them.
 LOG_LEVEL=${LOG_LEVEL-INFO}
 # Secret that holds the partners' keys, and the version of it to give to the function. Empty: none.
@@ -79,7 +84,8 @@ SOAK_SECONDS=${SOAK_SECONDS-120}
 
 ## The origin
 
-# Requests that one client address may make in a minute; beyond them it gets 429.
+# Requests that one client address may make in a minute; beyond them it gets 429. Partners' too: where
+# a key may do more, raise this above it, and set PUBLIC_RATE_LIMIT for everybody else.
 RATE_LIMIT_PER_MINUTE=${RATE_LIMIT_PER_MINUTE-60}
 
 ## Training

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lesionlens.release import MANIFEST, MODEL, POINTER
+from lesionlens.manifest import MODEL
+from lesionlens.release import MANIFEST, POINTER
 from tests.conftest import RELEASES
 
 VERSION: str = json.loads((RELEASES / POINTER).read_text())["version"]
@@ -27,7 +28,8 @@ def copy(
     """
     target = folder / version
     target.mkdir(parents=True)
-    shutil.copy(RELEASES / VERSION / MODEL, target / MODEL)
+    for name in MANIFEST_DOCUMENT["files"]:
+        shutil.copy(RELEASES / VERSION / name, target / name)
     manifest = json.loads(json.dumps(MANIFEST_DOCUMENT))
     manifest["version"] = version
     if model is not None:

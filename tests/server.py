@@ -25,6 +25,12 @@ ANSWER_S = 120  # also from a slow store
 class Server:
     url: str
     log: Path
+    pid: int = 0  # of a server that `running` started
+
+    def processes(self) -> list[int]:
+        """The server's own process and its workers."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [self.pid, *map(int, children.split())]
 
     def get(self, path: str) -> tuple[int, dict[str, Any]]:
         """Status and JSON of a GET."""
@@ -74,7 +80,7 @@ def running(
         process = subprocess.Popen(
             command, env={**clean, **environment}, stdout=output, stderr=subprocess.STDOUT
         )
-    server = Server(f"http://127.0.0.1:{port}", log)
+    server = Server(f"http://127.0.0.1:{port}", log, process.pid)
     try:
         server.wait(process)
         yield server

@@ -5,16 +5,22 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # TensorFlow's greetings hide what this program says.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from lesionlens.release import ReleaseError
+from lesionlens.classifier import Classifier
+from lesionlens.manifest import ReleaseError
+from lesionlens.release import CURRENT, load
 from lesionlens.storage import StorageError, open_store
 
 from . import cluster, config, publish
 from .dataset import DatasetError
 from .publish import PublishError
+
+if TYPE_CHECKING:
+    from . import job
 
 HERE = Path(__file__).parent
 STAGES = {
@@ -22,11 +28,13 @@ STAGES = {
     "data": "read the data set; print and plot the distribution of its classes",
     "split": "split it by lesion into train, validation and test",
     "train": "train, or with --resume continue",
-    "evaluate": "judge the trained model on validation and test",
+    "evaluate": "judge the trained model on validation and test, or --images with --labels",
     "export": "convert to LiteRT, choose a variant, judge it",
+    "safeguard": "fit the detector of foreign images; measure the limits of picture quality",
+    "evidence": "measure what the model card shows: calibration, subgroups, robustness",
     "publish": "write the release to the store; with --promote make it the current one",
 }
-# What every worker of several does; the rest is the chief's.
+# What several workers can be started with; what follows the training in run is the chief's.
 SHARED = ("run", "data", "split", "train")
 
 
@@ -34,8 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        if options.command in STAGES:
+        if options.command == "evaluate" and (options.images or options.labels):
+            _judge_labelled(options)
+        elif options.command in STAGES:
             _run_stage(options)
+        elif options.command == "paper":
+            _follow_paper(options)
+        elif options.command == "detectors":
+            _compare_detectors(options)
         elif options.command == "compare":
             _compare(options.first, options.second)
         else:
@@ -50,16 +64,71 @@ def _run_stage(options: argparse.Namespace) -> None:
     # Imported here: TensorFlow takes seconds, and promote or list need none of it.
     from . import job
 
+    work = _job(options)
+    stages = {
+        "run": job.run,
+        "data": job.describe,
+        "split": job.divide,
+        "train": job.train,
+        "evaluate": job.judge,
+        "export": job.convert,
+        "safeguard": job.safeguard,
+        "evidence": job.prove,
+        "publish": job.release,
+    }
+    stages[options.command](work)
+
+
+def _judge_labelled(options: argparse.Namespace) -> None:
+    """Judge a release of the store, or the exported model of ``--run``."""
+    from . import job, labelled
+
+    if not (options.images and options.labels):
+        raise ValueError("--images and --labels go together")
+    if options.run:
+        job.judge_elsewhere(_job(options), options.images, options.labels)
+        return
+    loaded = load(open_store(options.store), options.version or CURRENT)
+    classifier = Classifier(loaded, os.cpu_count() or 1)
+    judgement = labelled.judge(classifier, options.images, options.labels, seed=0)
+    path = options.json or HERE / "runs" / f"{options.images.resolve().name}.json"
+    judgement.write(path)
+    print(f"{judgement.table()}\nwritten to {path}")
+
+
+def _follow_paper(options: argparse.Namespace) -> None:
+    from . import job, paper
+
+    runs = options.run or HERE / "runs"
+    for name, overrides in paper.RUNS.items():
+        print(f"\n{name}: {paper.TITLES[name]}")
+        varied = {"set": [*overrides, *options.set], "run": runs / f"paper-{name}", "resume": True}
+        work = _job(argparse.Namespace(**{**vars(options), **varied}))
+        job.follow_paper(work)
+    found = paper.collect(runs, job.LEAKAGE, work.dataset.fingerprint)
+    print(f"\n{paper.table(found)}")
+
+
+def _compare_detectors(options: argparse.Namespace) -> None:
+    from . import job
+
+    job.compare_detectors(_job(options))
+
+
+def _job(options: argparse.Namespace) -> "job.Job":
+    from . import job
+
     settings = config.load(options.config, tuple(options.set))
     team = cluster.from_environment(os.environ)
+    if team.workers > 1 and options.command not in SHARED:
+        accepted = ", ".join(SHARED)
+        raise ValueError(f"{team.workers} workers were started; accepted for several: {accepted}")
     run, cache = options.run or HERE / "runs" / settings.name, options.cache
     if not team.is_chief:
-        if options.command not in SHARED:
-            return
         # What the workers hold is their own, even where they share a disk.
         run, cache = run / f"worker-{team.index}", cache / f"worker-{team.index}"
     run.mkdir(parents=True, exist_ok=True)
-    work = job.Job(
+    return job.Job(
         config=settings,
         data=options.data,
         run=run,
@@ -71,16 +140,6 @@ def _run_stage(options: argparse.Namespace) -> None:
         version=options.version,
         team=team,
     )
-    stages = {
-        "run": job.run,
-        "data": job.describe,
-        "split": job.divide,
-        "train": job.train,
-        "evaluate": job.judge,
-        "export": job.convert,
-        "publish": job.release,
-    }
-    stages[options.command](work)
 
 
 def _compare(first: Path, second: Path) -> None:
@@ -122,9 +181,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     forced = argparse.ArgumentParser(add_help=False)
     forced.add_argument("--force", action="store_true", help="promote even what is worse")
-    for name, text in STAGES.items():
+    stages = {
+        **STAGES,
+        "detectors": "compare detectors of foreign images on the trained model's features",
+        "paper": "train and judge the paper's way, and what is left of it by lesion",
+    }
+    for name, text in stages.items():
         stage = commands.add_parser(name, help=text, description=text, parents=[store, forced])
-        stage.add_argument("--config", default="full", help="name in configs/ (%(default)s)")
+        default = "paper" if name == "paper" else "full"
+        stage.add_argument("--config", default=default, help="name in configs/ (%(default)s)")
         stage.add_argument(
             "--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="override it"
         )
@@ -134,6 +199,8 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument("--resume", action="store_true", help="continue a killed training")
         stage.add_argument("--promote", action="store_true", help="move the pointer to it")
         stage.add_argument("--version", help="name of the release (default: date and hash)")
+        if name == "evaluate":
+            _add_labelled(stage)
     promote = commands.add_parser(
         "promote", help="make a version the current one", parents=[store, forced]
     )
@@ -144,6 +211,19 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("second", type=Path, help="folder of another, on the same split")
     commands.add_parser("list", help="show the releases; * marks the current", parents=[store])
     return parser
+
+
+def _add_labelled(evaluate: argparse.ArgumentParser) -> None:
+    group = evaluate.add_argument_group(
+        "a labelled set of any origin",
+        "Judged is the release --version (default: the current one) of --store, through serving's "
+        "own code; with --run the exported model of that run, whose model card will show it.",
+    )
+    group.add_argument("--images", type=Path, help="folder of images")
+    group.add_argument(
+        "--labels", type=Path, metavar="CSV", help="with image_id, dx, and lesion_id if it is known"
+    )
+    group.add_argument("--json", type=Path, help="where to write (default: runs/FOLDER.json)")
 
 
 if __name__ == "__main__":

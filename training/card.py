@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from . import card_evidence
 from .evaluate import text
+from .split import PARTS
 
 PAPER = (
     "Bhalerao and Budhewar, “Implementation of an AI-Driven Skin Disease Detection System Using "
@@ -12,8 +14,25 @@ PAPER = (
 
 def write(manifest: dict[str, Any]) -> str:
     """Return MODEL_CARD.md for a release."""
-    sections = (_head, _limits, _results, _per_class, _speed, _data, _figures, _origin)
-    return "\n\n".join(section(manifest) for section in sections) + "\n"
+    sections = (
+        _head,
+        _use,
+        _limits,
+        _results,
+        _per_class,
+        card_evidence.calibration,
+        card_evidence.elsewhere,
+        card_evidence.the_papers_way,
+        card_evidence.in_distribution,
+        card_evidence.explanation,
+        card_evidence.worse_pictures,
+        card_evidence.subgroups,
+        _speed,
+        _data,
+        _figures,
+        _origin,
+    )
+    return "\n\n".join(filter(None, (section(manifest) for section in sections))) + "\n"
 
 
 def _head(manifest: dict[str, Any]) -> str:
@@ -21,6 +40,19 @@ def _head(manifest: dict[str, Any]) -> str:
         f"# Model card: {manifest['name']}, {manifest['version']}\n\n"
         "**Not a medical diagnosis, and not a cleared medical device.** "
         f"{manifest['licence']['text']}"
+    )
+
+
+def _use(manifest: dict[str, Any]) -> str:
+    return (
+        "## What it is for\n\n"
+        "- Use: a second look at one dermatoscopic image of one pigmented lesion, as probabilities "
+        "of seven classes and a flag for malignancy, by people who know what it cannot do; "
+        "teaching; research.\n"
+        "- Users: visitors of the page, who are told to see a doctor; telemedicine partners, whose "
+        "doctors decide; maintainers.\n"
+        "- Not for: diagnosis, triage without a doctor, lesions that are not pigmented, of nails "
+        "or of mucosa, ordinary close-ups, or any commercial use of these weights."
     )
 
 
@@ -58,14 +90,31 @@ def _results(manifest: dict[str, Any]) -> str:
         f"| | validation ({split['validation']['images']} images, "
         f"{split['validation']['lesions']} lesions) | test ({split['test']['images']} images, "
         f"{split['test']['lesions']} lesions) |\n|---|---|---|\n{rows}\n\n"
-        f"Temperature {manifest['calibration']['temperature']}; offsets of the logits "
-        f"{', '.join(str(offset) for offset in manifest['calibration']['offsets'])}. Probabilities "
-        f"hold under a {manifest['calibration']['prior']} prior of the classes. "
-        f"Malignancy (mel, bcc, akiec) is flagged from {operating['threshold']:.3f}: "
+        f"{_calibrations(manifest['calibration'])}\n\n"
+        "Malignancy (mel, bcc, akiec) has a probability of its own, fitted to be right as often as "
+        f"it says ({operating['slope']} times the log-odds of the three classes under the "
+        f"{operating['calibration']} prior, plus {operating['intercept']}); it need not equal the "
+        f"sum of the three. It is flagged from {operating['threshold']:.3f}: "
         f"sensitivity {operating['sensitivity']:.3f}, "
         f"specificity {operating['specificity']:.3f} on validation, where it was chosen; "
         f"sensitivity {text(operating['test']['sensitivity'])}, specificity "
         f"{text(operating['test']['specificity'])} on test."
+    )
+
+
+def _calibrations(calibrations: dict[str, Any]) -> str:
+    rows = "\n".join(
+        f"| {name} | {fitted['temperature']} | "
+        f"{', '.join(str(offset) for offset in fitted['offsets'])} |"
+        for name, fitted in calibrations.items()
+    )
+    return (
+        "Probabilities are softmax((logits + offsets) / temperature). By default (decision) the "
+        "classes are ranked as if all were equally frequent, and the highest probability says how "
+        "often it is right where classes are as frequent as in the data set. Under `prior=uniform` "
+        "and `prior=dataset` all seven hold for classes equally frequent, or as frequent as "
+        "there.\n\n"
+        f"| prior | temperature | offsets |\n|---|---|---|\n{rows}"
     )
 
 
@@ -94,7 +143,16 @@ def _speed(manifest: dict[str, Any]) -> str:
         "## Speed against accuracy\n\nLatency: median of one image on one thread. Balanced "
         "accuracy: on validation. Difference: of probabilities to the Keras model, mean.\n\n"
         "| variant | file | latency | balanced accuracy | difference |\n|---|---|---|---|---|\n"
-        f"{rows}{refused}"
+        f"{rows}{refused}\n\n{_views(manifest['views'])}"
+    )
+
+
+def _views(views: dict[str, Any]) -> str:
+    rows = "\n".join(f"| {count} | {text(figure)} |" for count, figure in views.items())
+    return (
+        "One answer may average the logits of several views of the image (`views=n`): mirrored and "
+        "turned. Each takes the model's latency once more. Balanced accuracy on validation:\n\n"
+        f"| views | balanced accuracy |\n|---|---|\n{rows}"
     )
 
 
@@ -107,17 +165,45 @@ def _data(manifest: dict[str, Any]) -> str:
     return (
         f"## Data\n\n{data['name']}: {data['images']} images of {data['lesions']} lesions, "
         f"fingerprint `{data['fingerprint'][:16]}`.\n\n"
-        f"| class | images | lesions |\n|---|---|---|\n{rows}"
+        f"| class | images | lesions |\n|---|---|---|\n{rows}\n\n"
+        f"{_split(data['split'])}\n\n{_preprocessing(manifest['input'])}\n\n"
+        f"Licence of the weights: {manifest['licence']['weights']}; of the code: "
+        f"{manifest['licence']['code']}."
+    )
+
+
+def _split(split: dict[str, Any]) -> str:
+    parts = "\n".join(
+        f"| {part} | {split[part]['images']} | {split[part]['lesions']} | "
+        f"`{split[part]['sha256'][:16]}` |"
+        for part in PARTS
+    )
+    return (
+        f"Split by {split['by']}, stratified by class, seed {split['seed']}; the last column is "
+        "the hash of the image ids.\n\n"
+        f"| part | images | lesions | hash |\n|---|---|---|---|\n{parts}"
+    )
+
+
+def _preprocessing(taken: dict[str, Any]) -> str:
+    steps = taken["preprocessing"]
+    return (
+        f"Preprocessing: {steps['geometry'].replace('-', ' ')} to {taken['size']}×{taken['size']} "
+        f"pixels of RGB; median filter {'on' if steps['denoise'] else 'off'}, colour constancy "
+        f"{'on' if steps['colour_constancy'] else 'off'}; values are scaled inside the model."
     )
 
 
 def _figures(manifest: dict[str, Any]) -> str:
     return (
-        "## Figures\n\n![Classes of the data](figures/distribution.png)\n"
-        "![Loss and accuracy by epoch](figures/curves.png)\n"
-        "![Confusion matrix](figures/confusion.png)\n\n[The curves' numbers](history.json)\n\n"
-        f"They correspond to figures 5 to 9 of {PAPER}, whose 97% validation accuracy is no "
-        "measure of comparison: it does not come with a split by lesion."
+        f"## Figures\n\nBeside those of {PAPER}:\n\n"
+        "| its figures | here |\n|---|---|\n"
+        "| 5 and 7, the classes | ![Classes of the data](figures/distribution.png) |\n"
+        "| 6, 8 and 9, loss and accuracy by epoch | "
+        "![Loss and accuracy by epoch](figures/curves.png) |\n\n"
+        "Its 97% validation accuracy is no measure of comparison: it does not come with a split by "
+        "lesion. [The curves' numbers](history.json)\n\n"
+        "![Confusion matrix](figures/confusion.png)\n![ROC curves](figures/roc.png)"
     )
 
 

@@ -22,6 +22,8 @@ class Data:
     generated: int = 0
     # False splits by image, as the paper did: photographs of one lesion on both sides.
     by_lesion: bool = True
+    # True repeats the rare classes before the split by image: copies of one image on both sides.
+    oversample_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Config:
     training: Training
     # Version of the release whose weights the training starts from; else ImageNet's, or none.
     start: str = ""
+    # Sizes of the input among which the export chooses; none: that of the preprocessing.
+    export_sizes: tuple[int, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The configuration as it reads back from JSON: tuples have become lists."""
@@ -109,6 +113,7 @@ def from_dict(tree: dict[str, Any]) -> Config:
         return Config(
             **{
                 **tree,
+                "export_sizes": tuple(tree.get("export_sizes", ())),
                 "preprocessing": Preprocessing(**tree["preprocessing"]),
                 "data": Data(**data),
                 "augmentation": Augmentation(**augmentation),

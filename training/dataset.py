@@ -76,15 +76,26 @@ class Dataset:
 def read(root: Path) -> Dataset:
     """Read the data set in ``root``, in any of the layouts in which HAM10000 is distributed.
 
-    Raises DatasetError with everything that is wrong: no table, missing columns, a duplicate id,
-    an unknown ``dx``, a lesion with two diagnoses, a missing image.
+    Raises DatasetError as `parse` does, or if there is no table or it lacks columns.
     """
+    table = next((root / name for name in METADATA_NAMES if (root / name).is_file()), None)
+    if table is None:
+        raise DatasetError([f"{root} holds none of {', '.join(METADATA_NAMES)}"])
     files = {path.stem: path for folder in IMAGE_FOLDERS for path in (root / folder).glob("*.jpg")}
+    return parse(rows(table, REQUIRED_COLUMNS), files)
+
+
+def parse(table: Sequence[dict[str, str]], files: dict[str, Path]) -> Dataset:
+    """Make a data set of a table's rows and its images by id.
+
+    Raises DatasetError with everything that is wrong: a duplicate id, an unknown ``dx``, a lesion
+    with two diagnoses, a missing image.
+    """
     records: list[Record] = []
     problems: list[str] = []
     seen: set[str] = set()
     diagnosis: dict[str, str] = {}
-    for line, row in enumerate(_rows(root), start=2):
+    for line, row in enumerate(table, start=2):
         lesion_id, image_id, dx = (row[column] for column in REQUIRED_COLUMNS)
         if image_id in seen:
             problems.append(f"line {line}: duplicate image id {image_id}")
@@ -97,7 +108,7 @@ def read(root: Path) -> Dataset:
                 f"line {line}: lesion {lesion_id} is both {diagnosis[lesion_id]} and {dx}"
             )
         elif image_id not in files:
-            problems.append(f"line {line}: there is no image {image_id}.jpg")
+            problems.append(f"line {line}: there is no image {image_id}")
         else:
             rest = {key: row.get(key) or "" for key in ("dx_type", "age", "sex", "localization")}
             records.append(Record(image_id, lesion_id, dx, files[image_id], **rest))
@@ -107,6 +118,21 @@ def read(root: Path) -> Dataset:
         raise DatasetError(problems)
     records.sort(key=lambda record: record.image_id)
     return Dataset(tuple(records), _fingerprint(records))
+
+
+def rows(table: Path, required: Sequence[str]) -> list[dict[str, str]]:
+    """Read a table separated by commas or tabs. Raises DatasetError if columns are missing."""
+    text = table.read_text(encoding="utf-8-sig")
+    delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
+    reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
+    missing = [name for name in required if name not in (reader.fieldnames or ())]
+    if missing:
+        raise DatasetError([f"{table.name} lacks the column(s) {', '.join(missing)}"])
+    read = list(reader)
+    short = [number for number, row in enumerate(read, 2) if None in row.values()]
+    if short:
+        raise DatasetError([f"line {number}: too few columns" for number in short])
+    return read
 
 
 def distribution(dataset: Dataset) -> dict[str, tuple[int, int]]:
@@ -172,23 +198,6 @@ def _fill(
         ]
     if problems:
         raise DatasetError(problems)
-
-
-def _rows(root: Path) -> list[dict[str, str]]:
-    table = next((root / name for name in METADATA_NAMES if (root / name).is_file()), None)
-    if table is None:
-        raise DatasetError([f"{root} holds none of {', '.join(METADATA_NAMES)}"])
-    text = table.read_text(encoding="utf-8-sig")
-    delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
-    missing = [name for name in REQUIRED_COLUMNS if name not in (reader.fieldnames or ())]
-    if missing:
-        raise DatasetError([f"{table.name} lacks the column(s) {', '.join(missing)}"])
-    rows = list(reader)
-    short = [number for number, row in enumerate(rows, 2) if None in row.values()]
-    if short:
-        raise DatasetError([f"line {number}: too few columns" for number in short])
-    return rows
 
 
 def _fingerprint(records: Sequence[Record]) -> str:

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionlens.manifest import DECISION
 from lesionlens.preprocess import Preprocessing
+from lesionlens.result import malignancy, malignant_log_odds
 
-from . import metrics
+from . import calibration, metrics
 from .dataset import CLASSES, Dataset, decoded
 from .metrics import Judged
 
@@ -28,26 +30,27 @@ def judge(
 def evaluate(
     validation: Judged, test: Judged, shares: NDArray[np.float64], seed: int
 ) -> dict[str, Any]:
-    """Return calibration, operating point and the metrics of validation and test.
+    """Return calibrations, operating point and the metrics of validation and test.
 
-    Calibration and threshold are fitted on validation; test is only reported. ``shares`` (C,) are
-    those of the classes in the training part.
+    All is fitted on validation; test is only reported. ``shares`` (C,) are those of the classes in
+    the training part.
     """
-    calibration = metrics.calibrate(validation, shares)
-    validation, test = calibration.apply(validation), calibration.apply(test)
-    point = metrics.operating_point(*metrics.malignancy_scores(validation, CLASSES))
-    scores, malignant = metrics.malignancy_scores(test, CLASSES)
-    rates = metrics.flag_rates(scores, malignant, test.lesions, point["threshold"], seed)
+    calibrations = calibration.fit(validation, shares)
+    mapping, point = calibration.fit_malignancy(validation, CLASSES, calibrations)
+    odds = malignant_log_odds(test.logits, CLASSES, calibrations[mapping.calibration])
+    flagged = malignancy(odds, mapping) >= mapping.threshold
+    malignant = calibration.is_malignant(test.labels, CLASSES)
+    weights = metrics.resampled_weights(test.lesions, seed)
     return {
-        "calibration": {
-            "prior": "uniform",
-            "offsets": list(calibration.offsets),
-            "temperature": calibration.temperature,
+        "calibration": {name: vars(fitted) for name, fitted in calibrations.items()},
+        "malignancy": {
+            **vars(mapping),
+            **point,
+            "test": metrics.rates(flagged, malignant, weights),
         },
-        "malignancy": {**point, "test": rates},
         "metrics": {
-            "validation": metrics.report(validation, CLASSES, seed),
-            "test": metrics.report(test, CLASSES, seed),
+            part: metrics.report(calibration.apply(calibrations[DECISION], judged), CLASSES, seed)
+            for part, judged in (("validation", validation), ("test", test))
         },
     }
 
@@ -67,5 +70,7 @@ def summary(evaluation: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def text(interval: dict[str, float]) -> str:
+def text(interval: metrics.Interval) -> str:
+    if interval["value"] is None:
+        return "undefined"
     return f"{interval['value']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})"

@@ -4,9 +4,11 @@ Each stage takes what the ones before it left in the run's folder and leaves its
 so that it can also be run alone.
 """
 
+import dataclasses
 import hashlib
 import json
 import multiprocessing
+import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,19 +22,32 @@ from numpy.typing import NDArray
 
 from lesionlens import release as releases
 from lesionlens import storage
+from lesionlens.classifier import Classifier
+from lesionlens.manifest import DECISION, DETECTOR, Calibration, parse_manifest
+from lesionlens.manifest import MODEL as SERVED
+from lesionlens.preprocess import Preprocessing, frame
+from lesionlens.release import Release
+from lesionlens.result import probabilities
 
 from . import (
     cluster,
     dataset,
+    detectors,
     evaluate,
+    evidence,
     export,
     fit,
+    foreign,
     imbalance,
+    isic,
+    labelled,
     manifest,
+    paper,
     plots,
     predictions,
     provenance,
     publish,
+    safeguards,
     source,
     split,
 )
@@ -43,13 +58,14 @@ from .split import Split
 
 CONFIG, ORIGIN, SPLIT = "config.json", "origin.json", "split.json"
 MODEL, HISTORY = "model.keras", "history.json"
-EVALUATION, EXPORT = "evaluation.json", "export.json"
+EVALUATION, EXPORT, SAFEGUARDS = "evaluation.json", "export.json", "safeguards.json"
+FOUND, ELSEWHERE, LEAKAGE = "evidence.json", "elsewhere.json", "leakage.json"
 VARIANTS = "variants"
-DISTRIBUTION, CURVES, CONFUSION = (
-    f"figures/{name}.png" for name in ("distribution", "curves", "confusion")
+DISTRIBUTION, CURVES, CONFUSION, ROC, RELIABILITY = (
+    f"figures/{name}.png" for name in ("distribution", "curves", "confusion", "roc", "reliability")
 )
 # What is published beside the model, and what the model card shows.
-EVIDENCE = (DISTRIBUTION, CURVES, CONFUSION, HISTORY)
+EVIDENCE = (DISTRIBUTION, CURVES, CONFUSION, ROC, RELIABILITY, HISTORY)
 # The engine that exports.
 EXPORTS = "tensorflow"
 # Folders with the answers for each image: of the Keras model, and of the variant that is shipped.
@@ -80,9 +96,9 @@ class Job:
     def split(self) -> Split:
         return split.read(self.dataset, self.run / SPLIT)
 
-    def frames(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def frames(self, indices: NDArray[np.int64], size: int | None = None) -> NDArray[np.uint8]:
         """(N, S, S, 3): images of the data set as serving would see them."""
-        side = self.config.preprocessing.size
+        side = size or self.config.preprocessing.size
         return dataset.decoded(self.dataset.subset(indices), side, side, self.config.preprocessing)
 
     def require_own_configuration(self) -> None:
@@ -111,6 +127,8 @@ def run(job: Job) -> str | None:
         return None
     judge(job)
     convert(job)
+    safeguard(job)
+    prove(job)
     return release(job)
 
 
@@ -153,9 +171,9 @@ def train(job: Job) -> None:
         validation_frames=job.frames(job.split.validation),
         validation_labels=data.labels[job.split.validation],
     )
-    start = (
-        releases.load(storage.open_store(job.store), config.start).model if config.start else None
-    )
+    start = None
+    if config.start:
+        start = releases.load(storage.open_store(job.store), config.start).files[SERVED]
     network, history = fit.fit(config, examples, job.run, job.resume, start, job.team)
     if not job.team.is_chief:
         return
@@ -168,9 +186,29 @@ def judge(job: Job) -> None:
     """Evaluate the Keras model on validation and test."""
     job.require_own_configuration()
     network = keras.saving.load_model(job.run / MODEL, compile=False)
-    evaluation = _evaluate(job, lambda frames: export.predict_keras(network, frames), KERAS_ANSWERS)
+    evaluation = _evaluate(
+        job,
+        lambda frames: export.predict_keras(network, frames),
+        job.config.preprocessing,
+        KERAS_ANSWERS,
+    )
     job.write(EVALUATION, evaluation)
     print(evaluate.summary(evaluation))
+    leakage = _leakage(job)
+    job.write(LEAKAGE, leakage)
+    if not job.config.data.by_lesion:
+        found = {paper.kind(job.config.data): leakage["groups"]}
+        print(f"\nWhat is left of it, without calibration:\n\n{paper.table(found)}")
+
+
+def follow_paper(job: Job) -> None:
+    """Split, train and judge one of `paper.RUNS`, unless that is done."""
+    if (job.run / LEAKAGE).exists():
+        job.require_own_configuration()
+        return
+    divide(job)
+    train(job)
+    judge(job)
 
 
 def convert(job: Job) -> None:
@@ -188,14 +226,19 @@ def convert(job: Job) -> None:
     network = keras.saving.load_model(job.run / MODEL, compile=False)
     parts, seed = job.split, job.config.seed
     for_calibration = np.random.default_rng(seed).permutation(parts.train)
-    chosen, variants, refused = export.export(
-        network,
-        job.frames(for_calibration[: export.CALIBRATION_IMAGES]),
-        job.frames(parts.validation),
-        job.dataset.labels[parts.validation],
-    )
+    sizes = job.config.export_sizes or (job.config.preprocessing.size,)
+    images = {
+        size: export.Images(
+            job.frames(for_calibration[: export.CALIBRATION_IMAGES], size),
+            job.frames(parts.validation, size),
+        )
+        for size in sizes
+    }
+    labels = job.dataset.labels[parts.validation]
+    chosen, variants, refused = export.export(network, images, labels)
     export.save(variants, job.run / VARIANTS)
-    evaluation = _evaluate(job, lambda frames: export.predict(chosen.data, frames), ANSWERS)
+    served = dataclasses.replace(job.config.preprocessing, size=chosen.size)
+    evaluation = _evaluate(job, lambda frames: export.predict(chosen.data, frames), served, ANSWERS)
     table = [variant.row() for variant in variants]
     exported = {
         "model_sha256": hashlib.sha256((job.run / MODEL).read_bytes()).hexdigest(),
@@ -212,25 +255,66 @@ def convert(job: Job) -> None:
         print(("* " if row["name"] == chosen.name else "  ") + json.dumps(row))
 
 
-def release(job: Job) -> str:
-    """Publish the exported model; with ``promote`` make it the current one."""
+def safeguard(job: Job) -> None:
+    """Fit the detector of foreign images; measure it, the quality limits, and several views."""
     job.require_own_configuration()
-    exported = job.read(EXPORT)
-    archived = (job.run / MODEL).read_bytes()
-    if exported["model_sha256"] != hashlib.sha256(archived).hexdigest():
-        raise ValueError(f"{job.run} was trained again after its export; export it again")
-    model = (job.run / VARIANTS / f"{exported['chosen']}.tflite").read_bytes()
-    evidence = {name: (job.run / name).read_bytes() for name in EVIDENCE}
-    document, files = manifest.assemble(
-        job.config,
+    chosen = job.read(EXPORT)["chosen"]
+    served = _served(job)
+    found, fitted = safeguards.measure(
+        (job.run / VARIANTS / f"{chosen}.tflite").read_bytes(),
         job.dataset,
         job.split,
-        exported,
-        model,
-        archived,
-        evidence,
-        origin=job.read(ORIGIN),
-        version=job.version,
+        lambda indices: job.frames(indices, served.size),
+        served,
+        job.config.seed,
+    )
+    (job.run / DETECTOR).write_bytes(fitted)
+    job.write(SAFEGUARDS, {"chosen": chosen, **found})
+    print(safeguards.summary(found))
+
+
+def compare_detectors(job: Job) -> None:
+    """Print what several detectors would catch, on the Keras model's features."""
+    served = job.config.preprocessing
+    pictures = list(foreign.pictures(job.config.seed))
+    shown = [frame(picture.image, served.size, served.size, served) for picture in pictures]
+    chosen = np.random.default_rng(job.config.seed).permutation(job.split.train)
+    table = detectors.compare(
+        keras.saving.load_model(job.run / MODEL, compile=False),
+        job.frames(np.sort(chosen[: safeguards.FITTED_TO])),
+        job.frames(job.split.validation),
+        pictures,
+        np.stack(shown),
+    )
+    for name, shares in table.items():
+        print(f"| {name} | " + " | ".join(f"{share:.3f}" for share in shares.values()) + " |")
+
+
+def prove(job: Job) -> None:
+    """Measure the exported model, as served, for what the model card shows beside the metrics."""
+    records = job.dataset.subset(job.split.test)
+    found = evidence.gather(_classifier(job), records, job.config.seed)
+    plots.roc(found["roc"], job.run / ROC)
+    plots.reliability(found["calibration"], job.run / RELIABILITY)
+    job.write(FOUND, found)
+    print(evidence.summary(found))
+
+
+def judge_elsewhere(job: Job, images: Path, labels: Path) -> None:
+    """Judge the exported model on a labelled set of any origin; the model card will show it."""
+    judgement = labelled.judge(_classifier(job), images, labels, job.config.seed)
+    judgement.write(job.run / ELSEWHERE)
+    print(judgement.table())
+
+
+def release(job: Job) -> str:
+    """Publish the exported model; with ``promote`` make it the current one."""
+    described, served, archived = _exported(job)
+    document, files = manifest.assemble(
+        described,
+        _found(job, described),
+        {**served, manifest.ARCHIVED: archived},
+        beside={name: (job.run / name).read_bytes() for name in EVIDENCE},
     )
     store = storage.open_store(job.store)
     version = publish.publish(store, document, files)
@@ -241,17 +325,89 @@ def release(job: Job) -> str:
     return version
 
 
-def _evaluate(job: Job, predict: evaluate.Predict, folder: str) -> dict[str, Any]:
+def _served(job: Job) -> Preprocessing:
+    """As configured, at the size of the exported model."""
+    exported = job.read(EXPORT)
+    size = next(row["size"] for row in exported["variants"] if row["name"] == exported["chosen"])
+    return dataclasses.replace(job.config.preprocessing, size=size)
+
+
+def _exported(job: Job) -> tuple[dict[str, Any], dict[str, bytes], bytes]:
+    """The manifest so far, the files that serving reads, and the Keras model behind them."""
+    job.require_own_configuration()
+    exported = job.read(EXPORT)
+    archived = (job.run / MODEL).read_bytes()
+    if exported["model_sha256"] != hashlib.sha256(archived).hexdigest():
+        raise ValueError(f"{job.run} was trained again after its export; export it again")
+    guarded = job.read(SAFEGUARDS)
+    if guarded.pop("chosen") != exported["chosen"]:
+        raise ValueError(f"{job.run} was exported anew; run the stage safeguard again")
+    served = {
+        SERVED: (job.run / VARIANTS / f"{exported['chosen']}.tflite").read_bytes(),
+        DETECTOR: (job.run / DETECTOR).read_bytes(),
+    }
+    described = manifest.describe_model(
+        job.config,
+        _served(job),
+        job.dataset,
+        job.split,
+        {**exported, **guarded},
+        served,
+        archived,
+        origin=job.read(ORIGIN),
+        version=job.version,
+    )
+    return described, served, archived
+
+
+def _classifier(job: Job) -> Classifier:
+    """The exported model as serving would run it."""
+    described, served, _ = _exported(job)
+    return Classifier(Release(parse_manifest(described), served), os.cpu_count() or 1)
+
+
+def _found(job: Job, described: dict[str, Any]) -> dict[str, Any]:
+    """What the evidence stage found, and what was found elsewhere, of the described model."""
+    if not (job.run / FOUND).exists():
+        raise ValueError(f"{job.run} has no {FOUND}; run the stage evidence")
+    found: dict[str, Any] = job.read(FOUND)
+    if (job.run / ELSEWHERE).exists():
+        found["elsewhere"] = job.read(ELSEWHERE)
+    found["paper"] = paper.collect(job.run.parent, LEAKAGE, job.dataset.fingerprint)
+    for name, part in ((FOUND, found), (ELSEWHERE, found.get("elsewhere", found))):
+        if part["model_sha256"] != described["files"][SERVED]["sha256"]:
+            raise ValueError(f"{job.run / name} is of another export; measure it again")
+    return found
+
+
+def _leakage(job: Job) -> dict[str, Any]:
+    """The Keras model's figures by what of the held-out images stands in the training part."""
+    held_out = {
+        part: predictions.read(job.run / KERAS_ANSWERS / f"{part}.csv")[1].logits
+        for part in ("validation", "test")
+    }
+    return paper.judge(job.dataset, job.split, held_out, job.config.seed)
+
+
+def _evaluate(
+    job: Job, predict: evaluate.Predict, preprocessing: Preprocessing, folder: str
+) -> dict[str, Any]:
     """Judge on validation and test; leave the answers for each image in ``folder``."""
     answers = {}
     (job.run / folder).mkdir(exist_ok=True)
     for part in ("validation", "test"):
         indices = getattr(job.split, part)
-        answers[part] = evaluate.judge(predict, job.dataset, indices, job.config.preprocessing)
+        answers[part] = evaluate.judge(predict, job.dataset, indices, preprocessing)
         path = job.run / folder / f"{part}.csv"
         predictions.write(job.dataset.subset(indices), answers[part].logits, path)
     trained_on = job.dataset.labels[job.split.train]
     shares = imbalance.class_shares(trained_on, len(CLASSES), power=1)
-    return evaluate.evaluate(
+    evaluation = evaluate.evaluate(
         answers["validation"], answers["test"], shares=shares, seed=job.config.seed
     )
+    decision = Calibration(**evaluation["calibration"][DECISION])
+    for part, judged in answers.items():
+        ids = [record.image_id for record in job.dataset.subset(getattr(job.split, part))]
+        shown = probabilities(judged.logits, decision)
+        isic.write(ids, shown, CLASSES, job.run / folder / f"isic-{part}.csv")
+    return evaluation

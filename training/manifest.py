@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionlens.release import MODEL, SCHEMA_VERSION
+from lesionlens.manifest import MODEL, SCHEMA_VERSION
+from lesionlens.preprocess import Preprocessing
 
 from . import card
 from .config import Config
@@ -28,37 +29,45 @@ LICENCE = {
 }
 
 
-def assemble(
+def describe_model(
     config: Config,
+    preprocessing: Preprocessing,
     dataset: Dataset,
     split: Split,
     exported: dict[str, Any],
-    model: bytes,
+    served: dict[str, bytes],
     archived: bytes,
-    evidence: dict[str, bytes],
     origin: dict[str, Any],
     version: str | None = None,
-) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Return the manifest and all other files of the release's folder, by name.
+) -> dict[str, Any]:
+    """Return all of the manifest but the evidence: enough to run the model as serving does.
 
-    ``exported`` is what the export stage wrote: the variants, the chosen one, its evaluation;
-    ``origin`` what was recorded when the training began; ``evidence`` what is published beside it.
+    ``preprocessing`` is that of the exported model; ``exported`` what the stages export and
+    safeguard wrote; ``served`` the files that serving reads; ``origin`` what was recorded when the
+    training began.
     """
-    digest = hashlib.sha256(model).hexdigest()
-    preprocessing = config.preprocessing.as_dict()
-    document: dict[str, Any] = {
+    digest = hashlib.sha256(served[MODEL]).hexdigest()
+    options = preprocessing.as_dict()
+    return {
         "schema_version": SCHEMA_VERSION,
         "version": version or f"{origin['created'][:10].replace('-', '')}-{digest[:8]}",
-        "name": f"mobilenet_{config.width:.2f}_{config.preprocessing.size}",
+        "name": f"mobilenet_{config.width:.2f}_{preprocessing.size}",
         "created": origin["created"],
         "git_commit": origin["git_commit"],
         "classes": list(CLASSES),
-        "input": {"size": preprocessing.pop("size"), "preprocessing": preprocessing},
-        "files": describe({MODEL: model}),
+        "input": {
+            "size": options.pop("size"),
+            "preprocessing": options,
+            "max_views": max(map(int, exported["views"])),
+        },
+        "files": describe(served),
         "archive": describe({ARCHIVED: archived}),
         "licence": LICENCE,
         "calibration": exported["calibration"],
         "malignancy": exported["malignancy"],
+        "in_distribution": exported["in_distribution"],
+        "quality": exported["quality"],
+        "views": exported["views"],
         "metrics": exported["metrics"],
         "export": {key: exported[key] for key in ("chosen", "variants", "refused")},
         "data": {
@@ -79,9 +88,23 @@ def assemble(
         "training": config.as_json(),
         "libraries": origin["libraries"],
     }
-    text = card.write(document)
-    files = {MODEL: model, ARCHIVED: archived, CARD: text.encode(), **evidence}
-    return document, files
+
+
+def assemble(
+    document: dict[str, Any],
+    evidence: dict[str, Any],
+    models: dict[str, bytes],
+    beside: dict[str, bytes],
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Return the manifest and all other files of the release's folder, by name.
+
+    ``document`` is what `describe_model` made, ``evidence`` what the evidence stage found;
+    ``models`` are the files that it describes, ``beside`` the figures and tables that are published
+    with them.
+    """
+    complete = {**document, "evidence": evidence}
+    text = card.write(complete)
+    return complete, {**models, CARD: text.encode(), **beside}
 
 
 def _part(dataset: Dataset, indices: NDArray[np.int64]) -> dict[str, Any]:

@@ -6,16 +6,13 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-
-from lesionlens.result import malignancy
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
-# The share of malignant images that the operating threshold must flag on the validation part.
-TARGET_SENSITIVITY = 0.95
 
 Weights = NDArray[np.float64]
+# "value", "low" and "high"; all None where the figure is undefined.
+Interval = dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -29,6 +26,10 @@ class Judged:
     logits: NDArray[np.float64]
     lesions: NDArray[np.str_]
 
+    def subset(self, chosen: NDArray[Any]) -> "Judged":
+        """The images that a mask or indices (N,) choose."""
+        return Judged(self.labels[chosen], self.logits[chosen], self.lesions[chosen])
+
 
 def resampled_weights(lesions: NDArray[np.str_], seed: int) -> Weights:
     """(1 + RESAMPLES, N) weights of images: first all ones, then one bootstrap sample a row.
@@ -41,8 +42,13 @@ def resampled_weights(lesions: NDArray[np.str_], seed: int) -> Weights:
     return np.concatenate([np.ones((1, len(lesions))), drawn[:, unit_of].astype(np.float64)])
 
 
-def interval(samples: NDArray[np.float64]) -> dict[str, float]:
-    """The value (first sample) and its percentile interval (the others)."""
+def interval(samples: NDArray[np.float64]) -> Interval:
+    """The value (first sample) and its percentile interval (the others).
+
+    A sample is NaN where the figure is undefined, as is the sensitivity where nobody is ill.
+    """
+    if np.isnan(samples[0]):
+        return {"value": None, "low": None, "high": None}
     tail = 100 * (1 - CONFIDENCE) / 2
     low, high = np.nanpercentile(samples[1:], [tail, 100 - tail])
     return {
@@ -109,7 +115,7 @@ def mean_of_defined(rates: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _auc(judged: Judged, weights: Weights, index: int) -> NDArray[np.float64]:
     """(B,) area under the ROC curve of one class against the rest: the share of ordered pairs."""
-    scores = judged.logits[:, index] - _log_sum_exp(np.delete(judged.logits, index, axis=1))
+    scores = judged.logits[:, index] - log_sum_exp(np.delete(judged.logits, index, axis=1))
     member = judged.labels == index
     difference = scores[member][:, None] - scores[~member][None, :]
     won = (difference > 0) + 0.5 * (difference == 0)
@@ -121,79 +127,11 @@ def _auc(judged: Judged, weights: Weights, index: int) -> NDArray[np.float64]:
     return area
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """What serving does with logits: (logits + offsets) / temperature, then softmax."""
-
-    offsets: tuple[float, ...]
-    temperature: float
-
-    def apply(self, judged: Judged) -> Judged:
-        """The same images with calibrated logits."""
-        calibrated = (judged.logits + self.offsets) / self.temperature
-        return Judged(judged.labels, calibrated, judged.lesions)
-
-
-def calibrate(judged: Judged, shares: NDArray[np.float64]) -> Calibration:
-    """Fit the temperature, and how much of the class prior is still to be taken out.
-
-    Two numbers minimize the negative log likelihood with every class weighted alike, so that the
-    probabilities hold under a uniform prior: the temperature T and the strength s of the offsets
-    -s * log(shares), where ``shares`` (C,) are those of the classes in the training part.
-
-    Sources: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017; Menon et al.,
-    "Long-tail learning via logit adjustment", ICLR 2021.
-    """
-    counts = np.bincount(judged.labels, minlength=len(shares))
-    weights = 1 / counts[judged.labels]
-    log_shares = np.log(shares)
-
-    def loss(parameters: NDArray[np.float64]) -> float:
-        log_temperature, strength = parameters
-        scaled = (judged.logits - strength * log_shares) / np.exp(log_temperature)
-        chosen = scaled[np.arange(len(scaled)), judged.labels]
-        return float(np.average(_log_sum_exp(scaled) - chosen, weights=weights))
-
-    bounds = ((-3, 3), (-1, 2))
-    log_temperature, strength = minimize(loss, (0, 0), method="L-BFGS-B", bounds=bounds).x
-    # Rounded here, so that what is judged is what the manifest says and serving does.
-    offsets = tuple(round(float(offset), 4) for offset in -strength * log_shares)
-    return Calibration(offsets, round(float(np.exp(log_temperature)), 4))
-
-
-def malignancy_scores(
-    judged: Judged, classes: tuple[str, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """(N,) malignancy probability of calibrated logits, and whether the image is malignant."""
-    scores = malignancy(softmax(judged.logits), classes)
-    truth = malignancy(np.eye(len(classes))[judged.labels], classes) > 0
-    return scores, truth
-
-
-def operating_point(scores: NDArray[np.float64], malignant: NDArray[np.bool_]) -> dict[str, float]:
-    """The highest threshold that flags `TARGET_SENSITIVITY` of the malignant images."""
-    ordered = np.sort(scores[malignant])
-    threshold = ordered[int(np.floor((1 - TARGET_SENSITIVITY) * len(ordered)))]
-    # Rounded down, so that the image that sets the threshold still passes it.
-    threshold = np.floor(threshold * 1e6) / 1e6
-    return {
-        "threshold": float(threshold),
-        "sensitivity": round(float((scores[malignant] >= threshold).mean()), 4),
-        "specificity": round(float((scores[~malignant] < threshold).mean()), 4),
-    }
-
-
-def flag_rates(
-    scores: NDArray[np.float64],
-    malignant: NDArray[np.bool_],
-    lesions: NDArray[np.str_],
-    threshold: float,
-    seed: int,
-) -> dict[str, dict[str, float]]:
-    """Sensitivity and specificity of a threshold, over images, with intervals over lesions."""
-    weights = resampled_weights(lesions, seed)
+def rates(
+    flagged: NDArray[np.bool_], malignant: NDArray[np.bool_], weights: Weights
+) -> dict[str, Interval]:
+    """Sensitivity and specificity of (N,) flags, for (B, N) weights of the images."""
     inside, outside = weights * malignant, weights * ~malignant
-    flagged = scores >= threshold
     with np.errstate(invalid="ignore"):
         return {
             "sensitivity": interval((inside * flagged).sum(axis=1) / inside.sum(axis=1)),
@@ -203,7 +141,7 @@ def flag_rates(
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N, C) probabilities of (N, C) logits."""
-    return np.asarray(np.exp(logits - _log_sum_exp(logits)[..., None]))
+    return np.asarray(np.exp(logits - log_sum_exp(logits)[..., None]))
 
 
 def balanced_accuracy(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> float:
@@ -212,7 +150,7 @@ def balanced_accuracy(labels: NDArray[np.int64], logits: NDArray[np.float64]) ->
     return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
 
 
-def _log_sum_exp(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def log_sum_exp(values: NDArray[np.float64]) -> NDArray[np.float64]:
     peak = values.max(axis=-1)
     total: NDArray[np.float64] = peak + np.log(np.exp(values - peak[..., None]).sum(axis=-1))
     return total

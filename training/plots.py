@@ -1,4 +1,4 @@
-"""The figures of a run as PNG: the paper's 5 to 9, and the confusion matrix."""
+"""The figures of a run as PNG: the paper's 5 to 9, confusion matrix, ROC curves, reliability."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,6 +55,44 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str], path: Pat
     ticks = np.arange(len(classes))
     axes.set(xticks=ticks, xticklabels=classes, yticks=ticks, yticklabels=classes)
     axes.set(xlabel="predicted", ylabel="truth", title="Confusion matrix, test")
+    _save(figure, path)
+
+
+def roc(curves: dict[str, Any], path: Path) -> None:
+    """ROC curve of each class against the rest, and, thick, of malignancy."""
+    figure, axes = plt.subplots(figsize=(6, 5.5), layout="constrained")
+    rates = curves["false_positive_rate"]
+    for name, sensitivities in curves["sensitivity"].items():
+        whole = name == "malignancy"
+        style = {"color": "black", "linewidth": 2.5} if whole else {"linewidth": 1.2}
+        axes.step(rates, sensitivities, where="post", label=name, **style)
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":")
+    axes.set(xlabel="1 - specificity", ylabel="sensitivity", title="ROC curves, test")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right", fontsize=8)
+    _save(figure, path)
+
+
+def reliability(calibration: dict[str, Any], path: Path) -> None:
+    """How often what was given a probability came true, before calibration and after."""
+    names = {"top_label": "highest probability", "malignancy": "probability of malignancy"}
+    figure, grid = plt.subplots(1, len(names), figsize=(10, 4.6), layout="constrained")
+    for axes, (of, name) in zip(grid, names.items(), strict=True):
+        axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":")
+        for when, colour in (("before", SECOND), ("after", COLOUR)):
+            bins = calibration[when][of]["bins"]
+            axes.plot(
+                [entry["probability"] for entry in bins],
+                [entry["came_true"] for entry in bins],
+                marker="o",
+                markersize=4,
+                label=f"{when} calibration",
+                color=colour,
+            )
+        axes.set(xlabel=name, ylabel="share that came true", xlim=(0, 1), ylim=(0, 1))
+        axes.grid(alpha=0.3)
+    grid[0].legend()
+    figure.suptitle("Reliability, test")
     _save(figure, path)
 
 

@@ -7,16 +7,15 @@ from typing import Any
 
 from tqdm import tqdm
 
+from lesionlens.manifest import ReleaseError, parse_manifest
 from lesionlens.release import (
     CURRENT,
     MANIFEST,
     MAX_JSON_BYTES,
     MAX_MODEL_BYTES,
     POINTER,
-    ReleaseError,
     check_version,
     load,
-    parse_manifest,
     read_manifest,
 )
 from lesionlens.storage import ABSENT, NotFound, PreconditionFailed, Store

@@ -16,7 +16,7 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Split:
-    """Indices into the data set's records, ascending."""
+    """Indices into the data set's records, ascending; repeated only if oversampled first."""
 
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
@@ -27,13 +27,29 @@ def make(dataset: Dataset, data: Data, seed: int) -> Split:
     """Split the data set; every lesion, with all of its images, falls into one part.
 
     With ``data.by_lesion`` false, images are split at random, as the paper did: the parts then
-    share lesions, and figures measured on them are inflated.
+    share lesions, and figures measured on them are inflated. With ``data.oversample_first`` they
+    also share images.
     """
+    if data.oversample_first:
+        pool = _oversampled(dataset.labels)
+        places = _divide(np.arange(len(pool)), dataset.labels[pool], data, seed)
+        return Split(*(np.sort(pool[part]) for part in places))
     groups = dataset.lesions if data.by_lesion else np.arange(len(dataset.records)).astype(str)
     units, first, unit_of = np.unique(groups, return_index=True, return_inverse=True)
-    classes = dataset.labels[first]
+    divided = _divide(np.arange(len(units)), dataset.labels[first], data, seed)
+    parts = (np.flatnonzero(np.isin(unit_of, part)) for part in divided)
+    split = Split(*parts)
+    if data.by_lesion:
+        assert_no_lesion_crosses(dataset, split)
+    return split
+
+
+def _divide(
+    units: NDArray[np.int64], classes: NDArray[np.int64], data: Data, seed: int
+) -> tuple[NDArray[np.int64], ...]:
+    """Draw train, validation and test from ``units`` (U,), stratified by their classes (U,)."""
     rest, test = train_test_split(
-        np.arange(len(units)), test_size=data.test_fraction, stratify=classes, random_state=seed
+        units, test_size=data.test_fraction, stratify=classes, random_state=seed
     )
     train, validation = train_test_split(
         rest,
@@ -41,11 +57,14 @@ def make(dataset: Dataset, data: Data, seed: int) -> Split:
         stratify=classes[rest],
         random_state=seed,
     )
-    parts = (np.flatnonzero(np.isin(unit_of, part)) for part in (train, validation, test))
-    split = Split(*parts)
-    if data.by_lesion:
-        assert_no_lesion_crosses(dataset, split)
-    return split
+    return train, validation, test
+
+
+def _oversampled(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Indices in which every class is as frequent as the largest, the others' images repeated."""
+    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    largest = max(len(images) for images in members)
+    return np.concatenate([np.resize(images, largest) for images in members])
 
 
 def assert_no_lesion_crosses(dataset: Dataset, split: Split) -> None:

@@ -91,7 +91,10 @@ def _convolutions(data: bytes) -> list[Folded]:
         if operation["op_name"] in ("CONV_2D", "DEPTHWISE_CONV_2D"):
             _, kernel, bias = operation["inputs"]
             found.append(Folded(constant(kernel).transpose(1, 2, 3, 0), constant(bias)))
-    # The head's bias is added after the average over the image (training/export.py).
-    added = [op for op in operations if op["op_name"] == "ADD"][-1]
-    found[-1] = Folded(found[-1].kernel, constant(added["inputs"][1]).reshape(-1))
+    # The head's bias, if it is not 0, is added after the average over the image (export.py).
+    kernel = found[-1].kernel
+    added = [op["inputs"][1] for op in operations if op["op_name"] == "ADD"]
+    biases = [constant(index) for index in added if tensors[index]["shape"].prod() == len(kernel.T)]
+    bias = biases[-1].reshape(-1) if biases else np.zeros(len(kernel.T), np.float32)
+    found[-1] = Folded(kernel, bias)
     return found

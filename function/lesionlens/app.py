@@ -12,10 +12,11 @@ from typing import Any
 import flask
 from flask_cors import CORS
 
-from . import logs, problems, release, representation
+from . import access, delivery, logs, problems, release, representation
+from .access import Admit
 from .classifier import Classifier, Slot
-from .errors import ModelUnavailable
-from .release import ReleaseError
+from .errors import ModelUnavailable, NotAcceptable
+from .manifest import ReleaseError
 from .result import NOTICE
 from .settings import Settings
 from .storage import StorageError, open_store
@@ -23,10 +24,19 @@ from .taxonomy import TAXONOMY
 from .upload import Request
 
 # An answer to a request: JSON that flask can write.
-Answer = Callable[[flask.Request, str, Classifier], dict[str, Any]]
+Answer = Callable[[flask.Request, str, Classifier, Admit], dict[str, Any]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 CORS_MAX_AGE_S = 3600
+# What other origins' pages may send, and read.
+ALLOWED_HEADERS = [
+    *("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-API-Key"),
+    *("X-Request-Id", "traceparent"),
+]
+EXPOSED_HEADERS = [
+    *("Deprecation", "ETag", "Idempotent-Replayed", "Link", "RateLimit", "RateLimit-Policy"),
+    *("Retry-After", "Server-Timing", "Sunset", "WWW-Authenticate", "X-Request-Id"),
+]
 LOGGED_PATH = 200  # characters of an address, at most
 TEMPLATES = Path(__file__).parent / "templates"
 OPENAPI = Path(__file__).parents[1] / "openapi.json"
@@ -43,8 +53,11 @@ SECURITY_HEADERS = {
 }
 
 
-def create(settings: Settings, answer: Answer) -> flask.Flask:
-    """Return the application; ``answer`` is the journey of an image, given a loaded model."""
+def create(settings: Settings, answer: Answer, answer_batch: Answer) -> flask.Flask:
+    """Return the application; ``answer`` is the journey of an image, given a loaded model.
+
+    ``answer_batch`` is that of several.
+    """
     app = flask.Flask("lesionlens", static_folder=None, template_folder=str(TEMPLATES))
     app.request_class = Request
     # No redirects: they would be to http://, and a client that follows sends its image in clear.
@@ -61,14 +74,24 @@ def create(settings: Settings, answer: Answer) -> flask.Flask:
         app,
         resources={r"/v1/.*": {"origins": list(settings.allowed_origins)}},
         methods=["GET", "POST"],
-        allow_headers=["Content-Type", "X-Request-Id"],
-        expose_headers=["X-Request-Id", "Retry-After"],
+        allow_headers=ALLOWED_HEADERS,
+        expose_headers=EXPOSED_HEADERS,
         max_age=CORS_MAX_AGE_S,
     )
     problems.register(app)
     _surround(app, settings, slot)
-    _route(app, settings, slot, answer)
+    # Afterwards in reverse: what is kept is kept as it was, then compressed, then logged.
+    delivery.register(app)
+    admit = access.register(app, settings)
+    _route(app, settings, slot, admit, answer, answer_batch)
     return app
+
+
+def secured(response: flask.Response) -> flask.Response:
+    """Give an answer the security headers that it lacks."""
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 def preload(app: flask.Flask) -> None:
@@ -96,7 +119,14 @@ def _load(settings: Settings) -> Classifier:
     return classifier
 
 
-def _route(app: flask.Flask, settings: Settings, slot: Slot, answer: Answer) -> None:
+def _route(
+    app: flask.Flask,
+    settings: Settings,
+    slot: Slot,
+    admit: Admit,
+    answer: Answer,
+    answer_batch: Answer,
+) -> None:
     @app.get("/health")
     def health() -> dict[str, str]:
         return {"status": "ok"}
@@ -114,14 +144,26 @@ def _route(app: flask.Flask, settings: Settings, slot: Slot, answer: Answer) -> 
         return {**slot.get().manifest.document, "notice": NOTICE}
 
     @app.post("/v1/classify")
-    def classify() -> dict[str, Any] | str:
+    def classify() -> dict[str, Any] | flask.Response | str:
         form = representation.chosen(flask.request)
         classifier = slot.get()
-        result = answer(flask.request, flask.g.request_id, classifier)
+        result = answer(flask.request, flask.g.request_id, classifier, admit)
+        delivery.timed(result["timing_ms"])
         if form == representation.JSON:
             return result
+        if form == representation.FHIR:
+            return representation.report(result)
         sensitivity = classifier.manifest.document["malignancy"].get("sensitivity")
         return representation.page(result, sensitivity=sensitivity)
+
+    @app.post("/v1/batch")
+    def batch() -> dict[str, Any]:
+        if representation.chosen(flask.request) != representation.JSON:
+            raise NotAcceptable(f"This address answers {representation.JSON} only.")
+        document = answer_batch(flask.request, flask.g.request_id, slot.get(), admit)
+        for entry in document["results"]:
+            delivery.timed(entry.get("result", {}).get("timing_ms", {}))
+        return document
 
     description = OPENAPI.read_bytes()
 
@@ -169,21 +211,23 @@ def _surround(app: flask.Flask, settings: Settings, slot: Slot) -> None:
 
     @app.after_request
     def finish(response: flask.Response) -> flask.Response:
-        response.headers.extend(SECURITY_HEADERS)
+        secured(response)
         response.headers["X-Request-Id"] = flask.g.request_id
         if settings.allowed_origins:
             # An answer cached for one origin must not serve another.
             response.vary.add("Origin")
-        if flask.request.path.startswith("/v1/classify"):
+        if flask.request.path in access.CLASSIFICATIONS:
             response.headers["Cache-Control"] = "no-store"
             response.vary.add("Accept")
         latency = time.perf_counter() - flask.g.started
         request = flask.request
         path = request.path[:LOGGED_PATH]
+        caller = flask.g.get("caller")
         logs.line(
             logging.ERROR if response.status_code >= 500 else logging.INFO,
             f"{request.method} {path} {response.status_code}",
             request_id=flask.g.request_id,
+            partner=caller.partner if caller else None,
             model_version=slot.loaded.manifest.version if slot.loaded else None,
             httpRequest={
                 "requestMethod": request.method,

@@ -2,7 +2,9 @@
 
     Problem
     ├── MalformedRequest     400  the request, not the image, is wrong
+    ├── Unauthorized         401  a key that is wrong, expired or of another form
     ├── NotAcceptable        406  no representation that the client accepts
+    ├── StillAnswering       409  the same Idempotency-Key is being answered just now
     ├── BodyTooLarge         413  too many bytes
     ├── UnsupportedType      415  a media type or file format that is not accepted
     ├── ImageProblem         422  an accepted type whose content cannot be used
@@ -10,10 +12,16 @@
     │   ├── Truncated             the file ends too early
     │   ├── TooSmall              fewer pixels than a lesion needs
     │   └── TooManyPixels         a decompression bomb, or nearly
-    └── ModelUnavailable     503  the model could not be loaded; a later request tries again
+    ├── OtherRequest         422  an Idempotency-Key that belongs to another request
+    └── Later                     a later request may be answered; Retry-After says when
+        ├── TooManyRequests  429  a limit is used up
+        ├── Overloaded       503  too many images are being decoded
+        └── ModelUnavailable 503  the model could not be loaded
 
 A message says what was wrong, what was found and what is accepted.
 """
+
+from typing import Any
 
 
 class Problem(Exception):
@@ -27,9 +35,24 @@ class Problem(Exception):
         super().__init__(detail)
         self.detail = detail
 
+    @classmethod
+    def unexpected(cls) -> "Problem":
+        """What the client is told of a fault of ours."""
+        return cls("Something went wrong on our side; the request id helps us to find it.")
+
     @property
     def headers(self) -> dict[str, str]:
         return {}
+
+    def document(self, request_id: str) -> dict[str, Any]:
+        """The problem details of RFC 9457."""
+        return {
+            "type": f"/problems/{self.slug}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "request_id": request_id,
+        }
 
 
 class MalformedRequest(Problem):
@@ -38,10 +61,30 @@ class MalformedRequest(Problem):
     title = "Malformed request"
 
 
+class Unauthorized(Problem):
+    status = 401
+    slug = "unauthorized"
+    title = "Unauthorized"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": 'Bearer realm="LesionLens"'}
+
+
 class NotAcceptable(Problem):
     status = 406
     slug = "not-acceptable"
     title = "Not acceptable"
+
+
+class StillAnswering(Problem):
+    status = 409
+    slug = "still-answering"
+    title = "Still answering"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "1"}
 
 
 class BodyTooLarge(Problem):
@@ -80,14 +123,41 @@ class TooManyPixels(ImageProblem):
     title = "Too many pixels"
 
 
-class ModelUnavailable(Problem):
-    """The model could not be loaded. The cause goes to the log, not to the client."""
+class OtherRequest(Problem):
+    status = 422
+    slug = "other-request"
+    title = "Other request"
 
-    status = 503
-    slug = "model-unavailable"
-    title = "Model unavailable"
+
+class Later(Problem):
+    """The same request may well be answered after ``retry_after_s`` seconds."""
+
     retry_after_s = 5
 
     @property
     def headers(self) -> dict[str, str]:
         return {"Retry-After": str(self.retry_after_s)}
+
+
+class TooManyRequests(Later):
+    status = 429
+    slug = "too-many-requests"
+    title = "Too many requests"
+
+    def __init__(self, detail: str, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class Overloaded(Later):
+    status = 503
+    slug = "overloaded"
+    title = "Overloaded"
+
+
+class ModelUnavailable(Later):
+    """The model could not be loaded. The cause goes to the log, not to the client."""
+
+    status = 503
+    slug = "model-unavailable"
+    title = "Model unavailable"

@@ -27,19 +27,24 @@ _INFERNO = np.array(
 
 
 def build(
-    label: str, classes: tuple[str, ...], activation_maps: NDArray[np.float32], decoded: Decoded
+    label: str,
+    classes: tuple[str, ...],
+    activation_maps: NDArray[np.float32],
+    decoded: Decoded,
+    with_overlay: bool = True,
 ) -> dict[str, Any]:
     """Return the explanation of one class, from (rows, columns, classes) activation maps."""
     grid = normalized(activation_maps[..., classes.index(label)])
-    return {
+    document = {
         "label": label,
         "method": "class-activation-map",
         "grid": [[round(float(value), 3) for value in row] for row in grid],
         "region": region(decoded.width, decoded.height),
-        "overlay_png": base64.b64encode(
-            _png(overlay(grid, decoded.width, decoded.height))
-        ).decode(),
     }
+    if with_overlay:
+        picture = _png(overlay(grid, decoded.width, decoded.height))
+        document["overlay_png"] = base64.b64encode(picture).decode()
+    return document
 
 
 def normalized(activation: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -65,7 +70,7 @@ def overlay(grid: NDArray[np.float64], width: int, height: int) -> Image.Image:
     scale = min(1.0, OVERLAY_SIDE / max(width, height))
     canvas = Image.new("RGBA", (max(1, round(width * scale)), max(1, round(height * scale))))
     side = min(canvas.size)
-    heat = np.asarray(_enlarged(grid, side), np.float64)
+    heat = np.asarray(enlarged(grid, side), np.float64)
     position = heat * (len(_INFERNO) - 1)
     stops = np.arange(len(_INFERNO))
     colours = [np.interp(position, stops, _INFERNO[:, channel]) for channel in range(3)]
@@ -75,7 +80,7 @@ def overlay(grid: NDArray[np.float64], width: int, height: int) -> Image.Image:
     return canvas
 
 
-def _enlarged(grid: NDArray[np.float64], side: int) -> NDArray[np.float64]:
+def enlarged(grid: NDArray[np.float64], side: int) -> NDArray[np.float64]:
     """Enlarge a small grid to (side, side), bilinearly; values stay in [0, 1]."""
     rows, columns = (np.clip(_centres(n, side), 0, n - 1) for n in grid.shape)
     across = np.array([np.interp(columns, np.arange(grid.shape[1]), row) for row in grid])

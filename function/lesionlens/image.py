@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import io
 import struct
-import threading
 import warnings
 import zlib
 from dataclasses import dataclass
@@ -24,7 +23,9 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from . import dicom
 from .errors import TooManyPixels, TooSmall, Truncated, Undecodable, UnsupportedType
+from .room import Room
 
 HEIF = "HEIF"
 # The accepted formats, by Pillow's names, and the media types they are posted with. Importing a
@@ -38,17 +39,22 @@ FORMATS = {
     GifImagePlugin.GifImageFile.format: "image/gif",
     AvifImagePlugin.AvifImageFile.format: "image/avif",
     HEIF: "image/heic",
+    dicom.NAME: dicom.MEDIA_TYPE,
 }
 ACCEPTED = ", ".join(FORMATS)
 
 MIN_SIDE = 32  # pixels; below it no structure of a lesion is left
-# Decoding takes up to 15 bytes a pixel (WebP): 25 megapixels are 375 MB, and images above the
-# second limit are decoded one at a time, so that eight at once take no more.
 MAX_PIXELS = 25 * 1000 * 1000
-LARGE_PIXELS = 3 * 1000 * 1000
+# Decoded at a time, where nobody sets another limit: as many as the largest image and a dozen of
+# the usual size. Decoding takes up to 15 bytes a pixel (WebP), so this is 420 MB at most.
+ROOM_PIXELS = 28 * 1000 * 1000
 
 # What is often posted by mistake (or on purpose) under an image's name: leading bytes and name.
 _FOREIGN = (
+    (b"\x00\x00\x00\x0cJP  ", "a JPEG 2000 image"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
+    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL image"),
+    (b"8BPS", "a Photoshop document"),
     (b"%PDF", "a PDF document"),
     (b"<!DOCTYPE HTML", "an HTML page"),
     (b"<HTML", "an HTML page"),
@@ -65,7 +71,8 @@ _M_MMAP_THRESHOLD = -3
 
 FAX = ("tiff_ccitt", "group3", "group4")
 
-_one_large = threading.Semaphore(1)
+# Of callers that bring none of their own, such as the training job: these can wait.
+_ROOM = Room(ROOM_PIXELS, waiting=None, patience_s=None)
 
 # Our own limit is checked before decoding; Pillow's only warns at 89 megapixels.
 Image.MAX_IMAGE_PIXELS = None
@@ -117,15 +124,16 @@ class Decoded:
     warnings: tuple[Caution, ...]
 
 
-def decode(data: bytes, enough: int | None = None) -> Decoded:
+def decode(data: bytes, enough: int | None = None, room: Room = _ROOM) -> Decoded:
     """Decode a file of one of the `FORMATS` to upright RGB.
 
     ``enough``: a side in pixels that the caller will not need to exceed; a JPEG may then be decoded
-    at a half, a quarter or an eighth of its size, which is up to 13 times faster.
+    at a half, a quarter or an eighth of its size, which is up to 13 times faster. ``room``: what
+    bounds the pixels that are decoded at a time.
 
-    Raises UnsupportedType, Undecodable, Truncated, TooSmall, TooManyPixels.
+    Raises UnsupportedType, Undecodable, Truncated, TooSmall, TooManyPixels, Overloaded.
     """
-    file = _open(data)
+    file, frames = _open(data)
     width, height = file.size
     if min(width, height) < MIN_SIDE:
         raise TooSmall(
@@ -142,9 +150,9 @@ def decode(data: bytes, enough: int | None = None) -> Decoded:
     # A tile needs a few bytes of the file and much more of the processor.
     if len(getattr(file, "tile", ())) > 4 * max(file.size):
         raise Undecodable("The image is cut into more tiles than it has rows.")
-    with _one_large if width * height > LARGE_PIXELS else contextlib.nullcontext():
+    with room.take(width * height):
         try:
-            several = getattr(file, "is_animated", False)
+            several = frames > 1 or getattr(file, "is_animated", False)
             if enough is not None:
                 file.draft("RGB", (enough, enough))
             file.load()
@@ -170,8 +178,11 @@ def _reduced(file: Image.Image, enough: int | None) -> Image.Image:
     return (_eight_bits(file) if file.mode.startswith("I;") else file).reduce(factor)
 
 
-def _open(data: bytes) -> Image.Image:
-    formats = list(FORMATS)
+def _open(data: bytes) -> tuple[Image.Image, int]:
+    """Return a file whose size is known, and its number of frames where that is known already."""
+    if dicom.recognized(data):
+        return dicom.open_first(data)
+    formats = [name for name in FORMATS if name != dicom.NAME]
     if data[4:8] == b"ftyp":
         # Pillow needs a plugin for what iPhones take; only such files wait for its import.
         import pi_heif
@@ -180,7 +191,7 @@ def _open(data: bytes) -> Image.Image:
     else:
         formats.remove(HEIF)
     try:
-        return Image.open(io.BytesIO(data), formats=formats)
+        return Image.open(io.BytesIO(data), formats=formats), 1
     except UnidentifiedImageError:
         pass
     except _DAMAGE as error:

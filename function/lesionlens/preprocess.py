@@ -55,6 +55,22 @@ def tensor(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.float
     return square[np.newaxis].astype(np.float32)
 
 
+# The views of an image, in the order in which they are added: whether mirrored, quarter turns.
+VIEWS = ((False, 0), (True, 0), (False, 2), (True, 2), (False, 1), (True, 1), (False, 3), (True, 3))
+
+
+def views(tensor: NDArray[np.float32], count: int) -> list[NDArray[np.float32]]:
+    """The first ``count`` of the `VIEWS` of a (1, S, S, 3) image; the first is the image itself.
+
+    Turned and mirrored, a lesion is the same lesion.
+    """
+    made = []
+    for mirrored, turns in VIEWS[:count]:
+        view = tensor[:, :, ::-1] if mirrored else tensor
+        made.append(np.ascontiguousarray(np.rot90(view, turns, axes=(1, 2))))
+    return made
+
+
 def frame(
     image: Image.Image, width: int, height: int, preprocessing: Preprocessing
 ) -> NDArray[np.uint8]:

@@ -61,8 +61,7 @@ def register(app: flask.Flask) -> None:
             # The server's own, raised while the body is read.
             return expected(MalformedRequest("The body's chunks are malformed (RFC 9112, 7.1)."))
         logs.error("internal error", error, request_id=flask.g.request_id)
-        detail = "Something went wrong on our side; the request id helps us to find it."
-        return _response(500, Problem.slug, Problem.title, detail)
+        return expected(Problem.unexpected())
 
 
 def _response(

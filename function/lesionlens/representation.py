@@ -1,28 +1,38 @@
-"""The form of an answer that the client accepts: JSON for programs, a page for a plain form."""
+"""The form of an answer that the client accepts: JSON or FHIR for programs, a page for people."""
+
+import json
 
 import flask
 from werkzeug.datastructures import MIMEAccept
 
+from . import fhir
 from .errors import NotAcceptable
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 HTML = "text/html"
+FHIR = fhir.MEDIA_TYPE
 
 
 def chosen(request: flask.Request) -> str:
-    """Return `JSON` or `HTML`, JSON where both are as welcome. Raises NotAcceptable."""
+    """Return `JSON`, `HTML` or `FHIR`, JSON where all are as welcome. Raises NotAcceptable."""
     accepted = request.accept_mimetypes
     if not accepted:
         return JSON
     # Parameters such as charset do not matter to what is answered.
     accepted = MIMEAccept([(value.partition(";")[0].strip(), q) for value, q in accepted])
-    match = accepted.best_match((JSON, HTML))
+    match = accepted.best_match((JSON, HTML, FHIR))
     if match is None and accepted.best_match((PROBLEM,)) is None:
         raise NotAcceptable(
-            f"Accept is {request.headers['Accept'][:100]!r}; this address answers {JSON} or {HTML}."
+            f"Accept is {request.headers['Accept'][:100]!r}; "
+            f"this address answers {JSON}, {HTML} or {FHIR}."
         )
     return match or JSON
+
+
+def report(result: dict[str, object]) -> flask.Response:
+    """Render a result for software that keeps medical records."""
+    return flask.Response(json.dumps(fhir.report(result)), content_type=FHIR)
 
 
 def page(

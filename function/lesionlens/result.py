@@ -6,13 +6,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .image import Decoded
-from .release import Manifest
+from .image import Caution, Decoded
+from .manifest import Calibration, Malignancy, Manifest
+from .query import Options
 from .taxonomy import TAXONOMY
 
 NOTICE = (
     "Not a medical diagnosis. LesionLens is not a cleared medical device; "
     "when in doubt, show the lesion to a doctor."
+)
+
+NOT_DERMATOSCOPIC = Caution(
+    "not-dermatoscopic",
+    "The image does not look like a dermatoscopic image of a skin lesion; no class is named.",
 )
 
 
@@ -25,53 +31,93 @@ class Timing:
     total: float
 
 
-def probabilities(logits: NDArray[np.float32], manifest: Manifest) -> NDArray[np.float64]:
+def probabilities(logits: NDArray[np.floating[Any]], by: Calibration) -> NDArray[np.float64]:
     """Calibrated probabilities (…, classes) that sum to 1, from logits of the same shape."""
-    scaled = (logits.astype(np.float64) + manifest.offsets) / manifest.temperature
+    scaled = _scaled(logits, by)
     exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     shares: NDArray[np.float64] = exponentials / exponentials.sum(axis=-1, keepdims=True)
     return shares
 
 
-def malignancy(shares: NDArray[np.float64], classes: tuple[str, ...]) -> NDArray[np.float64]:
-    """Probability (…) that the lesion is of a malignant class, from (…, classes) probabilities."""
+def malignant_log_odds(
+    logits: NDArray[np.floating[Any]], classes: tuple[str, ...], by: Calibration
+) -> NDArray[np.float64]:
+    """Log-odds (…) of the malignant classes together, from (…, classes) logits."""
+    scaled = _scaled(logits, by)
     malignant = np.array([TAXONOMY[label].malignant for label in classes])
-    total: NDArray[np.float64] = shares @ malignant
-    return total
+    odds: NDArray[np.float64] = np.logaddexp.reduce(
+        scaled[..., malignant], axis=-1
+    ) - np.logaddexp.reduce(scaled[..., ~malignant], axis=-1)
+    return odds
+
+
+def malignancy(log_odds: NDArray[np.float64], by: Malignancy) -> NDArray[np.float64]:
+    """Probability (…) that a lesion is malignant.
+
+    Source: Platt, "Probabilistic outputs for support vector machines", 1999.
+    """
+    # Far enough for any float64 to be 0 or 1, and no overflow.
+    mapped = np.clip(by.slope * log_odds + by.intercept, -700, 700)
+    return np.asarray(1 / (1 + np.exp(-mapped)))
+
+
+def _scaled(logits: NDArray[np.floating[Any]], by: Calibration) -> NDArray[np.float64]:
+    return np.asarray((logits.astype(np.float64) + by.offsets) / by.temperature)
 
 
 def build(
     request_id: str,
     manifest: Manifest,
     decoded: Decoded,
-    shares: NDArray[np.float64],
+    options: Options,
+    logits: NDArray[np.float64],
+    score: float | None,
+    cautions: tuple[Caution, ...],
     timing: Timing,
 ) -> dict[str, Any]:
-    """Return the result for one image, given its (classes,) probabilities."""
+    """Return the result for one image.
+
+    ``logits``: (classes,), averaged over the views; ``score``: how far the image is from
+    dermatoscopic ones, None if there is no detector; ``cautions`` beside those of the file.
+    """
+    shares = probabilities(logits, manifest.calibrations[options.calibration])
     entries = [
         _entry(label, float(share)) for label, share in zip(manifest.classes, shares, strict=True)
     ]
     best = entries[int(np.argmax(shares))]
-    # Clipped: a sum of rounded shares may pass 1 by a rounding error.
-    malignant = min(1.0, float(malignancy(shares, manifest.classes)))
+    mapping = manifest.malignancy
+    odds = malignant_log_odds(logits, manifest.classes, manifest.calibrations[mapping.calibration])
+    malignant = float(malignancy(odds, mapping))
+    recognized = score is None or score <= (manifest.in_distribution_threshold or 0)
+    if not recognized:
+        cautions = (NOT_DERMATOSCOPIC, *cautions)
     return {
         "request_id": request_id,
         "model": {"name": manifest.name, "version": manifest.version},
-        "prediction": {key: best[key] for key in ("label", "name", "probability")},
+        "prediction": (
+            {key: best[key] for key in ("label", "name", "probability")} if recognized else None
+        ),
+        "prior": options.calibration,
+        "views": options.views,
         "probabilities": sorted(entries, key=lambda entry: -entry["probability"]),
-        "malignancy": {
-            "probability": malignant,
-            "threshold": manifest.malignancy_threshold,
-            "flag": malignant >= manifest.malignancy_threshold,
-        },
+        "malignancy": (
+            {
+                "probability": malignant,
+                "threshold": mapping.threshold,
+                "flag": malignant >= mapping.threshold,
+            }
+            if recognized
+            else None
+        ),
         "input": {
             "width": decoded.width,
             "height": decoded.height,
-            # This release schema has no detector of foreign images: unknown, not "yes".
-            "in_distribution": None,
-            "score": None,
+            # Without a detector it is unknown, not "yes".
+            "in_distribution": None if score is None else recognized,
+            "score": None if score is None else round(score, 4),
             "warnings": [
-                {"code": warning.code, "message": warning.message} for warning in decoded.warnings
+                {"code": warning.code, "message": warning.message}
+                for warning in (*decoded.warnings, *cautions)
             ],
         },
         "timing_ms": {

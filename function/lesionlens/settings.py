@@ -3,10 +3,16 @@
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from .release import CURRENT, ReleaseError, check_version
+from .image import ROOM_PIXELS
+from .keys import MAX_BATCH, Keyring, KeysError
+from .keys import read as read_keys
+from .manifest import ReleaseError
+from .rate import ACCEPTED as RATE_ACCEPTED
+from .rate import Rate
+from .release import CURRENT, check_version
 from .storage import open_store
 
 MEBIBYTE = 1024 * 1024
@@ -28,7 +34,13 @@ class Settings:
     preload_model: bool = False
     allowed_origins: tuple[str, ...] = ()
     max_upload_bytes: int = 20 * MEBIBYTE
+    max_pixels_decoded: int = ROOM_PIXELS
     interpreters: int = 2
+    api_keys: Keyring = field(default_factory=Keyring)
+    batch_images: int = 16
+    rate_limit: Rate | None = None
+    limit_store: str = "memory://"
+    trusted_hops: int = 0
     web_dir: Path | None = None
     log_level: int = logging.INFO
     # The project that traces in the log belong to.
@@ -43,10 +55,10 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     def refuse(name: str, accepted: str) -> None:
         problems.append(f"{name} is {variables.get(name, '')!r}; accepted is {accepted}")
 
-    def number(name: str, default: int) -> int:
+    def number(name: str, default: int, least: int = 1) -> int:
         text = variables.get(name, str(default))
-        if not (text.isascii() and text.isdigit()) or int(text) == 0:
-            refuse(name, "a whole number above 0")
+        if not (text.isascii() and text.isdigit()) or int(text) < least:
+            refuse(name, f"a whole number above {least - 1}" if least else "a whole number")
             return default
         return int(text)
 
@@ -85,13 +97,42 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         refuse("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR")
         level = "INFO"
 
+    keyring = Keyring()
+    try:
+        if "API_KEYS" in variables:
+            keyring = read_keys(variables["API_KEYS"])
+    except KeysError as error:
+        # The value is not repeated here, where it would end in a log.
+        problems.append(f"API_KEYS cannot be used: {error}; lesionlens/keys.py writes it")
+
+    rate = None
+    try:
+        rate = Rate.parse(variables["RATE_LIMIT"]) if "RATE_LIMIT" in variables else None
+    except ValueError:
+        refuse("RATE_LIMIT", RATE_ACCEPTED)
+
+    limit_store = variables.get("LIMIT_STORE", Settings.limit_store)
+    if not re.fullmatch(r"memory://|rediss?://\S+", limit_store):
+        # A password may stand in it.
+        problems.append("LIMIT_STORE is wrong; accepted is memory:// or redis://HOST:PORT/NUMBER")
+
+    batch_images = number("BATCH_IMAGES", Settings.batch_images)
+    if batch_images > MAX_BATCH:
+        refuse("BATCH_IMAGES", f"a number from 1 to {MAX_BATCH}")
+
     settings = Settings(
         model_uri=uri,
         model_version=version,
         preload_model=preload == "1",
         allowed_origins=origins,
         max_upload_bytes=number("MAX_UPLOAD_BYTES", Settings.max_upload_bytes),
+        max_pixels_decoded=number("MAX_PIXELS_DECODED", Settings.max_pixels_decoded),
         interpreters=number("INTERPRETERS", Settings.interpreters),
+        api_keys=keyring,
+        batch_images=batch_images,
+        rate_limit=rate,
+        limit_store=limit_store,
+        trusted_hops=number("TRUSTED_HOPS", Settings.trusted_hops, least=0),
         web_dir=web_dir.resolve() if web_dir else None,
         log_level=logging.getLevelNamesMapping()[level],
         google_cloud_project=variables.get("GOOGLE_CLOUD_PROJECT", ""),

@@ -1,6 +1,7 @@
 """Object storage: ``gs://BUCKET/FOLDER``, or a folder ``file:///…`` that behaves like one."""
 
 import fcntl
+import gc
 import os
 import time
 from dataclasses import dataclass
@@ -54,6 +55,9 @@ class Store(Protocol):
     def folders(self) -> list[str]:
         """Names of the top-level folders, sorted."""
 
+    def names(self) -> list[str]:
+        """Names of all objects, in folders too, sorted. Raises StorageError."""
+
 
 def open_store(uri: str) -> Store:
     """Return the store at a ``gs://`` or ``file://`` address. Raises ValueError for another."""
@@ -104,6 +108,17 @@ class FileStore:
         if not self.root.is_dir():
             return []
         return sorted(path.name for path in self.root.iterdir() if path.is_dir())
+
+    def names(self) -> list[str]:
+        if not self.root.is_dir():
+            raise NotFound(f"{self.root} is no folder")
+        # Names that start with a dot are the system's, and this class's own lock.
+        files = (
+            path
+            for path in self.root.rglob("*")
+            if path.is_file() and not path.name.startswith(".")
+        )
+        return sorted(path.relative_to(self.root).as_posix() for path in files)
 
 
 class CloudStore:
@@ -163,10 +178,29 @@ class CloudStore:
             raise StorageError(f"{self._address('')} cannot be listed: {error}") from error
         return sorted(folder.removeprefix(prefix).strip("/") for folder in pages.prefixes)
 
+    def names(self) -> list[str]:
+        prefix = self._path("")
+        try:
+            found = self._bucket.client.list_blobs(
+                self.bucket_name, prefix=prefix, retry=self._retry()
+            )
+            names = [str(blob.name).removeprefix(prefix) for blob in found]
+        except _failures() as error:
+            raise StorageError(f"{self._address('')} cannot be listed: {error}") from error
+        # What ends in a slash is a folder that somebody made by hand.
+        return sorted(name for name in names if not name.endswith("/") and name)
+
     @cached_property
     def _bucket(self) -> "Bucket":
-        # Imported here: a local run does without, and the import takes most of a second.
-        from google.cloud import storage
+        # Imported here: a local run does without, and the import takes a third of a second; it
+        # would take a seventh more with the garbage collector, which finds nothing in modules.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            from google.cloud import storage
+        finally:
+            if collecting:
+                gc.enable()
 
         return storage.Client().bucket(self.bucket_name)
 

@@ -14,6 +14,7 @@ from .errors import MalformedRequest, UnsupportedType
 from .image import FORMATS
 
 FIELD = "image"
+BATCH_FIELD = "images"
 RAW_TYPES = (*FORMATS.values(), "application/octet-stream")
 ACCEPTED = f"multipart/form-data (field {FIELD!r}), application/json ({{{FIELD!r}: BASE64}}), " + (
     ", ".join(RAW_TYPES)
@@ -44,6 +45,23 @@ def read(request: flask.Request) -> bytes:
     if not data:
         raise MalformedRequest("The image is empty (0 bytes); send the bytes of one image file.")
     return data
+
+
+def read_batch(request: flask.Request, most: int) -> list[bytes]:
+    """Return the posted images in their order. Raises MalformedRequest, UnsupportedType."""
+    if request.mimetype != "multipart/form-data":
+        raise UnsupportedType(
+            f"The body is {request.mimetype or 'of no type'}; "
+            f"accepted is multipart/form-data (field {BATCH_FIELD!r})."
+        )
+    files: list[FileStorage] = request.files.getlist(BATCH_FIELD)
+    if not files:
+        raise MalformedRequest(
+            f"The form holds no file in the field {BATCH_FIELD!r}; 1 to {most} are accepted."
+        )
+    if len(files) > most:
+        raise MalformedRequest(f"{len(files)} images were sent; at most {most} are accepted.")
+    return [file.read() for file in files]
 
 
 def _body(request: flask.Request) -> bytes:

@@ -1,3 +1,4 @@
+import contextlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,9 @@ import pytest
 
 from lesionlens import release
 from lesionlens.classifier import Classifier, Slot
-from lesionlens.release import Release, ReleaseError
+from lesionlens.detector import Detector
+from lesionlens.manifest import DETECTOR, MODEL, ReleaseError
+from lesionlens.release import Release
 from lesionlens.storage import FileStore
 from tests import releases
 from tests.conftest import RELEASES
@@ -42,16 +45,35 @@ def test_threads_get_the_answers_that_one_thread_gets(classifier: Classifier) ->
         np.testing.assert_array_equal(logits, expected[index % 8])
 
 
+def test_images_at_the_same_time_have_an_interpreter_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lesionlens.classifier._cores", lambda: 2)
+    classifier = Classifier(release.load(FileStore(RELEASES), "current"), interpreters=2)
+    # Real interpreters are taken and given back, in every order that two threads can do it.
+    for first_ends_first in (True, False):
+        with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
+            held = [stack.enter_context(classifier._runner()) for stack in (first, second)]
+            assert held[0] is classifier._wide
+            assert held[1] is not held[0]
+            (first if first_ends_first else second).close()
+            with classifier._runner() as third:
+                assert third is not held[1 if first_ends_first else 0]
+        with classifier._runner() as alone:
+            assert alone is classifier._wide
+
+
 def test_a_model_that_is_none_is_refused() -> None:
     real = release.load(FileStore(RELEASES), "current")
     with pytest.raises(ReleaseError, match="the model cannot be loaded"):
-        Classifier(Release(real.manifest, b"no model" * 100), 1)
+        Classifier(Release(real.manifest, {**real.files, MODEL: b"no model" * 100}), 1)
 
 
 def test_a_model_with_other_outputs_than_the_manifest_is_refused(tmp_path: Any) -> None:
     def shorten(manifest: dict[str, Any]) -> None:
         manifest["classes"].pop()
-        manifest["calibration"]["offsets"].pop()
+        for calibration in manifest["calibration"].values():
+            calibration["offsets"].pop()
 
     store = FileStore(releases.copy(tmp_path, "v1", shorten))
     with pytest.raises(ReleaseError, match=r"outputs of shape \(7,\) for 6 classes"):
@@ -62,6 +84,21 @@ def test_a_model_of_another_size_than_the_manifest_is_refused(tmp_path: Any) -> 
     store = FileStore(releases.copy(tmp_path, "v1", lambda m: m["input"].update(size=64)))
     with pytest.raises(ReleaseError, match="its manifest says a size of 64"):
         Classifier(release.load(store, "v1"), 1)
+
+
+def test_a_detector_of_other_features_than_the_model_is_refused() -> None:
+    real = release.load(FileStore(RELEASES), "current")
+    other = Detector(np.zeros(3, np.float32), np.eye(3, dtype=np.float32)).write()
+    with pytest.raises(ReleaseError, match="the detector reads 3 features; the model has"):
+        Classifier(Release(real.manifest, {**real.files, DETECTOR: other}), 1)
+
+
+def test_distance_grows_with_what_is_foreign(classifier: Classifier) -> None:
+    size = classifier.manifest.preprocessing.size
+    noise = np.random.default_rng(0).uniform(0, 255, (1, size, size, 3)).astype(np.float32)
+    distance = classifier.distance(classifier.run(noise))
+    assert distance is not None
+    assert distance > 2 * (classifier.manifest.in_distribution_threshold or 0)
 
 
 def test_a_slot_loads_once_for_many_threads() -> None:

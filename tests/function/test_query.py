@@ -1,30 +1,46 @@
+from typing import Any
+
 import pytest
 from werkzeug.datastructures import MultiDict
 
 from lesionlens import query
 from lesionlens.errors import MalformedRequest
+from lesionlens.manifest import DECISION, parse_manifest
+from lesionlens.query import PREDICTED, Options
+from tests import releases
 
-CLASSES = ("mel", "nv")
+MANIFEST = parse_manifest(releases.MANIFEST_DOCUMENT)
 
 
 @pytest.mark.parametrize(
-    ("values", "expected"),
-    [([], None), (["false"], None), (["true"], query.PREDICTED), (["nv"], "nv")],
+    ("arguments", "expected"),
+    [
+        ([], {}),
+        ([("explain", "false")], {}),
+        ([("explain", "true")], {"explain": PREDICTED}),
+        ([("explain", "nv"), ("overlay", "false")], {"explain": "nv", "overlay": False}),
+        ([("views", "4"), ("prior", "uniform")], {"views": 4, "calibration": "uniform"}),
+    ],
 )
-def test_explained_label(values: list[str], expected: str | None) -> None:
-    arguments = MultiDict([("explain", value) for value in values])
-    assert query.explained_label(arguments, CLASSES) == expected
+def test_options(arguments: list[tuple[str, str]], expected: dict[str, Any]) -> None:
+    assert query.read(MultiDict(arguments), MANIFEST) == Options(**expected)
+    assert Options().calibration == DECISION
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([("explain", "maybe")], "explain is 'maybe'; accepted are true, false, mel, nv"),
+        ([("explain", "maybe")], "explain is 'maybe'; accepted are true, false, akiec, bcc"),
         ([("explain", "")], "explain is ''"),
         ([("explain", "mel"), ("explain", "nv")], "explain is 'mel, nv'"),
-        ([("explian", "true")], "unknown parameter 'explian'; accepted is 'explain'"),
+        ([("explian", "true")], "unknown parameter 'explian'; accepted are explain, overlay"),
+        ([("views", "0")], "views is '0'; accepted are 1, 2, 3"),
+        ([("views", "9")], "views is '9'; accepted are 1, 2, 3"),
+        ([("views", "²")], "views is '²'"),
+        ([("prior", "decision")], "prior is 'decision'; accepted are uniform, dataset"),
+        ([("overlay", "1")], "overlay is '1'; accepted are true, false"),
     ],
 )
 def test_wrong_queries_are_refused(arguments: list[tuple[str, str]], message: str) -> None:
     with pytest.raises(MalformedRequest, match=message):
-        query.explained_label(MultiDict(arguments), CLASSES)
+        query.read(MultiDict(arguments), MANIFEST)

@@ -5,9 +5,12 @@ from typing import Any
 import pytest
 
 from lesionlens import release
-from lesionlens.release import MODEL, ReleaseError
+from lesionlens.manifest import DECISION, DETECTOR, MODEL, ReleaseError
 from lesionlens.storage import FileStore, NotFound
 from tests import releases
+from tests.conftest import RELEASES
+
+FIRST = "20261123-3e66d80e"
 
 
 def test_the_current_release_is_loaded_and_checked(tmp_path: Path) -> None:
@@ -15,7 +18,9 @@ def test_the_current_release_is_loaded_and_checked(tmp_path: Path) -> None:
     loaded = release.load(store, "current")
     assert loaded.manifest.version == "v1"
     assert loaded.manifest.classes == releases.CLASSES
-    assert len(loaded.model) == loaded.manifest.files[MODEL].size
+    assert {name: len(data) for name, data in loaded.files.items()} == {
+        name: file.size for name, file in loaded.manifest.files.items()
+    }
 
 
 def test_a_pinned_version_is_loaded_whatever_is_current(tmp_path: Path) -> None:
@@ -65,26 +70,41 @@ def test_what_is_no_name_of_a_version_is_refused(version: str) -> None:
 
 Change = Callable[[dict[str, Any]], None]
 WRONG: dict[str, tuple[Change, str]] = {
-    "schema": (lambda m: m.update(schema_version=99), "schema version 99; this code reads 1"),
+    "schema": (lambda m: m.update(schema_version=99), "schema version 99; this code reads 1 and 2"),
     "version": (lambda m: m.update(version="v9"), "says that it is of version 'v9'"),
     "no input": (lambda m: m.pop("input"), "lacks 'input'"),
     "class": (lambda m: m.update(classes=["mel", "wart"]), "unknown classes: wart"),
     "temperature": (
-        lambda m: m["calibration"].update(temperature=0),
-        "temperature is 0.0, not above 0",
+        lambda m: m["calibration"]["uniform"].update(temperature=0),
+        "temperature of uniform is 0.0, not above 0",
     ),
     "offsets of other classes": (
-        lambda m: m["calibration"].update(offsets=[0.0]),
+        lambda m: m["calibration"]["decision"].update(offsets=[0.0]),
         "not one a class",
     ),
-    "text temperature": (lambda m: m["calibration"].update(temperature="hot"), "is wrong"),
+    "text temperature": (
+        lambda m: m["calibration"]["dataset"].update(temperature="hot"),
+        "is wrong",
+    ),
+    "no calibration for a prior": (lambda m: m["calibration"].pop("dataset"), "lacks 'dataset'"),
+    "malignancy of an unknown calibration": (
+        lambda m: m["malignancy"].update(calibration="other"),
+        "lacks the calibration 'other'",
+    ),
+    "malignancy upside down": (lambda m: m["malignancy"].update(slope=-1), "slope above 0"),
+    "no views": (lambda m: m["input"].update(max_views=0), "allows 0 views"),
+    "a detector that is not there": (lambda m: m["files"].pop(DETECTOR), "lack detector.npz"),
+    "an unknown limit": (
+        lambda m: m["quality"]["limits"].update(beauty=1),
+        "unknown limits of quality: beauty",
+    ),
     "geometry": (
         lambda m: m["input"]["preprocessing"].update(geometry="squash"),
         "unknown geometry",
     ),
     "infinite temperature": (
-        lambda m: m["calibration"].update(temperature=float("inf")),
-        "temperature is inf, not above 0",
+        lambda m: m["calibration"]["decision"].update(temperature=float("inf")),
+        "temperature of decision is inf, not above 0",
     ),
     "threshold in percent": (
         lambda m: m["malignancy"].update(threshold=95),
@@ -96,7 +116,7 @@ WRONG: dict[str, tuple[Change, str]] = {
         lambda m: m["input"]["preprocessing"].update(denoise="no"),
         "are true or false",
     ),
-    "no model": (lambda m: m.update(files={}), "files lack model.tflite"),
+    "no model": (lambda m: m["files"].pop(MODEL), "files lack model.tflite"),
     "files a list": (lambda m: m.update(files=[]), "is wrong"),
 }
 
@@ -107,3 +127,14 @@ def test_a_manifest_that_is_wrong_is_refused(tmp_path: Path, name: str) -> None:
     store = FileStore(releases.copy(tmp_path, "v1", change))
     with pytest.raises(ReleaseError, match=message):
         release.load(store, "v1")
+
+
+def test_a_release_of_the_first_schema_is_still_served(tmp_path: Path) -> None:
+    manifest = release.read_manifest(FileStore(RELEASES), FIRST)
+    assert set(manifest.calibrations) == {DECISION, "uniform"}
+    assert manifest.calibrations[DECISION] == manifest.calibrations["uniform"]
+    assert manifest.malignancy.slope == 1
+    assert manifest.malignancy.intercept == 0
+    assert manifest.in_distribution_threshold is None
+    assert manifest.max_views == 1
+    assert manifest.quality == {}

@@ -41,6 +41,8 @@ def test_what_is_written_is_read_back(store: Store) -> None:
     assert stored.data == b"bytes"
     assert stored.generation > 0
     assert store.folders() == ["v1"]
+    store.write("a", b"", ABSENT)
+    assert store.names() == ["a", "v1/model"]
 
 
 def test_what_is_missing_is_not_found(store: Store) -> None:

@@ -91,6 +91,7 @@ def test_the_dry_run_of_a_deployment(scripts: Scripts) -> None:
         assert flag in words
     environment = next(word for word in words if word.startswith("--set-env-vars=^;^"))
     assert ";MODEL_VERSION=v7;" in environment
+    assert ";TRUSTED_HOPS=2;LIMIT_STORE=memory://;RATE_LIMIT=" in environment
     assert f"MODEL_URI=gs://{MODELS}/models;" in environment
 
 
@@ -120,6 +121,8 @@ WRONG = [
     ("TIMEOUT", "2h", "seconds, from 1 to 3600"),
     ("ALLOWED_ORIGINS", "example.org", "origins such as"),
     ("MAX_UPLOAD_BYTES", "40000000", "at most 33554432"),
+    ("PUBLIC_RATE_LIMIT", "many", "images in a time"),
+    ("LIMIT_STORE", "memcached://x", "memory:// or redis://"),
     ("LOG_LEVEL", "verbose", "DEBUG, INFO"),
     ("API_KEYS_VERSION", "latest", "the number of a version"),
     ("CANARY_PERCENT", "100", "from 1 to 50"),

@@ -19,7 +19,8 @@ from urllib.parse import quote
 
 import pytest
 
-from lesionlens.release import MANIFEST, MODEL, POINTER, ReleaseError, load
+from lesionlens.manifest import MODEL, ReleaseError
+from lesionlens.release import MANIFEST, POINTER, load
 from lesionlens.storage import NotFound, StorageError, open_store
 from tests import emulator, server
 from tests.infra.misbehaving import Misbehaving, Plan

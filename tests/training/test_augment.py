@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training import config
-from training.augment import augment
+from training.augment import augment, mix
 
 NONE = dataclasses.replace(
     config.load("smoke").augmentation,
@@ -86,3 +86,23 @@ def test_the_generator_fixes_the_result() -> None:
     )
     np.testing.assert_array_equal(one, two)
     assert np.abs(one - other).mean() > 1
+
+
+def test_mixed_images_keep_more_of_themselves_and_labels_say_how_much() -> None:
+    images = np.stack([np.full((2, 2, 3), value, np.float32) for value in (0, 100, 200, 255)])
+    labels = np.eye(4, dtype=np.float32)
+    settings = dataclasses.replace(NONE, mixup=0.4)
+    mixed, soft = mix(images, labels, settings, np.random.default_rng(0))
+    own = soft.diagonal()
+    assert (own >= 0.5).all()
+    assert (own < 1).any()
+    np.testing.assert_allclose(soft.sum(axis=1), 1, rtol=1e-6)
+    expected = soft @ images.reshape(4, -1)
+    np.testing.assert_allclose(mixed.reshape(4, -1), expected, rtol=1e-5)
+
+
+def test_without_mixup_nothing_is_mixed() -> None:
+    images, labels = np.ones((2, 2, 2, 3), np.float32), np.eye(2, dtype=np.float32)
+    mixed, same = mix(images, labels, NONE, np.random.default_rng(0))
+    assert mixed is images
+    assert same is labels

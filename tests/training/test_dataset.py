@@ -60,7 +60,7 @@ def test_everything_that_is_wrong_is_listed_at_once(tmp_path: Path) -> None:
         "line 3: duplicate image id a",
         "line 4: unknown dx 'wart'; known are akiec, bcc, bkl, df, mel, nv, vasc",
         "line 5: lesion l1 is both nv and mel",
-        "line 6: there is no image d.jpg",
+        "line 6: there is no image d",
     )
     assert "4 problem(s)" in str(caught.value)
 

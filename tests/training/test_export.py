@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from lesionlens.classifier import FEATURES
 from training import export, model
-from training.export import ParityError, Variant
+from training.export import Images, ParityError, Variant
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +23,41 @@ def frames() -> np.ndarray:
 LABELS = np.arange(12) % 7
 
 
+def images(frames: np.ndarray) -> dict[int, Images]:
+    return {64: Images(frames, frames)}
+
+
 def test_every_variant_answers_as_keras_does(network: keras.Model, frames: np.ndarray) -> None:
-    chosen, variants, refused = export.export(network, frames, frames, LABELS)
+    chosen, variants, refused = export.export(network, images(frames), LABELS)
     assert refused == {}
-    assert [variant.name for variant in variants] == ["float32", "float16", "int8"]
+    assert [variant.name for variant in variants] == ["float32-64", "float16-64", "int8-64"]
     assert chosen in variants
     sizes = [len(variant.data) for variant in variants]
     assert sizes == sorted(sizes, reverse=True)
     expected = export.predict_keras(network, frames)
     np.testing.assert_allclose(export.predict(variants[0].data, frames), expected, atol=1e-3)
-    assert set(variants[0].row()) == {"name", "bytes", "latency_ms", "balanced_accuracy", "parity"}
+    assert set(variants[0].row()) == {
+        "name", "precision", "size", "bytes", "latency_ms", "balanced_accuracy", "parity",
+    }  # fmt: skip
+
+
+def test_every_size_is_tried(network: keras.Model, frames: np.ndarray) -> None:
+    both = {**images(frames), 32: Images(frames[:, ::2, ::2], frames[:, ::2, ::2])}
+    _, variants, _ = export.export(network, both, LABELS)
+    assert {variant.size for variant in variants} == {32, 64}
+    small = next(variant for variant in variants if variant.name == "float32-32")
+    assert export.predict(small.data, frames[:, ::2, ::2]).shape == (12, 7)
+
+
+def test_features_are_the_averages_of_their_layers(
+    network: keras.Model, frames: np.ndarray
+) -> None:
+    found = export.run(export.convert(network, "float32", frames), frames, (FEATURES,))[FEATURES]
+    backbone = network.get_layer(model.BACKBONE)
+    layers = [backbone.get_layer(name).output for name in model.FEATURE_LAYERS]
+    inner = keras.Model(backbone.inputs, layers)(network.get_layer("scale")(frames))
+    expected = np.concatenate([np.mean(values, axis=(1, 2)) for values in inner], axis=1)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_a_conversion_that_answers_otherwise_is_refused(
@@ -50,34 +76,50 @@ def test_a_conversion_that_answers_otherwise_is_refused(
         return data
 
     monkeypatch.setattr(export, "convert", spoilt)
-    with pytest.raises(ParityError, match=r"float32 differs from Keras by .* at most 0\.0001"):
-        export.export(network, frames, frames, LABELS)
+    with pytest.raises(ParityError, match=r"float32-64 differs from Keras by .* at most 0\.0001"):
+        export.export(network, images(frames), LABELS)
 
 
 def test_a_rounded_variant_that_differs_is_left_out_with_the_reason(
     network: keras.Model, frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(export.PARITY_BOUNDS, "int8", 0.0)
-    chosen, variants, refused = export.export(network, frames, frames, LABELS)
-    assert [variant.name for variant in variants] == ["float32", "float16"]
+    chosen, variants, refused = export.export(network, images(frames), LABELS)
+    assert [variant.name for variant in variants] == ["float32-64", "float16-64"]
     assert chosen in variants
-    assert "at most 0 is accepted" in refused["int8"]
+    assert "at most 0 is accepted" in refused["int8-64"]
 
 
-FLOAT32 = Variant("float32", b"x" * 100, 10.0, 0.80, 0.0)
+FLOAT32 = Variant("float32", 224, b"x" * 100, 9.0, 0.80, 0.0)
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"latency_ms": 5.0}, "int8"),
-        ({"latency_ms": 5.0, "balanced_accuracy": 0.796}, "int8"),
-        ({"latency_ms": 5.0, "balanced_accuracy": 0.79}, "float32"),
-        ({"latency_ms": 10.5, "data": b"x"}, "int8"),
-        ({"latency_ms": 12.0, "data": b"x"}, "float32"),
-        ({"latency_ms": 9.9, "data": b"x" * 200}, "float32"),
+        ({"latency_ms": 5.0}, "int8-224"),
+        ({"latency_ms": 5.0, "balanced_accuracy": 0.796}, "int8-224"),
+        ({"latency_ms": 5.0, "balanced_accuracy": 0.79}, "float32-224"),
+        ({"latency_ms": 9.5, "data": b"x"}, "int8-224"),
+        ({"latency_ms": 9.95, "data": b"x"}, "float32-224"),
+        ({"latency_ms": 8.9, "data": b"x" * 200}, "float32-224"),
+        # Too slow, however accurate.
+        ({"latency_ms": 10.5, "balanced_accuracy": 0.9}, "float32-224"),
     ],
 )
 def test_the_choice_between_variants(changes: dict, expected: str) -> None:
-    other = dataclasses.replace(FLOAT32, name="int8", **changes)
+    other = dataclasses.replace(FLOAT32, precision="int8", **changes)
     assert export.choose([FLOAT32, other]).name == expected
+
+
+def test_quantization_is_held_against_its_own_size() -> None:
+    """The small float is too inaccurate to ship; its rounding may be worse than that by itself."""
+    small = dataclasses.replace(FLOAT32, size=160, balanced_accuracy=0.70, latency_ms=4.0)
+    lucky = dataclasses.replace(small, precision="int8", balanced_accuracy=0.82, latency_ms=2.0)
+    broken = dataclasses.replace(FLOAT32, precision="int8", balanced_accuracy=0.79, latency_ms=1.0)
+    assert export.choose([FLOAT32, small, broken]).name == "float32-224"
+    assert export.choose([FLOAT32, small, lucky, broken]).name == "int8-160"
+
+
+def test_where_all_are_slow_the_best_is_still_chosen() -> None:
+    slow = dataclasses.replace(FLOAT32, latency_ms=50.0)
+    assert export.choose([slow]) is slow

@@ -7,16 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from isic_challenge_scoring.classification import ClassificationMetric, ClassificationScore
 
 from lesionlens import release
 from lesionlens.classifier import Classifier
 from lesionlens.image import decode
+from lesionlens.manifest import DECISION
 from lesionlens.preprocess import tensor
 from lesionlens.result import probabilities
 from lesionlens.storage import FileStore
-from training import source
+from training import isic, paper, source
 from training.__main__ import main
 from training.dataset import CLASSES
+from training.evaluate import text
 
 # Shorter still than the smoke configuration: one stage, one epoch.
 SHORT = ("--config", "smoke", "--set", "training.stages=[{size=64, epochs=1}]")
@@ -27,7 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run and the store that it was published to, made stage by stage."""
     folder = tmp_path_factory.mktemp("job")
     options = (*SHORT, "--run", str(folder / "run"), "--cache", str(folder / "cache"))
-    for stage in ("data", "split", "train", "evaluate", "export"):
+    for stage in ("data", "split", "train", "evaluate", "export", "safeguard", "evidence"):
         assert main([stage, *options]) == 0, stage
     store = (folder / "store").as_uri()
     assert main(["publish", *options, "--store", store, "--version", "v1", "--promote"]) == 0
@@ -53,6 +56,8 @@ def test_the_release_is_complete(made: Path) -> None:
         "figures/distribution.png",
         "figures/curves.png",
         "figures/confusion.png",
+        "figures/roc.png",
+        "figures/reliability.png",
         "history.json",
     ):
         assert name in names
@@ -71,7 +76,7 @@ def test_the_release_is_served_with_the_figures_it_claims(made: Path) -> None:
         data = (drawings / "images" / f"{image_id}.jpg").read_bytes()
         decoded = decode(data, enough=manifest.preprocessing.size)
         logits = classifier.run(tensor(decoded.image, manifest.preprocessing)).logits
-        shares = probabilities(logits, manifest)
+        shares = probabilities(logits, manifest.calibrations[DECISION])
         confusion[CLASSES.index(truth[image_id]), int(np.argmax(shares))] += 1
     assert confusion.tolist() == manifest.document["metrics"]["test"]["confusion_matrix"]
 
@@ -101,11 +106,92 @@ def test_the_evaluation_is_printed_with_intervals(
     assert "sensitivity" in printed
 
 
+@pytest.mark.filterwarnings("ignore:DataFrame.applymap:FutureWarning")
+def test_the_challenges_scorer_agrees_with_the_evaluation(made: Path) -> None:
+    answers = made / "run" / "answers" / "isic-test.csv"
+    rows = (made / "run" / "answers" / "test.csv").read_text().splitlines()[1:]
+    ids = [row.split(",")[0] for row in rows]
+    truth = np.eye(7)[[CLASSES.index(row.split(",")[2]) for row in rows]]
+    isic.write(ids, truth, CLASSES, made / "truth.csv")
+    metric = ClassificationMetric.BALANCED_ACCURACY
+    score = ClassificationScore.from_file(made / "truth.csv", answers, metric)
+    ours = json.loads((made / "run" / "export.json").read_text())["metrics"]["test"]
+    assert score.overall == pytest.approx(ours["balanced_accuracy"]["value"], abs=1e-4)
+    assert score.macro_average["auc"] == pytest.approx(ours["macro_auc"]["value"], abs=1e-4)
+
+
+def test_the_manifest_holds_the_evidence_that_the_card_shows(made: Path) -> None:
+    folder = made / "store" / "v1"
+    document = json.loads((folder / "manifest.json").read_text(), parse_constant=pytest.fail)
+    assert (folder / "manifest.json").stat().st_size < release.MAX_JSON_BYTES / 4
+    found, card = document["evidence"], (folder / "MODEL_CARD.md").read_text()
+    assert found["model_sha256"] == document["files"]["model.tflite"]["sha256"]
+    # The evidence stage judged the test part anew, through serving's code.
+    own = document["metrics"]["test"]
+    undisturbed = found["robustness"]["none"]
+    assert undisturbed["balanced_accuracy"]["value"] == own["balanced_accuracy"]["value"]
+    sensitivity = document["malignancy"]["test"]["sensitivity"]["value"]
+    assert undisturbed["malignancy_sensitivity"]["value"] == sensitivity
+    for figure in (
+        found["calibration"]["after"]["top_label"]["calibration_error"],
+        found["calibration"]["before"]["malignancy"]["nll"],
+        found["subgroups"]["sex"]["female"]["accuracy"],
+        found["robustness"]["hair"][-1]["balanced_accuracy"],
+    ):
+        assert text(figure) in card
+    for heading in ("What it is for", "Calibration", "Subgroups", "Worse pictures"):
+        assert f"## {heading}" in card
+    assert "how it does on darker skin is unknown" in card
+
+
+def test_a_set_from_elsewhere_joins_the_card(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(made / "run", tmp_path / "run")
+    options = (*SHORT, "--run", str(run), "--cache", str(made / "cache"))
+    (drawings,) = (made / "cache").glob("drawn-*")
+    labels = str(drawings / "HAM10000_metadata.csv")
+    judged = ("--images", str(drawings / "images"), "--labels", labels)
+    assert main(["evaluate", *options, *judged]) == 0
+    assert f"{drawings.name}: 168 images of 84 lesions" in capsys.readouterr().out
+    store = ("--store", (tmp_path / "store").as_uri(), "--version", "v1")
+    assert main(["publish", *options, *store]) == 0
+    card = (tmp_path / "store" / "v1" / "MODEL_CARD.md").read_text()
+    assert f"`{drawings.name}`: 168 images of 84 lesions" in card
+    # Evidence of one model is not shown for another.
+    found = json.loads((run / "evidence.json").read_text())
+    (run / "evidence.json").write_text(json.dumps({**found, "model_sha256": "0" * 64}))
+    assert main(["publish", *options, *store]) == 1
+    assert "evidence.json is of another export; measure it again" in capsys.readouterr().err
+    (run / "evidence.json").unlink()
+    assert main(["publish", *options, *store]) == 1
+    assert "has no evidence.json; run the stage evidence" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_papers_way_is_made_by_one_command_and_not_made_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = ("--run", str(tmp_path / "runs"), "--cache", str(tmp_path / "cache"))
+    assert main(["paper", *SHORT, *runs]) == 0
+    first = capsys.readouterr().out
+    for title in paper.TITLES.values():
+        assert f"| {title}: all held-out images |" in first
+    assert "0.97 | not given" in first
+    times = [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("runs/*/model.keras"))]
+    assert len(times) == 3
+    assert main(["paper", *SHORT, *runs]) == 0
+    again = capsys.readouterr().out
+    assert again.rpartition("| how it")[2] == first.rpartition("| how it")[2]
+    left = [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("runs/*/model.keras"))]
+    assert left == times
+
+
 def test_a_run_of_another_configuration_is_not_resumed(
     made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ("--run", str(made / "run"), "--cache", str(made / "cache"), "--resume")
-    for stage in ("train", "evaluate", "export", "publish"):
+    for stage in ("train", "evaluate", "export", "evidence", "publish"):
         assert main([stage, *SHORT, "--set", "training.dropout=0.5", *options]) == 1
         assert "was begun with another configuration" in capsys.readouterr().err
 
@@ -139,7 +225,7 @@ def test_a_publication_killed_after_any_write_can_be_repeated(
     options = (*SHORT, "--run", str(made / "run"), "--cache", str(made / "cache"))
     store = ("--store", (tmp_path / "store").as_uri())
     write = FileStore.write
-    for writes in range(8):
+    for writes in range(10):
         left = writes
 
         def dying(self: FileStore, name: str, data: bytes, generation: int) -> None:

@@ -59,55 +59,13 @@ def test_a_class_that_a_resample_misses_does_not_spoil_it() -> None:
     assert found == {"value": 1, "low": 1, "high": 1}
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-@pytest.mark.parametrize("strength", [0.0, 0.5])
-def test_the_calibration_that_made_the_labels_is_found(temperature: float, strength: float) -> None:
-    random = np.random.default_rng(0)
-    shares = np.array([0.1, 0.2, 0.7])
-    free = random.normal(size=(60_000, 3)) * 3
-    truth = metrics.softmax(free / temperature)
-    labels = (truth.cumsum(axis=1) < random.random((60_000, 1))).sum(axis=1)
-    # The model's logits still hold a part of the prior.
-    case = Judged(labels, free + strength * np.log(shares), labels.astype(str))
-    found = metrics.calibrate(case, shares)
-    assert found.temperature == pytest.approx(temperature, rel=0.05)
-    np.testing.assert_allclose(
-        found.offsets, -strength * np.log(shares), atol=0.1 + 0.1 * temperature
-    )
-    by_hand = (case.logits + found.offsets) / found.temperature
-    np.testing.assert_allclose(found.apply(case).logits, by_hand)
-
-
-def test_the_calibration_hears_every_class_alike() -> None:
-    """Sure and right about the many, sure and wrong about the few."""
-    labels = np.array([0] * 90 + [1] * 10)
-    logits = np.array([[2.0, 0.0]] * 100) + np.random.default_rng(0).normal(size=(100, 2))
-    found = metrics.calibrate(Judged(labels, logits, labels.astype(str)), np.array([0.9, 0.1]))
-    assert found.offsets[1] > found.offsets[0] + 1
-
-
-def test_the_operating_point_is_the_highest_threshold_that_is_sensitive_enough() -> None:
-    case = judged(2000, skill=2)
-    scores, malignant = metrics.malignancy_scores(case, CLASSES)
-    np.testing.assert_allclose(scores, metrics.softmax(case.logits)[:, :2].sum(axis=1))
-    np.testing.assert_array_equal(malignant, case.labels < 2)
-    point = metrics.operating_point(scores, malignant)
-    flagged = scores >= point["threshold"]
-    assert flagged[malignant].mean() >= metrics.TARGET_SENSITIVITY
-    assert flagged[malignant].mean() == pytest.approx(point["sensitivity"], abs=1e-4)
-    assert (~flagged)[~malignant].mean() == pytest.approx(point["specificity"], abs=1e-4)
-    higher = np.sort(scores[scores > point["threshold"] + 1e-6])[1]
-    assert (scores[malignant] >= higher).mean() < metrics.TARGET_SENSITIVITY + 0.01
-
-
 def test_rates_of_a_flag_have_intervals_over_lesions() -> None:
     case = judged(600, 3, skill=2)
-    scores, malignant = metrics.malignancy_scores(case, CLASSES)
-    rates = metrics.flag_rates(scores, malignant, case.lesions, 0.5, seed=0)
-    sensitivity = (scores[malignant] >= 0.5).mean()
-    specificity = (scores[~malignant] < 0.5).mean()
-    assert rates["sensitivity"]["value"] == pytest.approx(sensitivity, abs=1e-4)
-    assert rates["specificity"]["value"] == pytest.approx(specificity, abs=1e-4)
+    flagged, malignant = case.logits.argmax(axis=1) < 2, case.labels < 2
+    weights = metrics.resampled_weights(case.lesions, seed=0)
+    rates = metrics.rates(flagged, malignant, weights)
+    assert rates["sensitivity"]["value"] == pytest.approx(flagged[malignant].mean(), abs=1e-4)
+    assert rates["specificity"]["value"] == pytest.approx((~flagged)[~malignant].mean(), abs=1e-4)
     for rate in rates.values():
         assert rate["low"] < rate["value"] < rate["high"]
 

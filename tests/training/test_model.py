@@ -36,3 +36,13 @@ def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path) ->
 def test_without_a_file_keras_downloads(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     monkeypatch.setenv("IMAGENET_WEIGHTS", str(tmp_path / "missing.h5"))
     assert model.imagenet_weights() == "imagenet"
+
+
+def test_the_first_blocks_end_after_their_last_activation() -> None:
+    backbone = model.build(7, 0.25, 0.1, None).get_layer(model.BACKBONE)
+    assert model.first_blocks(backbone, 0) == []
+    names = [layer.name for layer in model.first_blocks(backbone, 2)]
+    assert names[-1] == "conv_pw_2_relu"
+    assert "conv_dw_1" in names
+    with pytest.raises(ValueError, match="frozen_blocks is 14; accepted are 0 to 13"):
+        model.first_blocks(backbone, 14)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lesionlens import release
-from lesionlens.release import MODEL, ReleaseError
+from lesionlens.manifest import MODEL, ReleaseError
 from lesionlens.storage import ABSENT, FileStore, NotFound
 from tests import releases
 from tests.conftest import RELEASES

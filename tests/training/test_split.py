@@ -59,3 +59,20 @@ def test_a_planted_crossing_is_found(drawn: Dataset) -> None:
     spoilt = Split(parts.train, np.append(parts.validation, parts.train[0]), parts.test)
     with pytest.raises(AssertionError, match="1 lesions stand in two parts"):
         split.assert_no_lesion_crosses(drawn, spoilt)
+
+
+def test_oversampled_first_the_parts_share_copies_of_images(drawn: Dataset) -> None:
+    rare = np.flatnonzero(drawn.labels == 0)[:2]
+    few = dataclasses.replace(
+        drawn,
+        records=drawn.subset(np.union1d(rare, np.flatnonzero(drawn.labels > 0))),
+    )
+    data = dataclasses.replace(DATA, oversample_first=True)
+    parts = split.make(few, data, seed=1)
+    everything = np.concatenate([parts.train, parts.validation, parts.test])
+    # Every class is as frequent as the largest, and no image is lost.
+    assert np.bincount(few.labels[everything]).tolist() == [12] * 7
+    assert np.unique(everything).tolist() == list(range(len(few.records)))
+    copied = np.intersect1d(parts.train, parts.test)
+    assert (few.labels[copied] == 0).all()
+    assert len(copied) > 0

@@ -10,6 +10,7 @@ from tests.web.visitor import LANGUAGES, WEB
 
 PAGE = (WEB / "index.html").read_text()
 STYLE = (WEB / "style.css").read_text()
+REFERENCE = WEB / "reference"  # for partners; no visitor loads it
 SCRIPTS = sorted((WEB / "js").glob("*.js"))
 MOST_BYTES = 120 * 1000  # one visit, before compression, pictures included
 
@@ -27,7 +28,11 @@ def test_nothing_lies_about_unused() -> None:
     texts = {f"text/{language}.json" for language in LANGUAGES}
     scripts = {f"js/{path.name}" for path in SCRIPTS}
 
-    assert files == {"index.html", "style.css", "icon.svg", "help.json"} | texts | scripts
+    reference = {f"reference/{path.name}" for path in REFERENCE.iterdir()}
+
+    assert (
+        files == {"index.html", "style.css", "icon.svg", "help.json"} | texts | scripts | reference
+    )
     everything = PAGE + "".join(path.read_text() for path in SCRIPTS)
     assert [name for name in scripts if Path(name).name not in everything] == []
 

@@ -1,0 +1,145 @@
+"""Classifies an archive, a folder or a ``gs://`` prefix, through the code that serves requests.
+
+    python function/archive.py SOURCE RESULTS
+
+RESULTS ends in .jsonl or .csv and gets a line an image, in the order of their names. A file that
+cannot be used is told of in its line and stops nothing. If it is interrupted, the same command goes
+on after the last whole line. The model is the one that the environment names, as for the function.
+"""
+
+import argparse
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+import main as function
+from lesionlens import release, settings
+from lesionlens.classifier import Classifier
+from lesionlens.errors import Problem
+from lesionlens.query import Options
+from lesionlens.storage import StorageError, Store, open_store
+
+# Images are read and classified this many at a time, so that few answers wait for a slow one.
+CHUNK = 64
+# Of a result, what is of one request only.
+VOLATILE = ("request_id", "timing_ms")
+
+
+def row(name: str, store: Store, classifier: Classifier, at_most: int) -> dict[str, Any]:
+    """The line of one file: its result, or the ``problem`` with it."""
+    try:
+        data = store.read(name, at_most).data
+        result = function.examine(data, Options(), name, classifier)
+    except Problem as problem:
+        told = {"title": problem.title, "detail": problem.detail}
+    except StorageError as error:
+        told = {"title": "Unreadable file", "detail": str(error)}
+    else:
+        kept = {key: value for key, value in result.items() if key not in VOLATILE}
+        return {"file": name, **kept}
+    return {"file": name, "model": _model(classifier), "problem": told}
+
+
+def columns(line: dict[str, Any]) -> dict[str, Any]:
+    """The same line as columns of a CSV file; a class's is named as its label."""
+    malignancy = line.get("malignancy") or {}
+    problem = line.get("problem") or {}
+    shares = {entry["label"]: entry["probability"] for entry in line.get("probabilities", ())}
+    return {
+        "file": line["file"],
+        "version": line["model"]["version"],
+        "label": (line.get("prediction") or {}).get("label", ""),
+        **shares,
+        "malignancy": malignancy.get("probability", ""),
+        "flag": malignancy.get("flag", ""),
+        "problem": ": ".join(problem.values()),
+    }
+
+
+class Results:
+    """The file of results, which knows what it holds already."""
+
+    def __init__(self, path: Path, classes: tuple[str, ...]) -> None:
+        if path.suffix not in (".jsonl", ".csv"):
+            raise SystemExit(f"{path} is no file of results; accepted are names in .jsonl and .csv")
+        self._path, self._csv = path, path.suffix == ".csv"
+        self._names = ("file", "version", "label", *classes, "malignancy", "flag", "problem")
+
+    def resume(self) -> list[dict[str, Any]]:
+        """Drop what is left of a line that was cut, and return the whole ones."""
+        whole = self._path.read_bytes() if self._path.exists() else b""
+        whole = whole[: whole.rfind(b"\n") + 1]
+        self._path.write_bytes(whole or (self._text(None).encode() if self._csv else b""))
+        if self._csv:
+            return list(csv.DictReader(io.StringIO(whole.decode())))
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def write(self, line: dict[str, Any]) -> None:
+        text = self._text(columns(line)) if self._csv else json.dumps(line) + "\n"
+        with self._path.open("a", newline="") as file:
+            file.write(text)
+
+    def _text(self, values: dict[str, Any] | None) -> str:
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, self._names, lineterminator="\n")
+        if values is None:
+            writer.writeheader()
+        else:
+            writer.writerow(values)
+        return buffer.getvalue()
+
+
+def run(source: str, path: Path, configured: settings.Settings) -> None:
+    """Classify what ``path`` does not hold yet."""
+    store = open_store(source if source.startswith("gs://") else Path(source).resolve().as_uri())
+    models = open_store(configured.model_uri)
+    loaded = release.load(models, configured.model_version)
+    classifier = Classifier(loaded, configured.interpreters)
+    results = Results(path, classifier.manifest.classes)
+    done = results.resume()
+    versions = {line.get("version") or line["model"]["version"] for line in done}
+    if versions - {loaded.manifest.version}:
+        raise SystemExit(
+            f"{path} is of the model {', '.join(versions)}, not of {loaded.manifest.version}; "
+            "name another file."
+        )
+    seen = {line["file"] for line in done}
+    names = [name for name in store.names() if name not in seen]
+    for line in tqdm(_rows(names, store, classifier, configured), total=len(names), unit="image"):
+        results.write(line)
+
+
+def _rows(
+    names: list[str], store: Store, classifier: Classifier, configured: settings.Settings
+) -> Iterator[dict[str, Any]]:
+    with ThreadPoolExecutor(configured.interpreters) as pool:
+        for start in range(0, len(names), CHUNK):
+            yield from pool.map(
+                lambda name: row(name, store, classifier, configured.max_upload_bytes),
+                names[start : start + CHUNK],
+            )
+
+
+def _model(classifier: Classifier) -> dict[str, str]:
+    return {"name": classifier.manifest.name, "version": classifier.manifest.version}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source", help="a folder, or gs://BUCKET/FOLDER")
+    parser.add_argument("results", type=Path, help="a file in .jsonl or .csv")
+    arguments = parser.parse_args()
+    run(arguments.source, arguments.results, settings.from_environment(os.environ))
+
+
+if __name__ == "__main__":
+    main()

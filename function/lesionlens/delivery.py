@@ -1,0 +1,81 @@
+"""How an answer is delivered: compressed, with its age and its timing, and what will end when."""
+
+import gzip
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import flask
+from werkzeug.http import http_date
+
+# Read again each time, which costs a client that has them an empty 304.
+CATALOGUES = ("/v1/labels", "/v1/model", "/openapi.json")
+# Below that, compression saves no packet.
+MIN_GZIP_BYTES = 1400
+GZIP_LEVEL = 6
+
+
+@dataclass(frozen=True)
+class Ending:
+    """An address that will go: deprecated since when, ending when, and where that is explained."""
+
+    deprecated: datetime
+    sunset: datetime
+    link: str
+
+    def headers(self) -> dict[str, str]:
+        """Deprecation (RFC 9745), Sunset (RFC 8594) and where to read on."""
+        return {
+            "Deprecation": f"@{int(self.deprecated.timestamp())}",
+            "Sunset": http_date(self.sunset.astimezone(UTC)),
+            "Link": f'<{self.link}>; rel="deprecation"',
+        }
+
+
+# By path. openapi.json says `deprecated` of the same.
+ENDINGS: dict[str, Ending] = {}
+
+
+def register(app: flask.Flask) -> None:
+    @app.after_request
+    def deliver(response: flask.Response) -> flask.Response:
+        path = flask.request.path
+        if path in ENDINGS:
+            response.headers.update(ENDINGS[path].headers())
+        if path in CATALOGUES and response.status_code == 200:
+            _ask_again(response)
+        if (response.mimetype or "").endswith("json") and response.status_code != 304:
+            _compress(response)
+        response.headers["Server-Timing"] = _timing()
+        return response
+
+
+def timed(stages: dict[str, float]) -> None:
+    """Add stages in milliseconds to those of this answer."""
+    known: dict[str, float] = flask.g.setdefault("stages", {})
+    for name, milliseconds in stages.items():
+        known[name] = known.get(name, 0.0) + milliseconds
+
+
+def _timing() -> str:
+    stages: dict[str, float] = flask.g.get("stages", {})
+    whole = {"app": 1e3 * (time.perf_counter() - flask.g.started)}
+    return ", ".join(f"{name};dur={value:.2f}" for name, value in {**stages, **whole}.items())
+
+
+def _ask_again(response: flask.Response) -> None:
+    response.headers["Cache-Control"] = "no-cache"
+    # Weak: the compressed answer has the same tag.
+    response.add_etag(weak=True)
+    response.make_conditional(flask.request)
+
+
+def _compress(response: flask.Response) -> None:
+    response.vary.add("Accept-Encoding")
+    if response.direct_passthrough or flask.request.accept_encodings.quality("gzip") == 0:
+        return
+    body = response.get_data()
+    if len(body) >= MIN_GZIP_BYTES:
+        # Without a time in it, the same answer has the same bytes.
+        response.set_data(gzip.compress(body, GZIP_LEVEL, mtime=0))
+        response.content_encoding = "gzip"

@@ -1,0 +1,158 @@
+"""Who competes: each a command that starts a server, and what would be deployed with it."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+from tests import releases
+from tests.benchmarks import models
+from tests.conftest import ROOT
+
+FUNCTION = ROOT / "function"
+# As functions-framework chooses it.
+THREADS = 4 * (os.cpu_count() or 1)
+BENCHMARKS = Path(__file__).parent
+
+OURS, PAPER, COMPILED, ONNX = "ours", "paper", "compiled", "onnx"
+
+
+@dataclass(frozen=True)
+class Contender:
+    name: str
+    title: str
+    command: tuple[str, ...]
+    environment: dict[str, str]
+    # What a deployment holds: distributions with all that they need, files and folders.
+    requirements: tuple[str, ...]
+    deployed: tuple[Path, ...]
+    # How the release is found in object storage, where this contender can load it from there.
+    store: Path | None = None
+    grown: bool = field(default=False)  # whether the growth with image size is measured
+
+
+def line_up(folder: Path) -> list[Contender]:
+    """The contenders on the models in ``folder`` (see models.py), the served variant first."""
+    about = json.loads((folder / models.ABOUT).read_text())
+    served, others = about["served"], sorted(set(about["variants"]) - {about["served"]})
+    needed = requirements(FUNCTION / "requirements.txt")
+    found = []
+    for variant in (served, *others):
+        name = OURS if variant == served else f"{OURS}-{variant}"
+        data = (folder / f"{variant}{models.TFLITE}").read_bytes()
+        store = releases.copy(folder / "stores" / name, model=data)
+        title = f"ours, {variant}{', as served' if variant == served else ''}"
+        found.append(_ours(name, title, FUNCTION / "main.py", store, needed))
+    graph = (folder / models.ONNX).read_bytes()
+    found.append(
+        _ours(
+            ONNX,
+            "ours with ONNX Runtime, float32",
+            BENCHMARKS / "onnx_main.py",
+            releases.copy(folder / "stores" / ONNX, model=graph),
+            (*(name for name in needed if name != "ai-edge-litert"), "onnxruntime"),
+        )
+    )
+    known = {"CLASSES": ",".join(about["classes"]), "SIZE": str(about["size"])}
+    plain = ("flask", "gunicorn", "tensorflow-cpu", "keras", "pillow", "pi-heif")
+    for name, title, engine, model in (
+        (COMPILED, "tf.function on the SavedModel", "compiled", models.SAVED),
+        (PAPER, "the paper's way: Flask and model.predict", "predict", models.KERAS),
+    ):
+        found.append(
+            Contender(
+                name,
+                title,
+                command=_gunicorn("tests.benchmarks.reference:app"),
+                environment={
+                    **known,
+                    "ENGINE": engine,
+                    "MODEL": str(folder / model),
+                    "TF_CPP_MIN_LOG_LEVEL": "2",
+                },
+                requirements=plain,
+                deployed=(BENCHMARKS / "reference.py", folder / model),
+                grown=name == PAPER,
+            )
+        )
+    return found
+
+
+def _ours(name: str, title: str, source: Path, store: Path, needed: tuple[str, ...]) -> Contender:
+    return Contender(
+        name,
+        title,
+        command=(
+            *(sys.executable, "-m", "functions_framework", "--source", str(source)),
+            *("--target", "classify", "--host", "127.0.0.1", "--port", "{port}"),
+        ),
+        environment={"MODEL_URI": store.as_uri(), "WEB_DIR": str(ROOT / "web")},
+        requirements=needed,
+        deployed=(FUNCTION, store),
+        store=store,
+        grown=name == OURS,
+    )
+
+
+def _gunicorn(application: str) -> tuple[str, ...]:
+    # As functions-framework runs it: one worker, which loads the application itself.
+    return (
+        *(sys.executable, "-m", "gunicorn", "--workers", "1", "--threads", str(THREADS)),
+        *("--timeout", "0", "--bind", "127.0.0.1:{port}", application),
+    )
+
+
+def requirements(path: Path) -> tuple[str, ...]:
+    """The names in a requirements file."""
+    lines = (line.partition("#")[0].strip() for line in path.read_text().splitlines())
+    return tuple(re.split(r"[=<>\[]", line)[0] for line in lines if line and line[0] != "-")
+
+
+def closure(names: Iterable[str]) -> set[str]:
+    """The distributions with all that they need here, installed ones, by canonical name."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    found: set[str] = set()
+    waiting = [canonicalize_name(name) for name in names]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        try:
+            needs = metadata.distribution(name).requires or []
+        except metadata.PackageNotFoundError:
+            continue  # needed under a marker that packaging reads otherwise, or optional
+        found.add(name)
+        for line in needs:
+            need = Requirement(line)
+            if need.marker is None or need.marker.evaluate({"extra": ""}):
+                waiting.append(canonicalize_name(need.name))
+    return found
+
+
+def deployed_bytes(contender: Contender) -> int:
+    """What a deployment of this contender takes on disk, the Python interpreter excepted."""
+    total = sum(_distribution_bytes(name) for name in closure(contender.requirements))
+    return total + sum(_bytes(path) for path in contender.deployed)
+
+
+def _distribution_bytes(name: str) -> int:
+    total = 0
+    for file in metadata.distribution(name).files or []:
+        path = Path(str(file.locate()))
+        # Compiled modules may be there or not.
+        if path.suffix != ".pyc" and path.is_file():
+            total += path.stat().st_size
+    return total
+
+
+def _bytes(path: Path) -> int:
+    if path.is_file():
+        return path.stat().st_size
+    files = (file for file in path.rglob("*") if file.is_file() and file.suffix != ".pyc")
+    return sum(file.stat().st_size for file in files)

@@ -1,0 +1,94 @@
+"""Load from wrk: clients that post one image again and again, each as soon as it is answered."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tests.benchmarks.inputs import form
+
+SCRIPT = Path(__file__).with_name("post.lua")
+TIMEOUT_S = 60
+# Slow servers get as long as it takes for some answers to each client, within reason.
+ANSWERS_A_CLIENT, LONGEST_S = 1, 10.0
+MISSING = "wrk is not installed (Debian's package wrk)"
+
+
+class LoadError(Exception):
+    """The load could not be made, or what it met is no measurement; the message says why."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a period under load gave. ``refused``: answers other than 2xx and 3xx."""
+
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+    requests: int
+    seconds: float
+    refused: int
+    broken: int
+
+    @property
+    def rate(self) -> float:
+        """Images a second."""
+        return self.requests / self.seconds
+
+    def as_dict(self) -> dict[str, float]:
+        return asdict(self) | {"rate": self.rate}
+
+
+def parse(output: str) -> Load:
+    """Read what post.lua printed. Raises LoadError."""
+    lines = [line for line in output.splitlines() if line.startswith("{")]
+    if len(lines) != 1:
+        raise LoadError(f"wrk printed no result:\n{output[-2000:]}")
+    return Load(**json.loads(lines[0]))
+
+
+def available() -> bool:
+    return shutil.which("wrk") is not None
+
+
+def post(url: str, image: bytes, clients: int, seconds: float) -> Load:
+    """Load a server for so many seconds, or longer where too few answers fit into them.
+
+    Raises LoadError unless every request got its image classified.
+    """
+    found = attack(url, image, clients, seconds)
+    for longer in (LONGEST_S, 4 * LONGEST_S):
+        if found.requests >= ANSWERS_A_CLIENT * clients or seconds >= longer:
+            break
+        found = attack(url, image, clients, longer)
+    return complete(url, clients, found)
+
+
+def complete(url: str, clients: int, measured: Load) -> Load:
+    """Return the load. Raises LoadError unless every request got its image classified."""
+    if measured.refused or measured.broken or not measured.requests:
+        raise LoadError(
+            f"{url} with {clients} clients: {measured.requests} answered, of which "
+            f"{measured.refused} refused; {measured.broken} broken"
+        )
+    return measured
+
+
+def attack(url: str, image: bytes, clients: int, seconds: float) -> Load:
+    """The same for a server that may refuse."""
+    if not available():
+        raise LoadError(MISSING)
+    body, media_type = form(image)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(body)
+        file.flush()
+        command = ["wrk", "--threads", "1", "--connections", str(clients)]
+        command += ["--duration", f"{max(1, round(seconds))}s", "--timeout", f"{TIMEOUT_S}s"]
+        command += ["--script", str(SCRIPT), f"{url}/v1/classify", "--", file.name, media_type]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + TIMEOUT_S)
+    if done.returncode:
+        raise LoadError(f"wrk failed: {done.stderr or done.stdout}")
+    return parse(done.stdout)

@@ -1,0 +1,144 @@
+"""One network in every form that the contenders serve: `python -m tests.benchmarks.models FOLDER`.
+
+Writes model.keras, saved/ (a SavedModel), VARIANT.tflite of each variant, float32.onnx, about.json.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from lesionlens import release
+from lesionlens.classifier import SIGNATURE
+from tests.conftest import RELEASES, ROOT
+
+RUNS = ROOT / "training" / "runs"
+KERAS, SAVED, ONNX, ABOUT = "model.keras", "saved", "float32.onnx", "about.json"
+TFLITE = ".tflite"
+FLOAT32 = "float32"
+UNTRAINED = (
+    "untrained, of the same architecture: the trained model.keras is archived in the bucket and "
+    "was not at hand; latency and memory do not depend on the weights"
+)
+
+
+def current() -> tuple[Path, dict[str, Any]]:
+    """The folder of the release that is served, and its manifest."""
+    version = json.loads((RELEASES / release.POINTER).read_text())["version"]
+    folder = RELEASES / version
+    return folder, json.loads((folder / release.MANIFEST).read_text())
+
+
+def find_keras() -> Path | None:
+    """The trained network: that of the release, wherever it lies, or of the newest run."""
+    runs = sorted(RUNS.glob(f"*/{KERAS}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    folder, _ = current()
+    found = [path for path in (folder / KERAS, *runs) if path.is_file()]
+    return next(filter(of_release, found), found[0] if found else None)
+
+
+def of_release(keras: Path) -> bool:
+    """Whether this is the network from which the release was exported."""
+    _, manifest = current()
+    return hashlib.sha256(keras.read_bytes()).hexdigest() == manifest["archive"][KERAS]["sha256"]
+
+
+def shipped() -> dict[str, Path]:
+    """The variants in the release; the served one goes by the name that its export gave it."""
+    folder, manifest = current()
+    served = manifest["export"]["chosen"]
+    found = {served: folder / release.MODEL}
+    for path in sorted(folder.glob(f"*{TFLITE}")):
+        if path.name != release.MODEL and path.stem != served:
+            found[path.stem] = path
+    return found
+
+
+def variants_of(keras: Path | None) -> Path | None:
+    """Where the run that trained this network left what it exported."""
+    folder = keras.parent / "variants" if keras else None
+    return folder if folder and folder.is_dir() else None
+
+
+def prepare(folder: Path, keras: Path | None, variants: Path | None) -> None:
+    """Write everything; ``keras`` None means a network that was not trained."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    import keras as framework
+    import numpy as np
+
+    from training import export, model
+
+    _, manifest = current()
+    size, classes = manifest["input"]["size"], manifest["classes"]
+    if keras is None:
+        width = float(manifest["name"].split("_")[1])
+        # With random weights signals fade to denormal numbers, which take longer.
+        known = model.imagenet_weights() if width == 1 else None
+        backbone = known if isinstance(known, Path) else None
+        network = model.build(len(classes), width, 0.0, backbone)
+        network.save(folder / KERAS)
+    else:
+        network = framework.models.load_model(keras, compile=False)
+        shutil.copy(keras, folder / KERAS)
+    network.export(folder / SAVED, verbose=False)
+
+    forms = {name: (path, "shipped") for name, path in shipped().items()}
+    for path in sorted(variants.glob(f"*{TFLITE}")) if variants else []:
+        forms.setdefault(path.stem, (path, "exported by the run"))
+    for name, (path, _) in forms.items():
+        shutil.copy(path, folder / f"{name}{TFLITE}")
+    origins = {name: origin for name, (_, origin) in forms.items()}
+    for name in (FLOAT32, "float16"):
+        if name not in forms:
+            blank = np.zeros((1, size, size, 3), np.uint8)
+            (folder / f"{name}{TFLITE}").write_bytes(export.convert(network, name, blank))
+            origins[name] = "converted for this run"
+    _to_onnx(folder / f"{FLOAT32}{TFLITE}", folder / ONNX)
+    about = {
+        "version": manifest["version"],
+        "served": manifest["export"]["chosen"],
+        "size": size,
+        "classes": classes,
+        "weights": _weights(keras),
+        "variants": origins,
+        "accuracy": manifest["export"]["variants"],
+    }
+    (folder / ABOUT).write_text(json.dumps(about))
+
+
+def _to_onnx(tflite: Path, path: Path) -> None:
+    """The same graph for ONNX Runtime, its outputs named as the signature names them."""
+    import onnx
+    import tf2onnx
+    from ai_edge_litert.interpreter import Interpreter
+
+    graph, _ = tf2onnx.convert.from_tflite(str(tflite))
+    signature = Interpreter(str(tflite)).get_signature_runner(SIGNATURE).get_output_details()
+    names = {details["name"]: name for name, details in signature.items()}
+    for node in graph.graph.node:
+        node.output[:] = [names.get(output, output) for output in node.output]
+        node.input[:] = [names.get(found, found) for found in node.input]
+    for output in graph.graph.output:
+        output.name = names[output.name]
+    onnx.save(graph, str(path))
+
+
+def _weights(keras: Path | None) -> str:
+    if keras is None:
+        return UNTRAINED
+    if of_release(keras):
+        return "those of the release"
+    return "those of another training run than the release's; latency and memory are the same"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--keras", type=Path)
+    parser.add_argument("--variants", type=Path)
+    options = parser.parse_args()
+    trained = options.keras or find_keras()
+    prepare(options.folder, trained, options.variants or variants_of(trained))

@@ -1,0 +1,19 @@
+"""Our function with ONNX Runtime in LiteRT's place: what the choice of the engine is worth.
+
+Everything else is ours: the release whose ``model.tflite`` holds an ONNX graph here is read and
+checked in the same way.
+"""
+
+import tests.benchmarks  # noqa: F401 - finds function/
+from lesionlens import classifier
+from lesionlens.release import Release
+from tests.benchmarks.onnx_engine import Runner
+
+
+def _runner(release: Release, threads: int) -> Runner:
+    return Runner(release.model, threads)
+
+
+classifier._runner = _runner
+
+from main import classify  # noqa: E402, F401 - the entry point

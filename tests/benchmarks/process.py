@@ -1,0 +1,182 @@
+"""A server in a process of its own, and what its whole process tree takes."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import ROOT, VARIABLES
+from tests.server import free_port
+
+START_S = 120
+END_S = 20
+ANSWER_S = 120
+POLL_S = 0.005
+SAMPLE_S = 0.2
+# What is set here must not reach the servers; they keep their compiled modules, as elsewhere.
+DROPPED = (*VARIABLES, "PYTHONDONTWRITEBYTECODE", "WORKERS", "THREADS")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that was started; ``pid`` leads the session of all its processes."""
+
+    port: int
+    pid: int
+    started: float  # time.monotonic() right before the start
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def ask(
+        self, path: str, body: bytes | None = None, media_type: str = "", timeout: float = ANSWER_S
+    ) -> tuple[int, dict[str, Any]]:
+        """Status and JSON of a GET, or of a POST of ``body``. Raises OSError, HTTPException."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            headers = {"Content-Type": media_type} if media_type else {}
+            connection.request("GET" if body is None else "POST", path, body, headers)
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
+    def first(self, path: str, body: bytes | None = None, media_type: str = "") -> float:
+        """Seconds from the start to the first answer to this request, which must be 200.
+
+        Raises RuntimeError if the process ends, the answer is another, or START_S pass.
+        """
+        while time.monotonic() < self.started + START_S and self.process.poll() is None:
+            try:
+                status, answer = self.ask(path, body, media_type)
+            except (ConnectionError, http.client.HTTPException):
+                time.sleep(POLL_S)
+                continue
+            if status == 200:
+                return time.monotonic() - self.started
+            raise RuntimeError(f"{path} answered {status}: {answer}\n{self._said()}")
+        raise RuntimeError(f"the server did not come up:\n{self._said()}")
+
+    def _said(self) -> str:
+        return self.log.read_text(errors="replace")[-3000:]
+
+    def pids(self) -> list[int]:
+        """The processes of the server that are alive."""
+        found = []
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdigit() and _session(folder) == self.pid:
+                found.append(int(folder.name))
+        return found
+
+    def pss_mib(self) -> float:
+        """Proportional set size of the process tree: what it shares counts once."""
+        return sum(_pss_kib(pid) for pid in self.pids()) / 1024
+
+    def descriptors(self) -> int:
+        return sum(_entries(pid, "fd") for pid in self.pids())
+
+    def threads(self) -> int:
+        return sum(_entries(pid, "task") for pid in self.pids())
+
+
+def _session(folder: Path) -> int | None:
+    try:
+        # The name in parentheses may hold anything; what follows it may not.
+        fields = (folder / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return int(fields[3]) if fields[0] != "Z" else None
+
+
+def _pss_kib(pid: int) -> int:
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    except OSError:
+        pass  # it has just ended
+    return 0
+
+
+def _entries(pid: int, name: str) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/{name}"))  # noqa: PTH208 - entries may vanish
+    except OSError:
+        return 0
+
+
+@contextmanager
+def running(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, port: int | None = None
+) -> Iterator[Running]:
+    """Start a server, whose command may contain ``{port}``, and end all its processes at last."""
+    port = port or free_port()
+    clean = {name: value for name, value in os.environ.items() if name not in DROPPED}
+    with log.open("wb") as output:
+        started = time.monotonic()
+        process = subprocess.Popen(
+            [part.replace("{port}", str(port)) for part in command],
+            env={**clean, **environment},
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    server = Running(port, process.pid, started, process, log)
+    try:
+        yield server
+    finally:
+        stop(server)
+
+
+def stop(server: Running, limit_s: float = END_S) -> float:
+    """End a server politely, then by force; return the seconds that it took."""
+    began = time.monotonic()
+    if server.process.poll() is None:
+        server.process.terminate()
+    try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.process.wait(limit_s)
+    finally:
+        for pid in server.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        server.process.wait()
+    return time.monotonic() - began
+
+
+def end_on_sigterm() -> None:
+    """Let `kill` clean up as Ctrl-C does: the servers of a run must not outlive it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@contextmanager
+def peak(server: Running) -> Iterator[list[float]]:
+    """Sample the memory meanwhile; the list holds MiB, at the end at least one sample."""
+    samples = [server.pss_mib()]
+    done = threading.Event()
+
+    def sample() -> None:
+        while not done.wait(SAMPLE_S):
+            samples.append(server.pss_mib())
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        done.set()
+        thread.join()
+        samples.append(server.pss_mib())

@@ -1,0 +1,194 @@
+"""What the measured rounds say: medians with their spread, ratios, goals, costs."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from infra import cost
+from tests.benchmarks.contenders import OURS, PAPER
+from tests.benchmarks.inputs import HEIF, JPEG, LARGE, PNG
+
+Results = dict[str, Any]
+
+CLIENTS = (1, 2, 8, 32)
+FEW, MANY = 1, 8
+# Every input under few and many clients; the small JPEG under all.
+CELLS = (
+    *((JPEG, clients) for clients in CLIENTS),
+    *((name, clients) for name in (LARGE, PNG, HEIF) for clients in (FEW, MANY)),
+)
+MEBIBYTE = 1024**2
+# What Cloud Run accepts below a gibibyte for a whole core, in MiB.
+MEMORY_STEPS = (512, 1024, 2048, 4096, 8192)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The median of the rounds, and the lowest and highest of them."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Raises ValueError if there are none."""
+        if not values:
+            raise ValueError("nothing was measured")
+        return cls(statistics.median(values), min(values), max(values))
+
+    def text(self, digits: int | None = None) -> str:
+        """The median with the range in parentheses; three significant digits by default."""
+        return f"{figure(self.median, digits)} ({figure(self.low, digits)}–" + (
+            f"{figure(self.high, digits)})"
+        )
+
+
+def figure(value: float, digits: int | None = None) -> str:
+    if digits is None:
+        digits = 0 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{digits}f}"
+
+
+def cell(name: str, clients: int) -> str:
+    return f"{name}@{clients}"
+
+
+def cells(results: Results, contender: str, name: str, clients: int, field: str) -> Spread:
+    rounds = results["contenders"][contender]["cells"][cell(name, clients)]
+    return Spread.of([measured[field] for measured in rounds])
+
+
+def first(results: Results, contender: str, store: bool = False) -> Spread:
+    field = "store_s" if store else "first_s"
+    return Spread.of(results["contenders"][contender][field])
+
+
+def throughput(results: Results, contender: str) -> Spread:
+    """Images a second at the number of clients that gives most."""
+    rates = [cells(results, contender, JPEG, clients, "rate") for clients in CLIENTS]
+    return max(rates, key=lambda rate: rate.median)
+
+
+def memory(results: Results, contender: str) -> Spread:
+    """MiB at most, over the rounds, with the small JPEG under any number of clients."""
+    peaks = [cells(results, contender, JPEG, clients, "peak_mib") for clients in CLIENTS]
+    return max(peaks, key=lambda peak: peak.median)
+
+
+def instance_gib(peak_mib: float) -> float:
+    """The memory to book for a peak: the next step that leaves a quarter free."""
+    need = peak_mib * 1.25
+    return next((step for step in MEMORY_STEPS if step >= need), MEMORY_STEPS[-1]) / 1024
+
+
+def per_million(rate: float, cpus: float, memory_gib: float) -> float:
+    """US dollars for a million images on an instance that is kept busy.
+
+    10⁶ × ((cores × price of a core-second + GiB × price of a GiB-second) ÷ images a second
+    + price of a request)
+    """
+    second = cpus * cost.CPU_SECOND + memory_gib * cost.MEMORY_GIB_SECOND
+    return 1e6 * (second / rate + cost.REQUEST)
+
+
+def dollars(results: Results, contender: str) -> float:
+    booked = instance_gib(memory(results, contender).median)
+    return per_million(throughput(results, contender).median, results["machine"]["cores"], booked)
+
+
+@dataclass(frozen=True)
+class Goal:
+    text: str
+    reached: str
+    met: bool
+
+
+def ratios(results: Results) -> dict[str, float]:
+    """How many times better than the paper's way in the same run; each by its medians."""
+    paper_first = first(results, PAPER).median
+    return {
+        "first answer, file store": paper_first / first(results, OURS).median,
+        "first answer, object storage": paper_first / first(results, OURS, store=True).median,
+        "warm median latency": cells(results, PAPER, JPEG, FEW, "p50_ms").median
+        / cells(results, OURS, JPEG, FEW, "p50_ms").median,
+        "images a second": throughput(results, OURS).median / throughput(results, PAPER).median,
+        "memory": memory(results, PAPER).median / memory(results, OURS).median,
+        "deployed size": results["contenders"][PAPER]["bytes"]
+        / results["contenders"][OURS]["bytes"],
+        "cost for a million images": dollars(results, PAPER) / dollars(results, OURS),
+    }
+
+
+def goals(results: Results) -> list[Goal]:
+    times = ratios(results)
+    found = [
+        Goal(f"{name}: at least {least}× better", f"{times[name]:.1f}×", times[name] >= least)
+        for name, least in (
+            ("first answer, file store", 6),
+            ("first answer, object storage", 4),
+            ("warm median latency", 12),
+            ("images a second", 10),
+            ("memory", 4),
+        )
+    ]
+    for text, spread, limit, unit in (
+        ("memory under 150 MB", memory(results, OURS), 150e6 / MEBIBYTE, "MiB"),
+        ("first answer under 0.8 s", first(results, OURS), 0.8, "s"),
+        ("from object storage under 1.2 s", first(results, OURS, store=True), 1.2, "s"),
+        ("warm median under 8 ms", cells(results, OURS, JPEG, FEW, "p50_ms"), 8, "ms"),
+    ):
+        found.append(Goal(text, f"{spread.text()} {unit}", spread.median < limit))
+    accuracy = {row["name"]: row["balanced_accuracy"] for row in results["models"]["accuracy"]}
+    lost = accuracy["float32"] - accuracy[results["models"]["served"]]
+    found.append(
+        Goal(
+            "balanced accuracy at most 0.005 below the float model",
+            f"{lost:+.4f} below (validation)",
+            round(lost, 4) <= 0.005,
+        )
+    )
+    return found
+
+
+def headline(results: Results) -> str:
+    """The README's lines, as Markdown."""
+    machine = results["machine"]
+    rows = [
+        ("first answer after a cold start", first, "s"),
+        ("warm latency, median of one client", _warm, "ms"),
+        ("images a second, at most", throughput, ""),
+        ("memory, at most", memory, "MiB"),
+    ]
+    times = ratios(results)
+    factors = (
+        times["first answer, file store"],
+        times["warm median latency"],
+        times["images a second"],
+        times["memory"],
+    )
+    lines = [
+        f"600×450 JPEG over HTTP, both in one run on {machine['cores']} cores "
+        f"({machine['processor']}, {machine['date'][:10]}); all of it, with its spread, is in",
+        "[RESULTS.md](tests/benchmarks/RESULTS.md):",
+        "",
+        "| | LesionLens | the paper's way (Flask, Keras) | |",
+        "|---|---:|---:|---:|",
+    ]
+    for (title, read, unit), factor in zip(rows, factors, strict=True):
+        ours, paper = (figure(read(results, name).median) for name in (OURS, PAPER))
+        lines.append(
+            f"| {title} | {ours} {unit} | {paper} {unit} | {factor:.1f}× |".replace("  ", " ")
+        )
+    from_store = first(results, OURS, store=True).median
+    lines += [
+        "",
+        f"With the model in (emulated) object storage the first answer takes {from_store:.2f} s.",
+    ]
+    return "\n".join(lines)
+
+
+def _warm(results: Results, contender: str) -> Spread:
+    return cells(results, contender, JPEG, FEW, "p50_ms")

@@ -1,0 +1,461 @@
+"""What is done to the service, each on a server of its own; each says what it found."""
+
+import contextlib
+import email.utils
+import errno
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests import emulator, releases
+from tests.benchmarks import process
+from tests.benchmarks.process import Running
+from tests.chaos import clients
+from tests.chaos.clients import Case, Crowd, Tally
+from tests.chaos.gate import Gate
+from tests.conftest import ROOT
+
+# An hour, a year, ten years.
+CLOCK_JUMPS_S = (3600, -3600, 365 * 86_400, -3650 * 86_400, 0)
+# What a soak may add to the memory, once all threads have worked: MiB, or this share.
+GROWTH_MIB, GROWTH_SHARE = 24, 0.15
+# Within this a server has closed what its clients have closed.
+SETTLE_S = 10.0
+# More than the server has threads (four a core of two).
+SLOW = 12
+# After an overload, the median of one client must be back to twice what it was, and some ms.
+BACK_TO, BACK_PLUS_S, BACK_WITHIN_S = 2.0, 0.02, 10.0
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How long and how many; `SHORT` for `make test`."""
+
+    soak_s: float = 600.0
+    overload_s: float = 15.0
+    overload_clients: int = 64
+    kills: int = 3
+    crowd: int = 1000
+    slow_s: float = 4.0
+    thorough: bool = True  # also what waits for time-outs
+
+
+SHORT = Sizes(soak_s=4, overload_s=2, kills=1, crowd=150, slow_s=1, thorough=False)
+
+
+@dataclass
+class Found:
+    """What a scenario found; ``failures`` must be empty."""
+
+    name: str
+    tally: Tally = field(default_factory=Tally)
+    facts: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    skipped: str = ""
+
+    def expect(self, holds: bool, fact: str) -> None:
+        """Note a fact, and that it is a failure if it does not hold."""
+        self.facts.append(fact)
+        if not holds:
+            self.failures.append(fact)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a scenario works, and what it asks."""
+
+    folder: Path
+    cases: list[Case]
+    sizes: Sizes
+
+    @property
+    def photograph(self) -> Case:
+        return next(case for case in self.cases if case.name == "jpeg")
+
+    @contextmanager
+    def server(
+        self, *prefix: str, port: int | None = None, **environment: str
+    ) -> Iterator[Running]:
+        command = (
+            *prefix,
+            *(sys.executable, "-m", "functions_framework", "--source", "function/main.py"),
+            *("--target", "classify", "--host", "127.0.0.1", "--port", "{port}"),
+        )
+        log = self.folder / f"{time.monotonic_ns()}.txt"
+        with process.running(command, environment, log, port) as running:
+            yield running
+
+    @contextmanager
+    def warm(self, *prefix: str, **environment: str) -> Iterator[Running]:
+        """A server that has its model."""
+        with self.server(*prefix, **environment) as running:
+            running.first("/ready")
+            yield running
+
+
+def soak(place: Place) -> Found:
+    """Good and bad requests at full rate: every answer right, nothing left behind."""
+    found = Found(f"soak, 8 clients, {place.sizes.soak_s:g} s")
+    with place.warm() as server:
+        # Every thread of the pool works once, and every kind of image passes, before counting.
+        with Crowd(server.port, place.cases, 16) as warming:
+            time.sleep(min(10.0, place.sizes.soak_s / 2))
+        found.tally.add(warming)
+        _quiet(server)
+        before = (server.descriptors(), server.threads(), server.pss_mib())
+        with Crowd(server.port, place.cases, 8) as tally:
+            time.sleep(place.sizes.soak_s)
+        found.tally.add(tally)
+        _until(lambda: _quiet(server) and server.descriptors() <= before[0], SETTLE_S)
+        after = (server.descriptors(), server.threads(), server.pss_mib())
+        found.expect(after[0] <= before[0], f"file descriptors {before[0]} → {after[0]}")
+        found.expect(after[1] <= before[1], f"threads {before[1]} → {after[1]}")
+        bound = before[2] + max(GROWTH_MIB, GROWTH_SHARE * before[2])
+        found.expect(
+            after[2] <= bound,
+            f"memory {before[2]:.0f} → {after[2]:.0f} MiB (bound {bound:.0f})",
+        )
+    found.facts.append(f"{len(tally.seconds) / place.sizes.soak_s:.0f} requests a second")
+    return found
+
+
+def overload(place: Place) -> Found:
+    """Far more clients than threads: answered or refused, never hanging, and back soon."""
+    found = Found(f"overload, {place.sizes.overload_clients} clients")
+    with place.warm() as server:
+        usual = _median(server, place.photograph, found.tally)
+        with Crowd(server.port, place.cases, place.sizes.overload_clients) as tally:
+            time.sleep(place.sizes.overload_s)
+        ended = time.monotonic()
+        found.tally.add(tally)
+        bound = BACK_TO * usual + BACK_PLUS_S
+        while (now := _median(server, place.photograph, found.tally)) > bound:
+            if time.monotonic() > ended + BACK_WITHIN_S:
+                break
+        back = time.monotonic() - ended
+        found.expect(
+            now <= bound,
+            f"latency {1000 * usual:.0f} ms before, {1000 * now:.0f} ms {back:.1f} s after",
+        )
+        slowest = max(tally.seconds)
+        found.expect(slowest < clients.TIMEOUT_S / 2, f"slowest answer {slowest:.1f} s")
+    return found
+
+
+def _median(server: Running, case: Case, tally: Tally) -> float:
+    own = Tally()
+    for _ in range(15):
+        clients.ask(server.port, case, own)
+    tally.add(own)
+    return statistics.median(own.seconds) if own.seconds else float("inf")
+
+
+def worker_killed(place: Place) -> Found:
+    """The worker dies in mid-request: its requests are cut off, and answered when asked again."""
+    found = Found("worker killed in mid-request")
+    with place.warm() as server:
+        with Crowd(server.port, place.cases, 8, again=60) as tally:
+            for _ in range(place.sizes.kills):
+                time.sleep(1)
+                (worker,) = (pid for pid in server.pids() if pid != server.pid)
+                os.kill(worker, signal.SIGKILL)
+                _until(lambda dead=worker: _workers(server) - {dead}, 30)
+            time.sleep(2)
+        found.tally.add(tally)
+        found.expect(tally.cut > 0, f"{tally.cut} connections cut by {place.sizes.kills} kills")
+    return found
+
+
+def _workers(server: Running) -> set[int]:
+    return set(server.pids()) - {server.pid}
+
+
+def _until(holds: Callable[[], object], limit_s: float) -> bool:
+    deadline = time.monotonic() + limit_s
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def terminated(place: Place) -> Found:
+    """SIGTERM while requests run, as a platform ends an instance: those in flight are answered."""
+    found = Found("terminated while requests run, and restarted")
+    with place.warm() as server:
+        threads = [
+            threading.Thread(
+                target=clients.send_slowly, args=(server.port, place.photograph, 2.0, found.tally)
+            )
+            for _ in range(6)
+        ]
+        for thread in threads:
+            thread.start()
+        # Each has its own thread at the server by now, which reads what the client sends.
+        time.sleep(1)
+        found.expect(found.tally.sent == 0, f"{len(threads)} requests in flight at SIGTERM")
+        server.process.send_signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join()
+        found.expect(found.tally.answered == len(threads), f"{found.tally.answered} answered")
+        ended = _until(lambda: server.process.poll() is not None, 30)
+        found.expect(ended, "the server ended by itself")
+        port = server.port
+    with place.server(port=port) as again:
+        again.first("/ready")
+        clients.ask(port, place.photograph, found.tally)
+    return found
+
+
+def rude(place: Place) -> Found:
+    """Clients that leave half-way, leave before the answer, send slowly, or send garbage."""
+    found = Found("clients that leave, dawdle, or send garbage")
+    case = place.photograph
+    with place.warm() as server:
+        with Crowd(server.port, place.cases, 2) as tally:
+            threads = [
+                threading.Thread(
+                    target=clients.send_slowly,
+                    args=(server.port, case, place.sizes.slow_s, found.tally),
+                )
+                for _ in range(SLOW)
+            ]
+            for thread in threads:
+                thread.start()
+            for index in range(60):
+                clients.leave_half_way(server.port, case)
+                clients.leave_before_the_answer(server.port, case)
+                clients.send_garbage(server.port, index)
+            for thread in threads:
+                thread.join()
+        found.tally.add(tally)
+        clients.ask(server.port, case, found.tally)
+        found.facts.append(f"180 that left or sent garbage, {SLOW} slow ones, 2 that behave")
+        # A slow sender holds a thread: who behaves waits for one, and is answered.
+        found.facts.append(f"slowest answer to those {max(tally.seconds):.1f} s")
+        found.expect(_quiet(server), "no connection left open")
+    return found
+
+
+def _quiet(server: Running) -> bool:
+    """Whether no client's connection is still open at the server."""
+
+    def none_connected() -> bool:
+        port = f":{server.port:04X}"
+        lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+        # Local address, remote address, state: 01 is established, 08 waits for us to close.
+        rows = (line.split()[1:4] for line in lines)
+        return not any(row[0].endswith(port) and row[2] in ("01", "08") for row in rows)
+
+    return _until(none_connected, SETTLE_S)
+
+
+def store_disappears(place: Place) -> Found:
+    """The store is away before the load, goes during it, and goes after it."""
+    found = Found("the store disappears before, during and after the load")
+    store, away = place.folder / "store", place.folder / "away"
+    case = place.photograph
+    with place.server(MODEL_URI=store.as_uri()) as server:
+        server.first("/health")
+        clients.ask(server.port, case, found.tally)
+        found.expect(found.tally.refused == 1, "before: refused with 503 and Retry-After")
+        # The pointer and the manifest are there, the model is gone: between two reads.
+        releases.copy(store, releases.VERSION)
+        model = store / releases.VERSION / "model.tflite"
+        model.rename(away)
+        clients.ask(server.port, case, found.tally)
+        found.expect(found.tally.refused == 2, "during: refused with 503 and Retry-After")
+        away.rename(model)
+        clients.ask(server.port, case, found.tally)
+        found.expect(found.tally.answered == 1, "it is back: answered without a restart")
+        shutil.rmtree(store)
+        with Crowd(server.port, place.cases, 4) as tally:
+            time.sleep(1)
+        found.tally.add(tally)
+        found.expect(tally.refused == 0, "after: answered as before")
+    if place.sizes.thorough:
+        _bucket_breaks_off(place, found)
+    return found
+
+
+def _bucket_breaks_off(place: Place, found: Found) -> None:
+    """Emulated object storage that goes away in the middle of the model, and then hangs there."""
+    with emulator.running() as bucket, Gate(os.environ["STORAGE_EMULATOR_HOST"]) as gate:
+        for path in (ROOT / "training" / "releases").rglob("*"):
+            if path.is_file() and path.suffix in (".json", ".tflite"):
+                name = path.relative_to(ROOT / "training" / "releases")
+                bucket.blob(f"models/{name}").upload_from_filename(path)
+        uri = f"gs://{emulator.BUCKET}/models"
+        with place.server(MODEL_URI=uri, STORAGE_EMULATOR_HOST=gate.url) as server:
+            server.first("/health")
+            for how, behave in (("goes", gate.cut), ("hangs", gate.hang)):
+                behave(after=1_000_000)
+                refused, started = found.tally.refused, time.monotonic()
+                clients.ask(server.port, place.photograph, found.tally, timeout=120)
+                taken = time.monotonic() - started
+                found.expect(
+                    found.tally.refused == refused + 1,
+                    f"object storage {how} in mid-model: 503 after {taken:.0f} s",
+                )
+                gate.open()
+            answered = found.tally.answered
+            clients.ask(server.port, place.photograph, found.tally)
+            found.expect(found.tally.answered == answered + 1, "and is back: answered")
+
+
+# A file system of its own: read-only, but for a temporary folder of 64 KiB.
+_SEALED = """
+mount --make-rprivate /
+mount -t tmpfs -o size=64k tmpfs "$TMPDIR"
+mount -o remount,bind,ro /
+exec "$@"
+"""
+
+
+def sealed(place: Place) -> Found:
+    """A full disk on a read-only file system: the model's cache is memory, nothing is written."""
+    found = Found("full disk on a read-only file system")
+    unshare = ("unshare", "--user", "--map-root-user", "--mount")
+    if subprocess.run([*unshare, "true"], capture_output=True).returncode:
+        found.skipped = "user namespaces are not allowed here"
+        return found
+    temporary = place.folder / "tmp"
+    temporary.mkdir()
+    with place.server(*unshare, "sh", "-ec", _SEALED, "sh", TMPDIR=str(temporary)) as server:
+        server.first("/health")
+        # gunicorn needs the folder when it starts, so the disk is full from here on: before the
+        # model is loaded.
+        inside = Path(f"/proc/{server.pid}/root")
+        size = _fill(inside / str(temporary / "full").lstrip("/"))
+        found.expect(size == 64 * 1024, f"temporary folder full after {size} bytes")
+        try:
+            (inside / "tmp" / "chaos").touch()
+            found.expect(False, "the file system is writable")
+        except OSError as error:
+            found.expect(error.errno == errno.EROFS, f"elsewhere: {error.strerror}")
+        # A part of a form above 500 kB is what Werkzeug would write to a temporary file.
+        large = next(case for case in place.cases if case.name == "large form")
+        clients.ask(server.port, large, found.tally)
+        _loaded_once(server, found)
+        with Crowd(server.port, place.cases, 4) as tally:
+            time.sleep(1)
+        found.tally.add(tally)
+    return found
+
+
+def _fill(path: Path) -> int:
+    """Write until the disk is full; return the size."""
+    written = 0
+    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            written += file.write(bytes(4096))
+    return written
+
+
+def clock(place: Place) -> Found:
+    """The clock jumps while requests run: forward, back, and by years."""
+    found = Found("the clock jumps")
+    compiler = shutil.which("cc")
+    if compiler is None:
+        found.skipped = "no C compiler is installed (cc), with which to set a server's clock"
+        return found
+    library, offset = place.folder / "clock.so", place.folder / "offset"
+    source = str(Path(__file__).with_name("clock.c"))
+    command = [compiler, "-shared", "-fPIC", "-o", str(library), source, "-ldl"]
+    subprocess.run(command, check=True)
+    offset.write_text("0")
+    preload = {"LD_PRELOAD": str(library), "CLOCK_OFFSET": str(offset)}
+    with place.warm(**preload) as server:
+        with Crowd(server.port, place.cases, 4) as tally:
+            for seconds in CLOCK_JUMPS_S:
+                offset.write_text(str(seconds))
+                date = _date(server)
+                off = abs(date - (time.time() + seconds))
+                found.expect(off < 60, f"{seconds / 3600:+g} h")
+                time.sleep(0.3)
+        found.tally.add(tally)
+    return found
+
+
+def _date(server: Running) -> float:
+    """What the server takes for the present time: the Date of its answer."""
+    url = f"http://127.0.0.1:{server.port}/health"
+    with urllib.request.urlopen(url, timeout=clients.TIMEOUT_S) as answer:
+        return email.utils.parsedate_to_datetime(answer.headers["Date"]).timestamp()
+
+
+def two_starts(place: Place) -> Found:
+    """Two instances start at the same moment from one store."""
+    found = Found("two cold starts at the same moment")
+    store = releases.copy(place.folder / "shared", releases.VERSION).as_uri()
+    with place.server(MODEL_URI=store) as one, place.server(MODEL_URI=store) as other:
+        ports = (one.port, other.port)
+        for server in (one, other):
+            server.first("/health")
+        clients.at_once(
+            16, lambda index: clients.ask(ports[index % 2], place.photograph, found.tally)
+        )
+        for server in (one, other):
+            _loaded_once(server, found)
+    return found
+
+
+def thousand_first(place: Place) -> Found:
+    """Concurrent first requests load the model exactly once."""
+    found = Found(f"{place.sizes.crowd} concurrent first requests")
+    good = clients.good(place.cases)
+    with place.server() as server:
+        server.first("/health")
+        clients.at_once(
+            place.sizes.crowd,
+            lambda index: clients.ask(server.port, good[index % len(good)], found.tally),
+        )
+        _loaded_once(server, found)
+    return found
+
+
+def _loaded_once(server: Running, found: Found) -> None:
+    loads = server.log.read_text().count('"model loaded"')
+    found.expect(loads == 1, f"model loaded {loads} time{'s' if loads != 1 else ''}")
+
+
+ALL: Sequence[Callable[[Place], Found]] = (
+    thousand_first,
+    two_starts,
+    overload,
+    worker_killed,
+    terminated,
+    rude,
+    store_disappears,
+    sealed,
+    clock,
+    soak,
+)
+
+
+def run(scenario: Callable[[Place], Found], place: Place) -> Found:
+    """Run a scenario; what is wrong or lost is a failure everywhere."""
+    with contextlib.ExitStack() as stack:
+        folder = place.folder / scenario.__name__
+        folder.mkdir(parents=True)
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        found = scenario(Place(folder, place.cases, place.sizes))
+    tally = found.tally
+    for count, what in ((tally.wrong, "wrong"), (tally.lost, "lost")):
+        if count:
+            found.failures.append(f"{count} {what}")
+    if tally.sent != tally.answered + tally.refused + tally.wrong + tally.lost:
+        found.failures.append("not every request is accounted for")
+    if found.failures:
+        found.failures += [f"{count}× {remark}" for remark, count in tally.remarks.most_common(5)]
+    return found

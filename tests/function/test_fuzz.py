@@ -1,0 +1,70 @@
+"""Mutated files of every format: each decodes, or is refused with a Problem; nothing else."""
+
+import os
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydicom.uid import ImplicitVRLittleEndian, JPEGBaseline8Bit
+
+from lesionlens import image
+from lesionlens.errors import ImageProblem, UnsupportedType
+from tests.conftest import ROOT
+from tests.dicom import photograph
+from tests.pictures import encoded, lesion
+
+# Of each seed; `make fuzz` asks for many more, and for others every time.
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
+
+SMALL = lesion(64, 48)
+SEEDS = {
+    **{name: encoded(SMALL, name) for name in ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")},
+    "AVIF": encoded(SMALL, "AVIF"),
+    "HEIC": (ROOT / "tests" / "data" / "lesion.heic").read_bytes(),
+    "DICOM": photograph(SMALL),
+    "implicit DICOM": photograph(SMALL, syntax=ImplicitVRLittleEndian, planar=1),
+    "JPEG in DICOM": photograph(
+        SMALL, syntax=JPEGBaseline8Bit, photometric="YBR_FULL_422", frames=2
+    ),
+}
+
+
+@st.composite
+def mutated(draw: st.DrawFn, seed: bytes) -> bytes:
+    """The seed with bytes replaced, runs doubled, dropped or moved, and its end cut off."""
+    data = bytearray(seed)
+    # Most of what can go wrong is told in the first bytes.
+    place = st.one_of(
+        st.integers(0, min(len(seed), 1500) - 1),
+        st.integers(0, len(seed) - 1),
+    )
+    for _ in range(draw(st.integers(1, 6))):
+        at, kind = draw(place), draw(st.sampled_from(("set", "insert", "drop", "double")))
+        if kind == "set":
+            piece = draw(st.binary(min_size=1, max_size=8))
+            data[at : at + len(piece)] = piece
+        elif kind == "insert":
+            data[at:at] = draw(st.binary(min_size=1, max_size=16))
+        else:
+            end = at + draw(st.integers(1, 64))
+            data[at:end] = data[at:end] * 2 if kind == "double" else b""
+    return bytes(data[: draw(st.integers(1, len(data)))] if draw(st.booleans()) else data)
+
+
+@pytest.mark.parametrize("name", SEEDS)
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    derandomize="FUZZ_EXAMPLES" not in os.environ,
+    suppress_health_check=list(HealthCheck),
+)
+@given(data=st.data())
+def test_a_mutated_file_decodes_or_raises_a_problem(name: str, data: Any) -> None:
+    file = data.draw(mutated(SEEDS[name]))
+    try:
+        decoded = image.decode(file, enough=32)
+    except (ImageProblem, UnsupportedType):
+        return
+    assert decoded.image.mode == "RGB"

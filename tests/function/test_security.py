@@ -1,0 +1,94 @@
+"""Attacks that have no other home, and SECURITY.md, held to the tests that it names."""
+
+import io
+import json
+import re
+import struct
+import zlib
+
+import pytest
+from PIL import Image
+from pydicom.uid import JPEGBaseline8Bit
+from werkzeug.test import Client
+
+from lesionlens import image
+from lesionlens.errors import ImageProblem
+from tests.conftest import ROOT, create_client
+from tests.dicom import photograph
+from tests.pictures import JPEG, encoded, lesion
+
+SECURITY = (ROOT / "SECURITY.md").read_text()
+
+
+def huge_png() -> bytes:
+    """65,535 pixels a side; what is missing is never looked at."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    head = struct.pack(">IIBBBBB", 65535, 65535, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 999))
+
+
+def sized(data: bytes, old: bytes, new: bytes) -> bytes:
+    assert data.count(old) >= 1
+    return data.replace(old, new)
+
+
+HEIC = (ROOT / "tests" / "data" / "lesion.heic").read_bytes()
+FLAT = Image.new("L", (6000, 5000))
+BOMBS = {
+    "PNG": huge_png(),
+    "GIF": sized(encoded(lesion(), "GIF"), struct.pack("<HH", 320, 240), b"\xff\xff\xff\xff"),
+    "BMP": sized(
+        encoded(lesion(), "BMP"), struct.pack("<ii", 320, 240), struct.pack("<ii", 65535, 65535)
+    ),
+    "JPEG": sized(encoded(lesion()), struct.pack(">HH", 240, 320), b"\xff\xdc\xff\xdc"),
+    "TIFF": encoded(FLAT, "TIFF", compression="tiff_lzw"),
+    "WEBP": encoded(FLAT, "WEBP", quality=1, method=0),
+    "AVIF": sized(encoded(lesion(), "AVIF"), struct.pack(">II", 320, 240), b"\0\0\xff\xff" * 2),
+    "HEIC": sized(HEIC, struct.pack(">II", 320, 240), b"\0\0\xff\xff" * 2),
+    "DICOM": photograph(FLAT, syntax=JPEGBaseline8Bit, photometric="MONOCHROME2"),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_of_every_format_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused by its size, or as damaged where the decoder itself sees through it; never loaded."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the image was decoded")
+
+    monkeypatch.setattr("lesionlens.room.Room.take", refuse)
+    with pytest.raises(ImageProblem):
+        image.decode(BOMBS[name])
+
+
+def test_a_polyglot_is_only_an_image(shared_client: Client) -> None:
+    script = b"<html><script>alert(1)</script></html>"
+    for data in (JPEG + script, JPEG + b"PK\x03\x04" + script, script + JPEG):
+        response = shared_client.post("/v1/classify", data={"image": (io.BytesIO(data), "a.html")})
+        assert response.status_code in (200, 415)
+        assert response.content_type in ("application/json", "application/problem+json")
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert "alert" not in response.text
+
+
+def test_an_address_cannot_forge_a_line_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
+    client = create_client()
+    # With a line's end functions-framework finds no such address, and nothing is logged.
+    for path in ('/x","severity":"ERROR"}', '/x%0A{"severity":"ERROR"}%0D%0A', "/x%1B[2J"):
+        assert client.get(path).status_code == 404
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line)["severity"] for line in lines] == ["INFO", "INFO"]
+    assert "\x1b" not in "".join(lines)
+
+
+def test_every_test_that_is_named_exists() -> None:
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", SECURITY)
+    assert len(named) > 15
+    for file, name in named:
+        source = (ROOT / "tests" / "function" / file).read_text()
+        assert re.search(rf"^def {name}\(", source, re.MULTILINE), f"{file}::{name}"
