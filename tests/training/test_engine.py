@@ -14,7 +14,16 @@ ROOT = Path(__file__).parents[2]
 SHORT = ("--config", "smoke", "--set", "training.stages=[{size=64, epochs=1}]")
 LIMIT_S = 900
 # Imported by Python itself before the program: importing TensorFlow then fails.
-WITHOUT_TENSORFLOW = 'import sys\nsys.modules["tensorflow"] = None\n'
+WITHOUT_TENSORFLOW = """
+import sys
+
+class Without:
+    def find_spec(self, name, *rest):
+        if name.partition(".")[0] == "tensorflow":
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Without())
+"""
 
 
 def run(stage: str, folder: Path, path: Path | None = None) -> subprocess.CompletedProcess[str]:
