@@ -82,7 +82,7 @@ else
   # The client would ask what the bucket is like, for traces: the function may not, and need not.
   environment+=";DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA=true"
   if [[ -n $API_KEYS_VERSION ]]; then
-    secrets=(--set-secrets="API_KEYS=$API_KEYS_SECRET:$API_KEYS_VERSION")
+    secrets=(--set-secrets="API_KEYS=$API_KEYS_SECRET:$API_KEYS_VERSION") # pragma: allowlist secret
   else
     secrets=(--clear-secrets)
   fi

@@ -3,7 +3,8 @@
 import io
 from typing import Any
 
-from PIL import Image, ImageDraw
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
 
 SKIN, LESION = (224, 180, 160), (110, 60, 40)
 
@@ -25,4 +26,29 @@ def encoded(image: Image.Image, file_format: str = "JPEG", **options: Any) -> by
     return buffer.getvalue()
 
 
-JPEG = encoded(lesion(600, 450), quality=90)
+def dermatoscopic(width: int = 600, height: int = 450, seed: int = 0) -> Image.Image:
+    """A nevus as a dermatoscope shows it, drawn well enough for the detector of foreign images."""
+    random = np.random.default_rng(seed)
+
+    def mottle(cells: int) -> np.ndarray:
+        grid = random.normal(0, 1, (cells, cells * width // height + 1)).astype(np.float32)
+        return np.asarray(Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC))
+
+    short = min(width, height)
+    y, x = np.mgrid[:height, :width]
+    angle = np.arctan2(y - height / 2, x - width / 2)
+    radius = np.hypot(x - width / 2, y - height / 2) / short
+    edge = 0.27 + 0.02 * np.sin(3 * angle + 1) + 0.012 * np.sin(5 * angle) + 0.012 * mottle(6)
+    inside = 1 / (1 + np.exp((radius - edge) / 0.018))[..., None]
+    network = np.sin(x / short * 95 + 2 * mottle(10)) * np.sin(y / short * 95 + 2 * mottle(10))
+    skin = (7 * mottle(4) + 4 * mottle(24) + 3 * mottle(90))[..., None] + (214, 160, 150)
+    spots = 14 * mottle(5) + 9 * mottle(30) + 8 * network + 4 * mottle(100)
+    pigment = spots[..., None] + (128, 84, 68)
+    pixels = skin * (1 - inside) + pigment * inside
+    # Darker towards the rim of the dermatoscope's glass.
+    pixels *= (1 - 0.32 * np.clip(radius - 0.35, 0, 1) ** 1.5)[..., None]
+    image = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+    return image.filter(ImageFilter.GaussianBlur(short / 400))
+
+
+JPEG = encoded(dermatoscopic(), quality=90)

@@ -66,9 +66,12 @@ class Server:
 
 @contextmanager
 def running(
-    log: Path, source: Path = ROOT / "function" / "main.py", **environment: str
+    log: Path,
+    source: Path = ROOT / "function" / "main.py",
+    folder: Path | None = None,
+    **environment: str,
 ) -> Iterator[Server]:
-    """Start functions-framework; ``log`` receives what it prints."""
+    """Start functions-framework in a folder; ``log`` receives what it prints."""
     port = free_port()
     clean = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     command = (
@@ -78,7 +81,11 @@ def running(
     )
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, env={**clean, **environment}, stdout=output, stderr=subprocess.STDOUT
+            command,
+            cwd=folder,
+            env={**clean, **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     server = Server(f"http://127.0.0.1:{port}", log, process.pid)
     try:

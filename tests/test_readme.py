@@ -76,6 +76,16 @@ def test_the_results_are_those_of_the_shipped_release() -> None:
     assert text(flag["sensitivity"]) in README
     assert text(flag["specificity"]) in README
     assert text(metrics["test"]["per_class"]["mel"]["sensitivity"]) in README
+    evidence = releases.MANIFEST_DOCUMENT["evidence"]
+    errors = evidence["calibration"]["after"]
+    for of in ("top_label", "malignancy"):
+        assert text(errors[of]["calibration_error"]) in README
+    detector = releases.MANIFEST_DOCUMENT["in_distribution"]
+    assert text(detector["passed"]["test"]) in README
+    assert text(detector["caught"]["unseen"]["share"]) in README
+    assert text(evidence["elsewhere"]["metrics"]["balanced_accuracy"]) in README
+    for count in ("1", "8"):
+        assert text(releases.MANIFEST_DOCUMENT["views"][count]) in README
     assert f"training/releases/{releases.VERSION}/MODEL_CARD.md" in README
     assert (ROOT / "training" / "releases" / releases.VERSION / "MODEL_CARD.md").is_file()
 
@@ -92,6 +102,7 @@ def test_curl_gets_the_answer_that_is_shown(shared_client: Client) -> None:
     for entry in (real["prediction"], real["malignancy"], *real["probabilities"]):
         # Other processors round otherwise, in the last places.
         entry["probability"] = pytest.approx(entry["probability"], abs=0.02)
+    real["input"]["score"] = pytest.approx(real["input"]["score"], abs=0.1)
     order = {entry["label"]: entry for entry in real.pop("probabilities")}
     for entry in shown.pop("probabilities"):
         assert entry == order[entry["label"]]

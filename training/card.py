@@ -140,7 +140,8 @@ def _speed(manifest: dict[str, Any]) -> str:
     )
     refused = "".join(f"\n\n{name} {why}." for name, why in export["refused"].items())
     return (
-        "## Speed against accuracy\n\nLatency: median of one image on one thread. Balanced "
+        f"## Speed against accuracy\n\nLatency: median of one image on one thread of "
+        f"{export['measured_on']}. Balanced "
         "accuracy: on validation. Difference: of probabilities to the Keras model, mean.\n\n"
         "| variant | file | latency | balanced accuracy | difference |\n|---|---|---|---|---|\n"
         f"{rows}{refused}\n\n{_views(manifest['views'])}"

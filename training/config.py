@@ -65,6 +65,10 @@ class Training:
     stages: tuple[Stage, ...]
     # The first blocks of MobileNet stay as they are: their gradients are the costly ones.
     frozen_blocks: int = 0
+    # How much of the weights it started from is left in the result: between the two ends of a
+    # fine-tuning lies a better network (Wortsman et al., "Robust fine-tuning of zero-shot models",
+    # CVPR 2022).
+    start_share: float = 0.0
 
 
 @dataclass(frozen=True)

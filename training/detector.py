@@ -38,7 +38,7 @@ def fit(features: NDArray[np.float32]) -> Detector:
 
 def threshold(scores: NDArray[np.float32]) -> float:
     """The least score that lets `PASS` of the validation images through."""
-    return float(np.ceil(np.quantile(scores, PASS) * 1e4) / 1e4)
+    return float(np.ceil(np.quantile(scores.astype(np.float64), PASS) * 1e4) / 1e4)
 
 
 def passed(

@@ -27,8 +27,6 @@ from . import metrics, model
 PARITY_BOUNDS = {"float32": 1e-4, "float16": 5e-3, "int8": 2e-2}
 # The balanced accuracy that quantization, and a faster variant, may cost.
 ACCURACY_BOUND = 0.005
-# What one image may take on one core, in milliseconds, where there is any choice.
-LATENCY_BOUND_MS = 10
 # Latencies this close count as equal; the smaller file then wins.
 LATENCY_TIE = 1.1
 LATENCY_RUNS = 50
@@ -107,12 +105,12 @@ def export(
 
 
 def choose(variants: Sequence[Variant]) -> Variant:
-    """The fastest of the best: of those that quantization did not cost more than the bound."""
+    """The fastest of the best: accuracy wins over speed, speed over the file's size."""
     exact = {v.size: v.balanced_accuracy for v in variants if v.precision == "float32"}
+    # What quantization cost more than the bound is out, however lucky another size.
     sound = [v for v in variants if v.balanced_accuracy >= exact[v.size] - ACCURACY_BOUND]
-    quick = [v for v in sound if v.latency_ms <= LATENCY_BOUND_MS] or sound
-    best = max(variant.balanced_accuracy for variant in quick)
-    accurate = [v for v in quick if v.balanced_accuracy >= best - ACCURACY_BOUND]
+    best = max(variant.balanced_accuracy for variant in sound)
+    accurate = [v for v in sound if v.balanced_accuracy >= best - ACCURACY_BOUND]
     fastest = min(variant.latency_ms for variant in accurate)
     fast = [variant for variant in accurate if variant.latency_ms <= fastest * LATENCY_TIE]
     return min(fast, key=lambda variant: len(variant.data))

@@ -209,10 +209,11 @@ def _fit(
     if resume and state.exists():
         saved = json.loads(state.read_text())
         done, history = saved["epoch"], saved["history"]
-    elif start:
+    if start:
         batches = Batches(examples, config, config.training.stages[0].size, epoch=0)
         some = (batches[index][0] for index in range(min(STATISTICS_BATCHES, len(batches))))
         warmstart.restore(network, start, some)
+    begun = network.get_weights()
 
     head_only = None
     for leg in _legs(config):
@@ -228,6 +229,9 @@ def _fit(
             validation = _validation(examples, config.training.batch, devices, team)
             first = max(leg.first, done)
             _fit_leg(network, config, examples, leg, first, run, history, validation, team)
+    if share := config.training.start_share:
+        pairs = zip(begun, network.get_weights(), strict=True)
+        network.set_weights([share * first + (1 - share) * last for first, last in pairs])
     return network, history
 
 

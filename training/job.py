@@ -245,6 +245,7 @@ def convert(job: Job) -> None:
         "chosen": chosen.name,
         "variants": table,
         "refused": refused,
+        "measured_on": provenance.processor(),
         **evaluation,
     }
     job.write(EXPORT, exported)

@@ -69,7 +69,7 @@ def describe_model(
         "quality": exported["quality"],
         "views": exported["views"],
         "metrics": exported["metrics"],
-        "export": {key: exported[key] for key in ("chosen", "variants", "refused")},
+        "export": {key: exported[key] for key in ("chosen", "variants", "refused", "measured_on")},
         "data": {
             "name": "drawings" if config.data.generated else "HAM10000",
             "images": len(dataset.records),

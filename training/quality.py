@@ -38,7 +38,7 @@ def limits(
         SHARPNESS: round(float(low[0]), 2),
         DARKEST: round(float(low[1]), 1),
         BRIGHTEST: round(float(high[1]), 1),
-        SIDE: _least_side(accuracies, whole),
+        SIDE: _least_side({**accuracies, frames.shape[1]: whole}, whole),
     }
     return {
         "limits": kept,
@@ -63,7 +63,7 @@ def _measured(frame: NDArray[np.uint8]) -> tuple[float, float]:
 
 
 def _least_side(accuracies: dict[int, float], whole: float) -> int:
-    """The smallest side from which on, up to the largest, no more than the bound is lost."""
+    """The smallest side from which on, up to the input's own, no more than the bound is lost."""
     least = max(accuracies)
     for side in sorted(accuracies, reverse=True):
         if accuracies[side] < whole - ACCURACY_BOUND:

@@ -65,6 +65,7 @@ def create(settings: Settings, answer: Answer, answer_batch: Answer) -> flask.Fl
     app.url_map.redirect_defaults = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
+    app.config["UPLOAD_SECONDS"] = settings.upload_seconds
     # An image sent as text is told so, whatever its size; the body's limit bounds it.
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_upload_bytes
     logs.configure(settings.log_level)

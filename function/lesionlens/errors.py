@@ -4,6 +4,7 @@
     ├── MalformedRequest     400  the request, not the image, is wrong
     ├── Unauthorized         401  a key that is wrong, expired or of another form
     ├── NotAcceptable        406  no representation that the client accepts
+    ├── TooSlow              408  the body did not arrive in time
     ├── StillAnswering       409  the same Idempotency-Key is being answered just now
     ├── BodyTooLarge         413  too many bytes
     ├── UnsupportedType      415  a media type or file format that is not accepted
@@ -75,6 +76,12 @@ class NotAcceptable(Problem):
     status = 406
     slug = "not-acceptable"
     title = "Not acceptable"
+
+
+class TooSlow(Problem):
+    status = 408
+    slug = "too-slow"
+    title = "Too slow"
 
 
 class StillAnswering(Problem):

@@ -34,6 +34,7 @@ class Settings:
     preload_model: bool = False
     allowed_origins: tuple[str, ...] = ()
     max_upload_bytes: int = 20 * MEBIBYTE
+    upload_seconds: int = 55
     max_pixels_decoded: int = ROOM_PIXELS
     interpreters: int = 2
     api_keys: Keyring = field(default_factory=Keyring)
@@ -126,6 +127,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         preload_model=preload == "1",
         allowed_origins=origins,
         max_upload_bytes=number("MAX_UPLOAD_BYTES", Settings.max_upload_bytes),
+        upload_seconds=number("UPLOAD_SECONDS", Settings.upload_seconds),
         max_pixels_decoded=number("MAX_PIXELS_DECODED", Settings.max_pixels_decoded),
         interpreters=number("INTERPRETERS", Settings.interpreters),
         api_keys=keyring,

@@ -4,12 +4,14 @@ import base64
 import binascii
 import io
 import json
+from contextlib import AbstractContextManager
 from typing import Any, BinaryIO
 
 import flask
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import ClientDisconnected
 
+from .deadline import Watch
 from .errors import MalformedRequest, UnsupportedType
 from .image import FORMATS
 
@@ -20,6 +22,8 @@ ACCEPTED = f"multipart/form-data (field {FIELD!r}), application/json ({{{FIELD!r
     ", ".join(RAW_TYPES)
 )
 
+_watch = Watch()
+
 
 class Request(flask.Request):
     """Keeps uploads in memory: Werkzeug would write large ones to a temporary file."""
@@ -29,32 +33,30 @@ class Request(flask.Request):
 
 
 def read(request: flask.Request) -> bytes:
-    """Return the posted image, not yet looked at. Raises MalformedRequest, UnsupportedType.
+    """Return the posted image, not yet looked at.
 
-    Werkzeug raises RequestEntityTooLarge while reading, if the body is over the app's limit.
+    Raises MalformedRequest, UnsupportedType, TooSlow, and Werkzeug's RequestEntityTooLarge if the
+    body is over the app's limit.
     """
-    media_type = request.mimetype
-    if media_type == "multipart/form-data":
-        data = _from_form(request)
-    elif media_type == "application/json":
-        data = _from_json(_body(request))
-    elif media_type in RAW_TYPES or not media_type:
-        data = _body(request)
-    else:
-        raise UnsupportedType(f"The body is {media_type}; accepted are {ACCEPTED}.")
+    with _in_time(request):
+        data = _read(request)
     if not data:
         raise MalformedRequest("The image is empty (0 bytes); send the bytes of one image file.")
     return data
 
 
 def read_batch(request: flask.Request, most: int) -> list[bytes]:
-    """Return the posted images in their order. Raises MalformedRequest, UnsupportedType."""
+    """Return the posted images in their order.
+
+    Raises MalformedRequest, UnsupportedType, TooSlow, RequestEntityTooLarge.
+    """
     if request.mimetype != "multipart/form-data":
         raise UnsupportedType(
             f"The body is {request.mimetype or 'of no type'}; "
             f"accepted is multipart/form-data (field {BATCH_FIELD!r})."
         )
-    files: list[FileStorage] = request.files.getlist(BATCH_FIELD)
+    with _in_time(request):
+        files: list[FileStorage] = request.files.getlist(BATCH_FIELD)
     if not files:
         raise MalformedRequest(
             f"The form holds no file in the field {BATCH_FIELD!r}; 1 to {most} are accepted."
@@ -62,6 +64,21 @@ def read_batch(request: flask.Request, most: int) -> list[bytes]:
     if len(files) > most:
         raise MalformedRequest(f"{len(files)} images were sent; at most {most} are accepted.")
     return [file.read() for file in files]
+
+
+def _in_time(request: flask.Request) -> AbstractContextManager[None]:
+    return _watch.over(request, flask.current_app.config["UPLOAD_SECONDS"])
+
+
+def _read(request: flask.Request) -> bytes:
+    media_type = request.mimetype
+    if media_type == "multipart/form-data":
+        return _from_form(request)
+    if media_type == "application/json":
+        return _from_json(_body(request))
+    if media_type in RAW_TYPES or not media_type:
+        return _body(request)
+    raise UnsupportedType(f"The body is {media_type}; accepted are {ACCEPTED}.")
 
 
 def _body(request: flask.Request) -> bytes:

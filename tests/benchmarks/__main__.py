@@ -142,6 +142,8 @@ def _contend(
                 seconds = options.seconds
             else:
                 seconds = max(options.seconds, ANSWERS_A_CLIENT * clients / single.rate)
+            # Waits for what the server still does for clients of the cell before, which have gone.
+            server.ask(CLASSIFY, body, media_type)
             with process.peak(server) as samples:
                 found = load.post(server.url, files[name], clients, min(seconds, load.LONGEST_S))
             if clients == summary.FEW:

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from PIL import Image
 from werkzeug.test import Client, TestResponse
 
 from tests import releases
@@ -76,8 +77,51 @@ def test_an_explanation_comes_when_asked_for(
     if label == "none":
         assert "explanation" not in answer
     else:
-        assert answer["explanation"]["label"] == (label or answer["prediction"]["label"])
+        assert answer["explanation"]["label"] == (label or answer["probabilities"][0]["label"])
         assert len(answer["explanation"]["grid"]) > 1
+
+
+def asked(client: Client, query: str) -> dict[str, Any]:
+    return assert_result(client.post(f"{PATH}?{query}", data=JPEG, content_type="image/jpeg"))
+
+
+def test_several_views_are_another_answer_of_the_same_image(shared_client: Client) -> None:
+    one, four = asked(shared_client, "views=1"), asked(shared_client, "views=4")
+    assert one["views"] == 1
+    assert four["views"] == 4
+    assert one["probabilities"] != four["probabilities"]
+    assert one["input"]["score"] == four["input"]["score"]
+
+
+def test_another_prior_shifts_all_probabilities_alike(shared_client: Client) -> None:
+    """Between two priors the log-odds of two classes move by the same for every image."""
+    answers = {prior: asked(shared_client, f"prior={prior}") for prior in ("uniform", "dataset")}
+    assert {answer["prior"] for answer in answers.values()} == {"uniform", "dataset"}
+    shares = {
+        prior: {entry["label"]: entry["probability"] for entry in answer["probabilities"]}
+        for prior, answer in answers.items()
+    }
+    # Nevi are the most frequent: the data set's prior always makes them likelier.
+    assert shares["dataset"]["nv"] > shares["uniform"]["nv"]
+    assert shares["dataset"]["df"] < shares["uniform"]["df"]
+    assert answers["uniform"]["malignancy"] == answers["dataset"]["malignancy"]
+    assert asked(shared_client, "")["prior"] == "decision"
+
+
+def test_a_photograph_of_something_else_is_not_recognized(shared_client: Client) -> None:
+    noise = Image.effect_noise((300, 300), 90).convert("RGB")
+    answer = assert_result(post_raw(shared_client, encoded(noise, "PNG"), "image/png"))
+    assert answer["input"]["in_distribution"] is False
+    assert answer["prediction"] is None
+    assert answer["malignancy"] is None
+    assert answer["input"]["warnings"][0]["code"] == "not-dermatoscopic"
+
+
+def test_a_bad_picture_is_warned_of(shared_client: Client) -> None:
+    small = encoded(Image.new("RGB", (40, 40), (10, 8, 8)), "PNG")
+    warnings = assert_result(post_raw(shared_client, small, "image/png"))["input"]["warnings"]
+    codes = {warning["code"] for warning in warnings}
+    assert codes >= {"blurred", "underexposed", "low-resolution"}
 
 
 def form(*parts: tuple[str, str, bytes]) -> dict[str, Any]:

@@ -51,3 +51,10 @@ def test_the_region_is_the_square_that_the_model_saw(
 def test_small_images_are_not_enlarged_and_thin_ones_do_not_vanish() -> None:
     assert explanation.overlay(np.ones((2, 2)), 100, 80).size == (100, 80)
     assert explanation.overlay(np.ones((2, 2)), 5000, 40).size == (512, 4)
+
+
+def test_the_picture_may_be_left_out() -> None:
+    maps = np.ones((7, 7, 2), np.float32)
+    built = explanation.build("nv", ("mel", "nv"), maps, decoded(600, 450), with_overlay=False)
+    assert "overlay_png" not in built
+    assert built["grid"][0][0] == 1

@@ -258,7 +258,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
 # These need a function of their own, or an earlier request; below.
 FAULTS = {
     *("internal-error", "model-unavailable", "overloaded", "other-request", "still-answering"),
-    *("limit", "batch-above-limit", "guessing", "batch-as-a-page"),
+    *("limit", "batch-above-limit", "guessing", "batch-as-a-page", "too-slow"),
 }
 
 
@@ -364,6 +364,13 @@ def test_an_early_repetition_is_as_documented(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(image, "decode", decode)
     assert client.post(CLASSIFY, **raw(JPEG, headers=key)).status_code == 200
     assert_as_documented(repeated[0], "still-answering")
+
+
+def test_a_slow_upload_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the time were over at once."""
+    monkeypatch.setattr("lesionlens.deadline.Watch._begin", lambda *_: None)
+    served = raw(JPEG, environ_overrides={"gunicorn.socket": object()})
+    assert_as_documented(create_client().post(CLASSIFY, **served), "too-slow")
 
 
 def test_limits_are_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:

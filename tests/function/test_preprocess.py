@@ -63,3 +63,15 @@ def test_preprocessing_survives_the_manifest() -> None:
 def test_unknown_preprocessing_is_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Preprocessing.from_dict({**Preprocessing(160).as_dict(), **change})
+
+
+def test_views_are_the_image_mirrored_and_turned() -> None:
+    tensor = np.arange(48, dtype=np.float32).reshape(1, 4, 4, 3)
+    found = preprocess.views(tensor, len(preprocess.VIEWS))
+    np.testing.assert_array_equal(found[0], tensor)
+    np.testing.assert_array_equal(found[1], tensor[:, :, ::-1])
+    np.testing.assert_array_equal(found[2], tensor[:, ::-1, ::-1])
+    assert len({view.tobytes() for view in found}) == 8
+    for view in found:
+        assert sorted(view.ravel()) == sorted(tensor.ravel())
+    assert len(preprocess.views(tensor, 3)) == 3

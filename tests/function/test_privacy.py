@@ -71,9 +71,10 @@ def ways(name: str, data: bytes) -> list[tuple[bytes, str, str]]:
 
 
 def test_nothing_of_an_image_is_written_anywhere(tmp_path: Path) -> None:
-    watch, temporary = tmp_path / "watch", tmp_path / "tmp"
-    watch.mkdir()
-    temporary.mkdir()
+    log_file, watch, working = tmp_path / "log.txt", tmp_path / "watch", tmp_path / "work"
+    temporary = tmp_path / "tmp"
+    for folder in (watch, working, temporary):
+        folder.mkdir()
     (watch / "sitecustomize.py").write_text(WATCH)
     environment = {
         "PYTHONPATH": str(watch),
@@ -81,7 +82,7 @@ def test_nothing_of_an_image_is_written_anywhere(tmp_path: Path) -> None:
         "TMPDIR": str(temporary),
         "LOG_LEVEL": "DEBUG",
     }
-    with server.running(tmp_path / "log.txt", **environment) as serving:
+    with server.running(log_file, folder=working, **environment) as serving:
         assert serving.get("/ready")[0] == 200
         started = len(serving.log.read_bytes())
         # The server's own heartbeat is a file: the watch works.
@@ -93,9 +94,10 @@ def test_nothing_of_an_image_is_written_anywhere(tmp_path: Path) -> None:
                 statuses.add(status)
                 assert MARK not in answer
         assert statuses == {200, 415, 422}
-        left = [path for path in temporary.rglob("*") if path.is_file()]
+        left = {path for path in tmp_path.rglob("*") if path.is_file()}
         log = serving.log.read_bytes()[started:].decode()
-    assert left == []
+    # Nothing in the temporary folder, nor in the one that the server works in.
+    assert left == {log_file, watch / "sitecustomize.py"}
     assert log.count("POST /v1/classify") == 3 * len(marked())
     for forbidden in ("OPENED FOR WRITING", MARK, ADDRESS, *hashes(marked().values())):
         assert forbidden not in log

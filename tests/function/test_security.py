@@ -3,21 +3,28 @@
 import io
 import json
 import re
+import shlex
 import struct
+import subprocess
+import sys
 import zlib
+from datetime import date
+from pathlib import Path
 
 import pytest
 from PIL import Image
 from pydicom.uid import JPEGBaseline8Bit
 from werkzeug.test import Client
 
-from lesionlens import image
+from lesionlens import image, keys
 from lesionlens.errors import ImageProblem
+from lesionlens.rate import Rate
 from tests.conftest import ROOT, create_client
 from tests.dicom import photograph
 from tests.pictures import JPEG, encoded, lesion
 
 SECURITY = (ROOT / "SECURITY.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 def huge_png() -> bytes:
@@ -84,6 +91,18 @@ def test_an_address_cannot_forge_a_line_of_the_log(capsys: pytest.CaptureFixture
     lines = capsys.readouterr().out.splitlines()
     assert [json.loads(line)["severity"] for line in lines] == ["INFO", "INFO"]
     assert "\x1b" not in "".join(lines)
+
+
+def test_a_partners_key_among_the_files_fails_lint(tmp_path: Path) -> None:
+    options = re.search(r"^NO_SECRETS := ((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)
+    assert options
+    scan = Path(sys.executable).with_name("detect-secrets-hook")
+    arguments = shlex.split(options[1].replace("\\\n", " ").replace("$$", "$"))
+    text, _ = keys.create("Example Clinic", Rate(1, "day"), 1, date.max)
+    for line, status in ((f'KEY = "{text}"\n', 1), ('KEY = os.environ["KEY"]\n', 0)):
+        (tmp_path / "example.py").write_text(line)
+        done = subprocess.run([scan, *arguments, "example.py"], cwd=tmp_path, capture_output=True)
+        assert done.returncode == status, done.stdout
 
 
 def test_every_test_that_is_named_exists() -> None:

@@ -1,6 +1,8 @@
 """The function in its real server: gunicorn under functions-framework, over HTTP."""
 
+import contextlib
 import json
+import select
 import shutil
 import socket
 import time
@@ -18,6 +20,8 @@ from tests.pictures import JPEG
 from tests.server import Server
 
 LIMIT = 2_000_000
+FORM_TYPE = "multipart/form-data; boundary=edge"
+FORM_START = b"--edge\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +33,18 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that waits a second for a body, and has few threads to wait with."""
+    log = tmp_path_factory.mktemp("hurried") / "log.txt"
+    with server.running(log, UPLOAD_SECONDS="1", THREADS="2") as running:
+        assert running.get("/ready")[0] == 200
+        yield running
+
+
 def form(image: bytes) -> tuple[bytes, str]:
     """A multipart body with one image, and its media type."""
-    start = b"--edge\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\n"
-    return start + image + b"\r\n--edge--\r\n", "multipart/form-data; boundary=edge"
+    return FORM_START + image + b"\r\n--edge--\r\n", FORM_TYPE
 
 
 def test_many_first_requests_load_the_model_once(serving: Server) -> None:
@@ -120,6 +132,40 @@ def test_the_page_and_the_api_share_an_origin(tmp_path: Path) -> None:
         with urllib.request.urlopen(serving.url, timeout=30) as page:
             assert b"<form" in page.read()
         assert serving.get("/v1/labels")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "head", "start"),
+    [
+        ("/v1/classify", "Content-Type: image/jpeg\r\nContent-Length: 99999", JPEG[:1000]),
+        ("/v1/classify", "Content-Type: image/jpeg\r\nTransfer-Encoding: chunked", b"ffff\r\n"),
+        ("/v1/classify", f"Content-Type: {FORM_TYPE}\r\nContent-Length: 99999", FORM_START),
+        ("/v1/batch", f"Content-Type: {FORM_TYPE}\r\nContent-Length: 99999", FORM_START),
+    ],
+    ids=["raw", "chunked", "form", "batch"],
+)
+@pytest.mark.parametrize("drips", [True, False], ids=["drips", "stops"])
+def test_a_body_that_arrives_too_slowly_is_not_waited_for(
+    hurried: Server, path: str, head: str, start: bytes, drips: bool
+) -> None:
+    address = urlsplit(hurried.url)
+    with socket.create_connection((address.hostname, address.port), timeout=30) as client:
+        client.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode() + start)
+        while not select.select([client], [], [], 0.1)[0]:
+            client.sendall(b"x" if drips else b"")
+        answer = client.recv(65536)
+        # What comes late is the rest of a body, and no request of its own.
+        with contextlib.suppress(OSError):
+            client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            answer += client.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"did not arrive within 1 seconds" in answer
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_a_fast_body_is_waited_for_after_slow_ones(hurried: Server) -> None:
+    assert hurried.classify(JPEG)[0] == 200
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def test_in_the_cloud_there_is_no_default_model() -> None:
         ("MODEL_URI", "gs://", "gs://BUCKET/FOLDER or file:///FOLDER"),
         ("MODEL_VERSION", "../x", "current or the name of a version"),
         ("ALLOWED_ORIGINS", "https://*.clinic.example", "origins such as"),
+        # pragma: allowlist nextline secret
         ("ALLOWED_ORIGINS", "https://user:secret@clinic.example", "origins such as"),
         ("PRELOAD_MODEL", "yes", "PRELOAD_MODEL is 'yes'; accepted is 0 or 1"),
         ("ALLOWED_ORIGINS", "https://a.example/path", "origins such as https://example.org"),

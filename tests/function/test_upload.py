@@ -25,6 +25,7 @@ def test_a_large_upload_in_a_form_touches_no_file(monkeypatch: pytest.MonkeyPatc
     )
     app = flask.Flask("test")
     app.request_class = Request
+    app.config["UPLOAD_SECONDS"] = 55
     with app.test_request_context(
         "/", method="POST", input_stream=io.BytesIO(body), content_length=len(body),
         content_type="multipart/form-data; boundary=e",

@@ -125,6 +125,7 @@ def test_smoke_can_demand_an_origin(scripts: Scripts, stand_in: StandIn) -> None
 
 
 def test_smoke_sends_a_key(scripts: Scripts, stand_in: StandIn) -> None:
+    # pragma: allowlist nextline secret
     scripts.run("smoke.sh", stand_in.address, LESIONLENS_API_KEY="secret")
 
     assert all(headers["Authorization"] == "Bearer secret" for headers in stand_in.headers)

@@ -1,10 +1,12 @@
 import dataclasses
+import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
-from training import config, fit
+from training import config, fit, model
 from training.fit import Checkpoint, Examples
 
 # One epoch of the head, one at the first size, two at the second.
@@ -108,3 +110,18 @@ def test_batch_normalization_can_be_frozen(examples: Examples, tmp_path: Path) -
     network, _ = fit.fit(dataclasses.replace(CONFIG, training=short), examples, tmp_path, False)
     moving = network.get_layer("backbone").get_layer("conv1_bn").moving_mean.numpy()
     assert (moving == 0).all()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25])
+def test_the_result_lies_between_the_start_and_the_end(
+    examples: Examples, uninterrupted: Run, tmp_path: Path, share: float
+) -> None:
+    training = dataclasses.replace(CONFIG.training, start_share=share)
+    keras.utils.set_random_seed(CONFIG.seed)
+    start = model.build(7, CONFIG.width, CONFIG.training.dropout, None).get_weights()
+    # A finished run is taken up again: nothing is trained, the weights are put together anew.
+    shutil.copytree(uninterrupted.folder, tmp_path / "run")
+    mixed = dataclasses.replace(CONFIG, training=training)
+    network, _ = fit.fit(mixed, examples, tmp_path / "run", resume=True)
+    for first, last, found in zip(start, uninterrupted.weights, network.get_weights(), strict=True):
+        np.testing.assert_allclose(found, share * first + (1 - share) * last, atol=1e-6)

@@ -2,15 +2,15 @@
 
 import io
 import os
-import random
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image
 
 from tests import server
+from tests.pictures import dermatoscopic
 from tests.web.visitor import DESKTOP, WEB
 
 CHROMIUM_FLAGS = [
@@ -98,33 +98,18 @@ def _note(message: Any, complaints: list[str]) -> None:
 @pytest.fixture(scope="session")
 def lesion() -> bytes:
     """A JPEG that resembles a dermatoscopic picture: skin, a lesion, some texture."""
-    return _jpeg(_drawn_lesion(600, 450))
+    return _jpeg(dermatoscopic(600, 450))
 
 
 @pytest.fixture(scope="session")
 def phone_photograph() -> bytes:
     """A large JPEG lying on its side, with a place in its metadata, as a phone writes it."""
-    image = _drawn_lesion(1600, 1200)
+    image = dermatoscopic(1600, 1200)
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: turn by 90 degrees to see it upright
     exif[0x010F] = "A phone"
     exif.get_ifd(0x8825)[1] = "N"
     return _jpeg(image, exif=exif)
-
-
-def _drawn_lesion(width: int, height: int) -> Image.Image:
-    dice = random.Random(1)
-    image = Image.new("RGB", (width, height), (222, 178, 155))
-    pen = ImageDraw.Draw(image)
-    for _ in range(400):
-        x, y, r = dice.randrange(width), dice.randrange(height), dice.randrange(2, 9)
-        pen.ellipse((x - r, y - r, x + r, y + r), fill=(214, 165 + dice.randrange(20), 145))
-    cx, cy, r = width / 2, height / 2, height / 4
-    pen.ellipse((cx - 1.2 * r, cy - r, cx + r, cy + r), fill=(120, 72, 48))
-    for _ in range(150):
-        x, y = dice.gauss(cx, r / 2), dice.gauss(cy, r / 2)
-        pen.ellipse((x - 6, y - 6, x + 6, y + 6), fill=(70 + dice.randrange(60), 40, 30))
-    return image.filter(ImageFilter.GaussianBlur(0.7))
 
 
 def _jpeg(image: Image.Image, **options: Any) -> bytes:

@@ -18,6 +18,7 @@ ERRORS = {
     "not-found": 404,
     "method-not-allowed": 405,
     "not-acceptable": 406,
+    "too-slow": 408,
     "body-too-large": 413,
     "unsupported-type": 415,
     "undecodable-image": 422,

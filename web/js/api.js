@@ -24,7 +24,12 @@ function problemOf(request) {
   } catch {
     // A proxy's own error page is no problem document; the status has to do.
   }
-  const slugs = { 429: "too-many-requests", 503: "model-unavailable", 413: "body-too-large" };
+  const slugs = {
+    408: "too-slow",
+    413: "body-too-large",
+    429: "too-many-requests",
+    503: "model-unavailable",
+  };
   return new Problem({
     slug: /\/problems\/([\w-]+)$/.exec(body.type)?.[1] ?? slugs[request.status] ?? "other",
     status: request.status,

@@ -1,0 +1,83 @@
+"""Classifies an archive on many machines: function/archive.py as an Apache Beam pipeline.
+
+    PYTHONPATH=function .venv-beam/bin/python infra/beam/pipeline.py SOURCE RESULTS [OPTIONS]
+
+SOURCE is a folder or gs://BUCKET/FOLDER. The lines that archive.py would write to one file stand in
+RESULTS-00000-of-00001.jsonl and its like, in no order. OPTIONS are Beam's, such as --runner; the
+model is the one that the environment names, as for the function.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.utils.shared import Shared
+
+from lesionlens import release, settings
+from lesionlens.classifier import Classifier
+from lesionlens.storage import open_store
+
+
+class Classify(beam.DoFn):
+    """From the name of a file to its line, through the code that serves requests."""
+
+    def __init__(self, source: str, version: str, configured: settings.Settings) -> None:
+        self._source, self._version = source, version
+        self._model_uri = configured.model_uri
+        self._interpreters = configured.interpreters
+        self._at_most = configured.max_upload_bytes
+        self._shared = Shared()
+
+    def setup(self) -> None:
+        # Workers have an environment of their own, and the function reads it when it is imported.
+        os.environ["MODEL_URI"] = self._model_uri
+        import archive
+
+        self._row = archive.row
+        self._store = open_store(self._source)
+        self._classifier = self._shared.acquire(self._load)
+
+    def process(self, name: str) -> Iterator[str]:
+        yield json.dumps(self._row(name, self._store, self._classifier, self._at_most))
+
+    def _load(self) -> Classifier:
+        loaded = release.load(open_store(self._model_uri), self._version)
+        return Classifier(loaded, self._interpreters)
+
+
+def run(source: str, results: str, configured: settings.Settings, options: list[str]) -> None:
+    """Classify every file below ``source``, all by the version that is current at the start."""
+    if not source.startswith("gs://"):
+        source = Path(source).resolve().as_uri()
+    version = configured.model_version
+    if version == release.CURRENT:
+        version = release.current(open_store(configured.model_uri))
+    with beam.Pipeline(options=PipelineOptions(options)) as pipeline:
+        lines: Any = (
+            pipeline
+            | "List" >> beam.Create(open_store(source).names())
+            # Or one worker would do all that follows the list.
+            | "Spread" >> beam.Reshuffle()
+            | "Classify" >> beam.ParDo(Classify(source, version, configured))
+        )
+        lines | "Write" >> beam.io.WriteToText(results, file_name_suffix=".jsonl")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("source", help="a folder, or gs://BUCKET/FOLDER")
+    parser.add_argument("results", help="what the files of results begin with")
+    arguments, options = parser.parse_known_args()
+    configured = settings.from_environment(os.environ)
+    run(arguments.source, arguments.results, configured, options)
+
+
+if __name__ == "__main__":
+    main()
