@@ -73,7 +73,7 @@ $(VENV)/.training: training/requirements.txt training/constraints.txt $(VENV)/.s
 	$(BIN)/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-$(VENV)/.testing: tests/requirements.txt $(VENV)/.training
+$(VENV)/.testing: tests/requirements.txt training/requirements-distributed.txt $(VENV)/.training
 	$(BIN)/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 

@@ -282,6 +282,7 @@ check_settings() {
   setting TRAIN_MACHINE '[a-z][a-z0-9]*-[a-z0-9-]+' 'a machine type such as n2-standard-16'
   setting TRAIN_ACCELERATOR '(NVIDIA_[A-Z0-9_]+)?' 'a type such as NVIDIA_TESLA_T4, or nothing'
   setting TRAIN_ACCELERATOR_COUNT '1|2|4|8' '1, 2, 4 or 8'
+  setting TRAIN_WORKERS '[1-9]|[1-5][0-9]|6[0-4]' 'a whole number from 1 to 64'
   setting BUILD_REPOSITORY \
     '(projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+)?' \
     'projects/PROJECT/locations/REGION/connections/CONNECTION/repositories/NAME, or nothing'

@@ -99,6 +99,9 @@ TRAIN_MACHINE=${TRAIN_MACHINE-n2-standard-16}
 # For example NVIDIA_TESLA_T4 (with TRAIN_MACHINE=n1-standard-8). Empty: the image without CUDA.
 TRAIN_ACCELERATOR=${TRAIN_ACCELERATOR-}
 TRAIN_ACCELERATOR_COUNT=${TRAIN_ACCELERATOR_COUNT-1}
+# Machines that share one training; their number, times that of the accelerators, must divide the
+# configuration's batch. What one machine with one device cannot do runs on JAX.
+TRAIN_WORKERS=${TRAIN_WORKERS-1}
 
 ## The build
 

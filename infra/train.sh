@@ -7,7 +7,7 @@
 #   --set TABLE.KEY=VALUE   override a value of the configuration TRAIN_CONFIG
 #   --wait                  show the job's log until it ends
 #
-# Machine, accelerator, configuration and data set are in infra/settings.sh. infra/releases.sh shows
+# Machines, accelerator, configuration and data set are in infra/settings.sh. infra/releases.sh shows
 # the new version when it is there; infra/promote.sh makes it the current one.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
@@ -35,6 +35,10 @@ while (($#)); do
 done
 check_settings DATA_URI
 
+engine=tensorflow
+if ((TRAIN_WORKERS > 1)) || [[ -n $TRAIN_ACCELERATOR && $TRAIN_ACCELERATOR_COUNT != 1 ]]; then
+  engine=jax
+fi
 if [[ -z $image ]]; then
   stamp=$(date -u +%Y%m%d-%H%M%S)
   image=$TRAIN_IMAGE:$stamp
@@ -44,12 +48,17 @@ if [[ -z $image ]]; then
     --config="$infra_folder/cloudbuild.train.yaml" \
     --gcs-source-staging-dir="gs://$BUILD_BUCKET/source" \
     --service-account="projects/$PROJECT/serviceAccounts/$BUILD_ACCOUNT" \
-    --substitutions="_REGION=$REGION,_IMAGE=$image,_COMMIT=$commit,_ACCELERATOR=$TRAIN_ACCELERATOR,_START=no"
+    --substitutions="_REGION=$REGION,_IMAGE=$image,_COMMIT=$commit,_ACCELERATOR=$TRAIN_ACCELERATOR,_ENGINE=$engine,_START=no"
 fi
 
-pool="machine-type=$TRAIN_MACHINE,replica-count=1,container-image-uri=$image"
+pool="machine-type=$TRAIN_MACHINE,container-image-uri=$image"
 if [[ -n $TRAIN_ACCELERATOR ]]; then
   pool+=",accelerator-type=$TRAIN_ACCELERATOR,accelerator-count=$TRAIN_ACCELERATOR_COUNT"
+fi
+# The first pool is the chief, which publishes; the second, the other workers.
+pools=(--worker-pool-spec="$pool,replica-count=1")
+if ((TRAIN_WORKERS > 1)); then
+  pools+=(--worker-pool-spec="$pool,replica-count=$((TRAIN_WORKERS - 1))")
 fi
 # No --promote: the job could not move the pointer anyway (infra/bootstrap.sh, accounts).
 arguments=(run --config "$TRAIN_CONFIG" --data "$DATA_URI" --store "$STORE" "${overrides[@]}")
@@ -57,7 +66,7 @@ joined=$(printf ';%s' "${arguments[@]}")
 name=$SERVICE-$TRAIN_CONFIG-$(date -u +%Y%m%d-%H%M%S)
 job=$(ask "projects/$PROJECT/locations/$REGION/customJobs/JOB" \
   ai custom-jobs create --region="$REGION" --display-name="$name" \
-  --worker-pool-spec="$pool" --args="^;^${joined#;}" \
+  "${pools[@]}" --args="^;^${joined#;}" \
   --service-account="$TRAINING_ACCOUNT" --format='value(name)')
 say "$job"
 if ((wait)); then

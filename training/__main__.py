@@ -15,7 +15,7 @@ from lesionlens.manifest import ReleaseError
 from lesionlens.release import CURRENT, load
 from lesionlens.storage import StorageError, open_store
 
-from . import config, publish
+from . import cluster, config, publish
 from .dataset import DatasetError
 from .publish import PublishError
 
@@ -34,6 +34,8 @@ STAGES = {
     "evidence": "measure what the model card shows: calibration, subgroups, robustness",
     "publish": "write the release to the store; with --promote make it the current one",
 }
+# What several workers can be started with; what follows the training in run is the chief's.
+SHARED = ("run", "data", "split", "train")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -119,18 +121,26 @@ def _job(options: argparse.Namespace) -> "job.Job":
     from . import job
 
     settings = config.load(options.config, tuple(options.set))
-    run = options.run or HERE / "runs" / settings.name
+    team = cluster.from_environment(os.environ)
+    if team.workers > 1 and options.command not in SHARED:
+        accepted = ", ".join(SHARED)
+        raise ValueError(f"{team.workers} workers were started; accepted for several: {accepted}")
+    run, cache = options.run or HERE / "runs" / settings.name, options.cache
+    if not team.is_chief:
+        # What the workers hold is their own, even where they share a disk.
+        run, cache = run / f"worker-{team.index}", cache / f"worker-{team.index}"
     run.mkdir(parents=True, exist_ok=True)
     return job.Job(
         config=settings,
         data=options.data,
         run=run,
-        cache=options.cache,
+        cache=cache,
         store=options.store,
         resume=options.resume,
         promote=options.promote,
         force=options.force,
         version=options.version,
+        team=team,
     )
 
 

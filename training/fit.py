@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,13 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
 
-from . import imbalance, model, warmstart
+from . import cluster, imbalance, model, warmstart
 from .augment import augment, mix
+from .cluster import ALONE, Cluster
 from .config import Config
 from .dataset import CLASSES
 from .metrics import KerasBalancedAccuracy
@@ -45,11 +50,17 @@ class Leg:
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The augmented batches of one stage; what a batch holds depends on seed, epoch and index."""
+    """The augmented batches of one stage; what a batch holds depends on seed, epoch and index.
 
-    def __init__(self, examples: Examples, config: Config, size: int, epoch: int) -> None:
+    A worker of several gets its share of each.
+    """
+
+    def __init__(
+        self, examples: Examples, config: Config, size: int, epoch: int, team: Cluster = ALONE
+    ) -> None:
         super().__init__()
         self.examples, self.config, self.size = examples, config, size
+        self.rows = team.rows(config.training.batch)
         labels = examples.labels[examples.positions]
         self.shares = imbalance.class_shares(labels, len(CLASSES), config.training.sampling_power)
         self._start(epoch)
@@ -74,19 +85,25 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         chosen = self.order[index * batch : (index + 1) * batch]
         settings = self.config.augmentation
         images = [augment(self.examples.frames[i], self.size, settings, random) for i in chosen]
-        return mix(np.stack(images), _one_hot(self.examples.labels[chosen]), settings, random)
+        mixed, labels = mix(
+            np.stack(images), _one_hot(self.examples.labels[chosen]), settings, random
+        )
+        return mixed[self.rows], labels[self.rows]
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
-    """Saves weights, optimizer and history after every epoch, atomically.
+    """Saves weights, optimizer and history after every epoch, atomically, if this is the chief.
 
     The last epoch of a `fit` is saved at its very end, after Keras has put the averaged weights in
     place: a resumed run then continues from exactly what an uninterrupted one would have had.
     """
 
-    def __init__(self, folder: Path, last_epoch: int, history: list[dict[str, Any]]) -> None:
+    def __init__(
+        self, folder: Path, last_epoch: int, history: list[dict[str, Any]], is_chief: bool
+    ) -> None:
         super().__init__()
         self.folder, self.last_epoch, self.history = folder, last_epoch, history
+        self.is_chief = is_chief
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         # Keras does not save where the dropout's random stream stands: start one for each epoch.
@@ -103,9 +120,12 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self._save()
 
     def _save(self) -> None:
+        if not self.is_chief:
+            return
         epoch = self.history[-1]["epoch"]
         weights = self.folder / f"{CHECKPOINT}-{epoch}.weights.h5"
-        self.model.save_weights(weights)
+        with cluster.apart():
+            self.model.save_weights(weights)
         state = self.folder / f"{CHECKPOINT}.partial"
         state.write_text(json.dumps({"epoch": epoch, "history": self.history}, indent=1))
         state.rename(self.folder / f"{CHECKPOINT}.json")
@@ -114,21 +134,78 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
                 old.unlink()
 
 
+class TensorBoard(keras.callbacks.Callback):  # type: ignore[misc]
+    """Writes the figures of every epoch for TensorBoard; Keras's own callback needs TensorFlow."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+        # TensorBoard reads all files of a folder: a resumed run, or a new stage, has one more.
+        self.name = f"events.out.tfevents.{time.time_ns()}"
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        figures = logs or {}
+        validation = {name for name in figures if name.startswith("val_")}
+        for part, names in (("train", figures.keys() - validation), ("validation", validation)):
+            values = [
+                Summary.Value(tag=f"epoch_{name.removeprefix('val_')}", simple_value=figures[name])
+                for name in sorted(names)
+            ]
+            self._write(part, Event(step=epoch, summary=Summary(value=values)))
+
+    def _write(self, part: str, event: Event) -> None:
+        path = self.folder / part / self.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        events = [event] if path.exists() else [Event(file_version="brain.Event:2"), event]
+        with path.open("ab") as file:
+            for each in events:
+                each.wall_time = time.time()
+                RecordWriter(file).write(each.SerializeToString())
+
+
 def fit(
-    config: Config, examples: Examples, run: Path, resume: bool, start: bytes | None = None
+    config: Config,
+    examples: Examples,
+    run: Path,
+    resume: bool,
+    start: bytes | None = None,
+    team: Cluster = ALONE,
 ) -> tuple[keras.Model, list[dict[str, Any]]]:
     """Train as configured; return the model with its averaged weights, and the history by epoch.
 
     ``run`` receives the checkpoints and TensorBoard's logs. With ``resume`` a run that was killed
     continues after its last finished epoch and ends as if it had not been. ``start`` is the LiteRT
-    model to start from.
+    model to start from. Each worker of a ``team`` trains on its share of every batch, and ends with
+    the same weights; the chief alone writes.
     """
+    with cluster.joined(team) as devices:
+        if config.training.batch % devices:
+            raise ValueError(
+                f"training.batch is {config.training.batch}; accepted is a multiple of the "
+                f"{devices} devices that share it"
+            )
+        if start and devices > 1:
+            raise ValueError("a training that starts from a release can have one device only")
+        return _fit(config, examples, run, resume, start, team, devices)
+
+
+def _fit(
+    config: Config,
+    examples: Examples,
+    run: Path,
+    resume: bool,
+    start: bytes | None,
+    team: Cluster,
+    devices: int,
+) -> tuple[keras.Model, list[dict[str, Any]]]:
     keras.utils.set_random_seed(config.seed)
     weights = model.imagenet_weights() if config.imagenet_weights else None
     network = model.build(len(CLASSES), config.width, config.training.dropout, weights)
     history: list[dict[str, Any]] = []
     state = run / f"{CHECKPOINT}.json"
     done = 0
+    if resume:
+        cluster.copy_from_chief(team, run, f"{CHECKPOINT}*")
     if resume and state.exists():
         saved = json.loads(state.read_text())
         done, history = saved["epoch"], saved["history"]
@@ -146,9 +223,12 @@ def fit(
             _compile(network, config, examples, leg)
             head_only = leg.head_only
         if leg.first < done:
-            network.load_weights(run / f"{CHECKPOINT}-{done}.weights.h5")
+            with cluster.apart():
+                network.load_weights(run / f"{CHECKPOINT}-{done}.weights.h5")
         if done < leg.last:
-            _fit_leg(network, config, examples, leg, max(leg.first, done), run, history)
+            validation = _validation(examples, config.training.batch, devices, team)
+            first = max(leg.first, done)
+            _fit_leg(network, config, examples, leg, first, run, history, validation, team)
     if share := config.training.start_share:
         pairs = zip(begun, network.get_weights(), strict=True)
         network.set_weights([share * first + (1 - share) * last for first, last in pairs])
@@ -201,7 +281,7 @@ def _compile(network: keras.Model, config: Config, examples: Examples, leg: Leg)
     network.compile(
         optimizer,
         imbalance.adjusted_cross_entropy(prior, training.label_smoothing),
-        metrics=[
+        weighted_metrics=[
             keras.metrics.CategoricalAccuracy("accuracy"),
             KerasBalancedAccuracy(len(CLASSES)),
         ],
@@ -216,25 +296,50 @@ def _fit_leg(
     first: int,
     run: Path,
     history: list[dict[str, Any]],
+    validation: tuple[NDArray[Any], ...],
+    team: Cluster,
 ) -> None:
-    callbacks = [
-        keras.callbacks.TensorBoard(run / "tensorboard", write_graph=False),
-        Checkpoint(run, leg.last, history),
-    ]
+    callbacks = [Checkpoint(run, leg.last, history, team.is_chief)]
+    if team.is_chief:
+        callbacks.append(TensorBoard(run / "tensorboard"))
     if not leg.head_only:
         # Validation judges the averaged weights: they are what will be released.
         callbacks.append(keras.callbacks.SwapEMAWeights())
+    # After a leg, JAX holds the averages and the weights as one array, which no step takes twice.
+    for variable in network.optimizer.variables:
+        variable.assign(keras.ops.copy(variable))
     network.fit(
-        Batches(examples, config, leg.size, first),
-        validation_data=(examples.validation_frames, _one_hot(examples.validation_labels)),
-        validation_batch_size=config.training.batch,
+        Batches(examples, config, leg.size, first, team),
+        validation_data=validation,
+        validation_batch_size=config.training.batch // team.workers,
         initial_epoch=first,
         epochs=leg.last,
         callbacks=callbacks,
         # Keras would shuffle the batches anew, from a stream that a resumed run has lost.
         shuffle=False,
-        verbose=1 if sys.stdout.isatty() else 2,
+        verbose=(1 if sys.stdout.isatty() else 2) if team.is_chief else 0,
     )
+
+
+def _validation(
+    examples: Examples, batch: int, devices: int, team: Cluster
+) -> tuple[NDArray[Any], ...]:
+    """This worker's share of the validation images: frames, one-hot labels and, if any, weights.
+
+    Every batch must divide among the devices. The last one is filled up with copies of weight 0,
+    and the others weigh the more, so that the figures are those of the real images.
+    """
+    frames, labels = examples.validation_frames, _one_hot(examples.validation_labels)
+    if devices == 1:
+        return frames, labels
+    count = len(labels)
+    padded = -(-count // devices) * devices
+    batches = [np.arange(start, min(start + batch, padded)) for start in range(0, padded, batch)]
+    mine = np.concatenate([places[team.rows(len(places))] for places in batches])
+    share = frames[mine % count], labels[mine % count]
+    if padded == count:
+        return share
+    return *share, np.where(mine < count, padded / count, 0).astype(np.float32)
 
 
 def _one_hot(labels: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -7,7 +7,9 @@ so that it can also be run alone.
 import dataclasses
 import hashlib
 import json
+import multiprocessing
 import os
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -28,6 +30,7 @@ from lesionlens.release import Release
 from lesionlens.result import probabilities
 
 from . import (
+    cluster,
     dataset,
     detectors,
     evaluate,
@@ -48,6 +51,7 @@ from . import (
     source,
     split,
 )
+from .cluster import ALONE, Cluster
 from .config import Config
 from .dataset import CLASSES, Dataset
 from .split import Split
@@ -62,6 +66,8 @@ DISTRIBUTION, CURVES, CONFUSION, ROC, RELIABILITY = (
 )
 # What is published beside the model, and what the model card shows.
 EVIDENCE = (DISTRIBUTION, CURVES, CONFUSION, ROC, RELIABILITY, HISTORY)
+# The engine that exports.
+EXPORTS = "tensorflow"
 # Folders with the answers for each image: of the Keras model, and of the variant that is shipped.
 KERAS_ANSWERS, ANSWERS = "answers-keras", "answers"
 
@@ -77,6 +83,7 @@ class Job:
     promote: bool = False
     force: bool = False
     version: str | None = None  # None: made from the date and the model
+    team: Cluster = ALONE  # the workers that share the training
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -108,11 +115,16 @@ class Job:
         (self.run / name).write_text(json.dumps(document, indent=1) + "\n")
 
 
-def run(job: Job) -> str:
-    """Make a release from a data set; return its version."""
+def run(job: Job) -> str | None:
+    """Make a release from a data set; return its version.
+
+    A worker that is not the chief has done its part, and returns None, when the training ends.
+    """
     describe(job)
     divide(job)
     train(job)
+    if not job.team.is_chief:
+        return None
     judge(job)
     convert(job)
     safeguard(job)
@@ -124,6 +136,8 @@ def describe(job: Job) -> None:
     """Read the data set, decode all of it, print and plot the distribution of its classes."""
     config = job.config
     dataset.cached(job.dataset, *config.data.frame, config.preprocessing, job.cache)
+    if not job.team.is_chief:
+        return
     counts = dataset.distribution(job.dataset)
     print(f"{'class':<8}{'images':>8}{'lesions':>9}")
     for label, (images, lesions) in counts.items():
@@ -160,7 +174,9 @@ def train(job: Job) -> None:
     start = None
     if config.start:
         start = releases.load(storage.open_store(job.store), config.start).files[SERVED]
-    network, history = fit.fit(config, examples, job.run, job.resume, start)
+    network, history = fit.fit(config, examples, job.run, job.resume, start, job.team)
+    if not job.team.is_chief:
+        return
     network.save(job.run / MODEL)
     job.write(HISTORY, history)
     plots.curves(history, job.run / CURVES)
@@ -196,8 +212,17 @@ def follow_paper(job: Job) -> None:
 
 
 def convert(job: Job) -> None:
-    """Export to LiteRT, choose a variant, and evaluate it as what will be shipped."""
+    """Export to LiteRT, choose a variant, and evaluate it as what will be shipped.
+
+    Only TensorFlow can; a model that was trained on another engine is exported by a process whose
+    Keras runs on TensorFlow.
+    """
     job.require_own_configuration()
+    if keras.backend.backend() != EXPORTS:
+        fresh = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, fresh, cluster.choose_engine, (EXPORTS,)) as pool:
+            pool.submit(convert, job).result()
+        return
     network = keras.saving.load_model(job.run / MODEL, compile=False)
     parts, seed = job.split, job.config.seed
     for_calibration = np.random.default_rng(seed).permutation(parts.train)

@@ -171,6 +171,8 @@ class KerasBalancedAccuracy(keras.metrics.Metric):  # type: ignore[misc]
         sample_weight: keras.KerasTensor | None = None,
     ) -> None:
         right = keras.ops.equal(keras.ops.argmax(y_true, -1), keras.ops.argmax(y_pred, -1))
+        if sample_weight is not None:
+            y_true = y_true * sample_weight[:, None]
         hits = y_true * keras.ops.cast(right, y_true.dtype)[:, None]
         self.hits.assign_add(keras.ops.sum(hits, axis=0))
         self.totals.assign_add(keras.ops.sum(y_true, axis=0))

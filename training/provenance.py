@@ -12,6 +12,7 @@ from typing import Any
 LIBRARIES = (
     "tensorflow-cpu",
     "tensorflow",
+    "jax",
     "keras",
     "ai-edge-litert",
     "numpy",

@@ -82,7 +82,11 @@ def collect(scripts: Scripts) -> list[str]:
     commands = []
     for line, answers in RUNS:
         name, *arguments = line.split()
-        accelerator = {"TRAIN_ACCELERATOR": "NVIDIA_TESLA_T4"} if name == "train.sh" else {}
+        accelerator = (
+            {"TRAIN_ACCELERATOR": "NVIDIA_TESLA_T4", "TRAIN_WORKERS": "2"}
+            if name == "train.sh"
+            else {}
+        )
         done = scripts.run(name, *arguments, answers=answers, API_KEYS_VERSION="3", **accelerator)
         assert done.status == 0, f"{line}: {done.errors}"
         found = [" ".join(map(quoted, command)) for command in done.commands]

@@ -132,6 +132,7 @@ WRONG = [
     ("TRAIN_CONFIG", "nothing", "a file in training/configs"),
     ("TRAIN_MACHINE", "big", "a machine type"),
     ("TRAIN_ACCELERATOR", "T4", "NVIDIA_TESLA_T4"),
+    ("TRAIN_WORKERS", "0", "a whole number from 1 to 64"),
     ("BUILD_REPOSITORY", "github.com/a/b", "connections"),
     ("ALERT_EMAIL", "operator", "an address"),
     ("BILLING_ACCOUNT", "mine", "XXXXXX-XXXXXX-XXXXXX"),
@@ -429,6 +430,26 @@ def test_training_never_promotes(scripts: Scripts) -> None:
     assert "--set;training.batch=64" in job
     assert "promote" not in job
     assert "--service-account=lesionlens-training@" in job
+
+
+def test_several_workers_are_a_second_pool_of_the_same_machines(scripts: Scripts) -> None:
+    one = scripts.run("train.sh")
+    three = scripts.run("train.sh", TRAIN_WORKERS="3")
+
+    for done, engine, replicas in ((one, "tensorflow", ["1"]), (three, "jax", ["1", "2"])):
+        assert done.status == 0, done.errors
+        build = next(line for line in done.gcloud if "builds submit" in line)
+        job = next(line for line in done.gcloud if "custom-jobs create" in line)
+        assert f"_ENGINE={engine}," in build
+        assert re.findall(r"--worker-pool-spec=\S+replica-count=(\d+)", job) == replicas
+        assert len(set(re.findall(r"container-image-uri=([^, ]+)", job))) == 1
+
+
+def test_several_accelerators_of_one_machine_need_jax(scripts: Scripts) -> None:
+    done = scripts.run("train.sh", TRAIN_ACCELERATOR="NVIDIA_TESLA_T4", TRAIN_ACCELERATOR_COUNT="4")
+
+    assert done.status == 0, done.errors
+    assert any("_ENGINE=jax," in line for line in done.gcloud)
 
 
 def removes_models(done: object) -> bool:
