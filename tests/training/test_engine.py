@@ -1,16 +1,11 @@
-"""Each engine trains where the other is not installed; JAX's model is exported by TensorFlow."""
+"""TensorFlow trains where JAX is not installed."""
 
-import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-
-from lesionlens import release
-from lesionlens.storage import FileStore
 
 pytestmark = pytest.mark.slow
 
@@ -70,29 +65,3 @@ def test_tensorflow_trains_without_jax(tmp_path: Path) -> None:
     for stage in ("split", "train"):
         finish(start(stage, tmp_path, "tensorflow", missing=("jax", "jaxlib")))
     assert (tmp_path / "run" / "model.keras").is_file()
-
-
-def test_two_workers_make_one_release(tmp_path: Path) -> None:
-    """As Vertex AI starts them: with the same command. TensorFlow is the chief's alone."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    pools = {"chief": [f"localhost:{port}"], "worker": ["localhost:1"]}
-    chief, other = (
-        json.dumps({"cluster": pools, "task": {"type": pool, "index": 0}}) for pool in pools
-    )
-
-    finish(
-        start("run", tmp_path, "jax", TF_CONFIG=chief),
-        start("run", tmp_path, "jax", missing=("tensorflow",), TF_CONFIG=other),
-    )
-
-    manifest = release.load(FileStore(tmp_path / "store"), "v1").manifest
-    assert "jax" in manifest.document["libraries"]
-    # TensorFlow read the model that JAX wrote, and answers as JAX did.
-    judged = json.loads((tmp_path / "run" / "evaluation.json").read_text())
-    exported = json.loads((tmp_path / "run" / "export.json").read_text())
-    (float32,) = (row for row in exported["variants"] if row["name"] == "float32")
-    accuracy = judged["metrics"]["validation"]["balanced_accuracy"]["value"]
-    assert float32["balanced_accuracy"] == accuracy
-    assert float32["parity"] < 1e-4
