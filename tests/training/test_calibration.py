@@ -13,7 +13,7 @@ CLASSES = ("mel", "bkl", "nv")
 CENTRES = np.array([1.0, 1.0, 3.0])
 
 
-def case(count: int = 40_000, temperature: float = 1.0, strength: float = 0.0) -> Judged:
+def case(count: int = 15_000, temperature: float = 1.0, strength: float = 0.0) -> Judged:
     """Lesions as frequent as ``SHARES``, and logits that still hold a part of that prior.
 
     Classes are Gaussians around the corners of a triangle: what a perfect model would answer is
