@@ -56,6 +56,20 @@ def test_what_was_refused_for_a_moment_is_not_kept(monkeypatch: pytest.MonkeyPat
     assert post(client).status_code == 200
 
 
+def test_a_batch_with_a_fault_of_ours_in_it_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = create_client()
+
+    def batch() -> Any:
+        form = {"images": (io.BytesIO(JPEG), "lesion.jpg")}
+        answer = client.post("/v1/batch", data=form, headers={"Idempotency-Key": UUID})
+        return answer.json["results"][0]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lesionlens.image.decode", lambda *_, **__: 1 / 0)
+        assert batch()["problem"]["status"] == 500
+    assert "result" in batch()
+
+
 def test_a_problem_of_the_image_is_kept(limited: Client) -> None:
     first, second = post(limited, JPEG[:9000]), post(limited, JPEG[:9000])
     assert first.status_code == second.status_code == 422

@@ -65,6 +65,14 @@ def test_a_batch_costs_as_many_as_its_images(limited: Client) -> None:
     assert too_many.status_code == 429
 
 
+def test_each_view_costs_as_an_image_does(limited: Client) -> None:
+    def asked() -> TestResponse:
+        return limited.post("/v1/classify?views=2", data=JPEG, content_type="image/jpeg")
+
+    assert left(asked()) == 1
+    assert asked().status_code == 429
+
+
 def test_a_batch_above_the_whole_limit_is_told_so(limited: Client) -> None:
     detail = post(limited, "/v1/batch", images=4).json["detail"]
     assert detail == "A batch of 4 images is above the limit of 3/hour."
