@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import logs
-from .errors import MalformedRequest, Problem
+from .errors import MalformedRequest, Overloaded, Problem
 
 # The stages after the upload, for one image.
 Examine = Callable[[bytes], dict[str, Any]]
@@ -17,12 +17,17 @@ def build(request_id: str, files: Sequence[bytes], examine: Examine) -> dict[str
     more than one decoded image in memory.
     """
     entries = []
+    full: Overloaded | None = None
     for index, data in enumerate(files):
         try:
+            if full:
+                # One wait for room is enough: sixteen would outlast the request.
+                raise full
             if not data:
                 raise MalformedRequest("The image is empty (0 bytes).")
             entry = {"index": index, "result": examine(data)}
         except Problem as problem:
+            full = problem if isinstance(problem, Overloaded) else None
             entry = {"index": index, "problem": problem.document(request_id)}
         except Exception as error:
             # A fault of ours at one image is no reason to withhold the others' results.

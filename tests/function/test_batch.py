@@ -7,6 +7,7 @@ import pytest
 from werkzeug.test import Client
 
 from lesionlens import image
+from lesionlens.errors import Overloaded
 from tests.conftest import create_client
 from tests.pictures import JPEG, encoded, lesion
 
@@ -90,3 +91,18 @@ def test_the_limits_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_unknown_option_is_refused_as_everywhere(shared_client: Client) -> None:
     assert post(shared_client, JPEG, query_string="explian=true").status_code == 400
+
+
+def test_after_one_wait_for_room_the_rest_is_not_tried(
+    shared_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def decode(data: bytes, **_: Any) -> Any:
+        tried.append(data)
+        raise Overloaded("No room.")
+
+    monkeypatch.setattr("lesionlens.image.decode", decode)
+    results = post(shared_client, JPEG, JPEG, JPEG).json["results"]
+    assert [entry["problem"]["status"] for entry in results] == [503, 503, 503]
+    assert len(tried) == 1
