@@ -93,6 +93,7 @@ def test_the_settings_of_a_build_are_settings(repository: Path) -> None:
         "IMAGE",
         "CACHE",
         "COMMIT",
+        "ENGINE",
         "START",
     }
     for name in FILES:
