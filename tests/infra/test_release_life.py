@@ -261,7 +261,8 @@ def lie(manifest: dict[str, Any], what: str) -> dict[str, Any]:
         changed["version"] = "v9"
     elif what == "classes":
         changed["classes"] = changed["classes"][:-1]
-        changed["calibration"]["offsets"] = changed["calibration"]["offsets"][:-1]
+        for calibration in changed["calibration"].values():
+            calibration["offsets"] = calibration["offsets"][:-1]
     return changed
 
 
