@@ -293,10 +293,10 @@ def store_disappears(place: Place) -> Found:
 def _bucket_breaks_off(place: Place, found: Found) -> None:
     """Emulated object storage that goes away in the middle of the model, and then hangs there."""
     with emulator.running() as bucket, Gate(os.environ["STORAGE_EMULATOR_HOST"]) as gate:
-        for path in (ROOT / "training" / "releases").rglob("*"):
-            if path.is_file() and path.suffix in (".json", ".tflite"):
-                name = path.relative_to(ROOT / "training" / "releases")
-                bucket.blob(f"models/{name}").upload_from_filename(path)
+        published = releases.copy(place.folder / "published", releases.VERSION)
+        for path in published.rglob("*.*"):
+            name = path.relative_to(published)
+            bucket.blob(f"models/{name}").upload_from_filename(path)
         uri = f"gs://{emulator.BUCKET}/models"
         with place.server(MODEL_URI=uri, STORAGE_EMULATOR_HOST=gate.url) as server:
             server.first("/health")
