@@ -30,7 +30,7 @@ class Use:
     """What an image and a month take; the sizes and times are measured (README.md)."""
 
     cpus: float = 1.0
-    memory_gib: float = 0.5
+    memory_gib: float = 1.0
     # Seconds of an instance for an image: decoding and inference (0.02, measured), the rest an
     # allowance for the upload's arrival, in which an instance is billed as well.
     instance_s: float = 0.5

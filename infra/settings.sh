@@ -47,10 +47,10 @@ IMAGE_REPOSITORY=${IMAGE_REPOSITORY-$SERVICE}
 
 # Base image: the Python that the tests run on.
 RUNTIME=${RUNTIME-python311}
-# 120 MiB with its model, 180 MiB with eight 12-megapixel photographs at a time, 340 MiB if each of
-# the eight uploads is as large as it may be.
-MEMORY=${MEMORY-512Mi}
-# Below 1, Cloud Run allows one request at a time; above 1, one inference gets no faster.
+# Some 120 MiB with its model; 964 MB if each of eight uploads is as large as it may be, in bytes
+# and in pixels, and of the format that takes most to decode (WebP).
+MEMORY=${MEMORY-1Gi}
+# Below 1, Cloud Run allows one request at a time; above 1, only an image that is alone is faster.
 CPU=${CPU-1}
 # Requests that one instance takes at a time; also the server's threads.
 CONCURRENCY=${CONCURRENCY-8}

@@ -23,7 +23,6 @@ from tests.benchmarks.process import Running
 from tests.chaos import clients
 from tests.chaos.clients import Case, Crowd, Tally
 from tests.chaos.gate import Gate
-from tests.conftest import ROOT
 
 # An hour, a year, ten years.
 CLOCK_JUMPS_S = (3600, -3600, 365 * 86_400, -3650 * 86_400, 0)
