@@ -193,6 +193,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--only", nargs="*", help="contenders (default: all)")
     parser.add_argument("--to", type=Path, default=HERE, help="folder for what is written")
     options = parser.parse_args(arguments)
+    if options.only and options.to == HERE:
+        parser.error("--only needs --to: a part is no benchmark to keep")
     process.end_on_sigterm()
     with workplace() as folder:
         results = measure(options, folder)

@@ -14,7 +14,7 @@ from tests.benchmarks import fleet
 from tests.benchmarks.contenders import OURS
 from tests.benchmarks.fleet import Rule
 from tests.benchmarks.report import table
-from tests.benchmarks.summary import Results, figure, first, instance_gib, per_million
+from tests.benchmarks.summary import Results, figure, first, per_million
 
 RESULTS = Path(__file__).with_name("results.json")
 
@@ -28,8 +28,12 @@ IDLE_S = 15 * 60
 # Assumptions about limits, as remembered; all can be raised on request.
 INSTANCES_A_REGION = 100
 BUCKET_READS = 5000  # a second, of one bucket before it has scaled
-READS_A_START = 4  # pointer, manifest, model, detector; each is a look at the object and a download
+READS_A_START = 3  # manifest, model, detector; each is a look at the object and a download
 UPLOAD_BYTES = cost.Use().upload_bytes
+# How long an image has one of an instance's places: it arrives for most of that.
+HELD_S = cost.Use().instance_s
+# Booked for every setting: what the worst uploads that are permitted need (infra/README.md).
+MEMORY_GIB = cost.Use().memory_gib
 SIMULATED = {1: 3600.0, 100: 120.0, 10_000: 4.0}  # seconds, by images a second
 
 
@@ -44,16 +48,25 @@ class Setting:
     peak_mib: float
 
     @property
-    def memory_gib(self) -> float:
-        return instance_gib(self.peak_mib)
+    def images(self) -> float:
+        """Images a second of an instance as busy as the platform lets it be.
+
+        Its processors bound them, or its places, which are taken while images arrive.
+        """
+        return UTILIZATION * min(self.rate, self.concurrency / HELD_S)
 
     @property
     def dollars(self) -> float:
-        """For a million images, on instances as busy as the platform lets them be."""
-        return per_million(self.rate * UTILIZATION, self.cores, self.memory_gib)
+        """For a million images."""
+        return per_million(self.images, self.cores, MEMORY_GIB)
+
+    @property
+    def service_s(self) -> float:
+        """Seconds for which an image has its place."""
+        return max(self.concurrency / self.rate, HELD_S)
 
     def instances(self, images: float) -> int:
-        return math.ceil(images / (self.rate * UTILIZATION))
+        return math.ceil(images / self.images)
 
 
 def settings(results: Results) -> list[Setting]:
@@ -70,10 +83,9 @@ def cheapest(found: list[Setting]) -> Setting:
 def simulated(setting: Setting, cold_s: float, images: int) -> tuple[fleet.Outcome, fleet.Outcome]:
     """From nothing, and with as many instances as are needed already awake."""
     rule = Rule(setting.concurrency, max(INSTANCES_A_REGION, 2 * setting.instances(images)), IDLE_S)
-    service_s = setting.concurrency / setting.rate
     arrivals = list(fleet.poisson(images, SIMULATED[images]))
-    nothing = fleet.simulate(arrivals, rule, cold_s, service_s)
-    awake = fleet.simulate(arrivals, rule, cold_s, service_s, setting.instances(images))
+    nothing = fleet.simulate(arrivals, rule, cold_s, setting.service_s)
+    awake = fleet.simulate(arrivals, rule, cold_s, setting.service_s, setting.instances(images))
     return nothing, awake
 
 
@@ -81,7 +93,7 @@ def quiet(setting: Setting, cold_s: float, minutes: float) -> fleet.Outcome:
     """Images that come so seldom that instances end between them."""
     rule = Rule(setting.concurrency, INSTANCES_A_REGION, IDLE_S)
     arrivals = fleet.poisson(1 / (60 * minutes), 2000 * 60 * minutes)
-    return fleet.simulate(arrivals, rule, cold_s, setting.concurrency / setting.rate)
+    return fleet.simulate(arrivals, rule, cold_s, setting.service_s)
 
 
 def render(results: Results) -> str:
@@ -97,23 +109,34 @@ def render(results: Results) -> str:
         "## The cheapest setting",
         "600×450 JPEG, one instance pinned to one or two cores, an interpreter a core, a thread a "
         "request, under as many clients as its concurrency. With two cores the load came from "
-        "those same cores, so that figures of two are too low. Memory is the next step that "
-        "leaves a quarter free. The price of a million: 10⁶ × ((cores × "
-        f"{cost.CPU_SECOND:g} + GiB × {cost.MEMORY_GIB_SECOND:g}) ÷ ({UTILIZATION} × images a "
-        f"second) + {cost.REQUEST:g}), as Cloud Run keeps instances {UTILIZATION:.0%} busy.",
+        "those same cores, so that figures of two are too low; each is one period of two seconds. "
+        f"In the cloud an image has its place for {HELD_S} s, most of which its upload takes (the "
+        "allowance of cost.py), so that an instance yields the lesser of what it computes and "
+        f"concurrency ÷ {HELD_S} s, {UTILIZATION:.0%} of which the platform uses. The price of a "
+        f"million: 10⁶ × ((cores × {cost.CPU_SECOND:g} + {MEMORY_GIB:g} GiB × "
+        f"{cost.MEMORY_GIB_SECOND:g}) ÷ images a second in the cloud + {cost.REQUEST:g}). The "
+        "memory is what the worst permitted uploads need, not the peak of this photograph. "
+        "cost.py reckons with fewer that share an instance, as small services have them.",
         table(
-            ("cores", "concurrency", "images a second", "p95, ms", "peak, MiB", "memory, GiB", "$"),
+            (
+                "cores",
+                "concurrency",
+                "images a second",
+                "p95, ms",
+                "peak, MiB",
+                "in the cloud, images a second",
+                "$",
+            ),
             [_setting_row(setting, setting is best) for setting in found],
         ),
         f"Cheapest: {best.cores} core{'s' if best.cores > 1 else ''}, concurrency "
-        f"{best.concurrency}, {best.memory_gib:g} GiB. An instance that waits for a slow upload is "
-        "billed as well: concurrency pays there most, and costs latency only when all of its "
-        "requests compute at once.",
+        f"{best.concurrency}. An instance that waits for a slow upload is billed as well: "
+        "concurrency pays there, and costs latency only when all of its requests compute at once.",
         "## How many instances",
-        "Images a second ÷ (images a second of an instance × "
-        f"{UTILIZATION}), of the cheapest setting. From nothing: all visitors come at once to a "
-        "service that sleeps, the worst there is. Awake: as many instances as are needed are "
-        f"there. A cold start takes {cold_s:.2f} s: {cold_s - PLATFORM_S:.2f} s measured from "
+        "Of the cheapest setting. From nothing: all visitors come at once to a service that "
+        "sleeps, the worst there is, and which may start twice the instances that it needs, or "
+        f"{INSTANCES_A_REGION}. Awake: as many instances as are needed are there. A cold start "
+        f"takes {cold_s:.2f} s: {cold_s - PLATFORM_S:.2f} s measured from "
         f"(emulated) object storage and an allowance of {PLATFORM_S} s for the platform.",
         table(
             (
@@ -123,7 +146,7 @@ def render(results: Results) -> str:
                 "instances it starts",
                 "share when awake",
                 "uploads, MB a second",
-                "$ a day",
+                "$ a day, instances only",
             ),
             [_target_row(best, cold_s, images) for images in TARGETS],
         ),
@@ -163,7 +186,7 @@ def render(results: Results) -> str:
 def _setting_row(setting: Setting, best: bool) -> tuple[str, ...]:
     mark = "**" if best else ""
     values = (str(setting.cores), str(setting.concurrency), figure(setting.rate))
-    values += (figure(setting.p95_ms), figure(setting.peak_mib), f"{setting.memory_gib:g}")
+    values += (figure(setting.p95_ms), figure(setting.peak_mib), figure(setting.images))
     return tuple(f"{mark}{value}{mark}" for value in (*values, f"{setting.dollars:.2f}"))
 
 
@@ -182,7 +205,7 @@ def _target_row(best: Setting, cold_s: float, images: int) -> tuple[str, ...]:
 
 def _minimum(setting: Setting) -> float:
     idle = setting.cores * cost.IDLE_CPU_SECOND
-    idle += setting.memory_gib * cost.IDLE_MEMORY_GIB_SECOND
+    idle += MEMORY_GIB * cost.IDLE_MEMORY_GIB_SECOND
     return idle * 730 * 3600
 
 
@@ -195,7 +218,7 @@ def _trial_row(name: str, trial: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _limits(best: Setting, results: Results) -> str:
-    most = best.rate * UTILIZATION * INSTANCES_A_REGION
+    most = best.images * INSTANCES_A_REGION
     starts = BUCKET_READS / (2 * READS_A_START)
     megabytes = next(
         row["bytes"] for row in results["models"]["accuracy"]
@@ -209,16 +232,18 @@ def _limits(best: Setting, results: Results) -> str:
             f"- **Instances a region** (assumed {INSTANCES_A_REGION}): enough for {most:,.0f} "
             f"images a second; {TARGETS[-1]:,} need {many:,}, so a raised quota or several regions "
             "behind the same load balancer. MAX_INSTANCES (settings.sh) is 10 and bounds the bill: "
-            f"{10 * best.rate * UTILIZATION:,.0f} images a second.",
-            f"- **Object storage at start**: {READS_A_START} objects, two requests each, "
-            f"{megabytes:.1f} MB; a bucket that has not scaled yet (assumed {BUCKET_READS} reads a "
+            f"{10 * best.images:,.0f} images a second.",
+            f"- **Object storage at start**: {READS_A_START} objects (the version is pinned), two "
+            f"requests each, {megabytes:.1f} MB of model; a bucket that has not scaled yet "
+            f"(assumed {BUCKET_READS} reads a "
             f"second) lets {starts:,.0f} instances start in one second, and {many:,} instances at "
             f"once read {many * megabytes / 1000:.1f} GB.",
             "- **Cold starts**: see the share above; all come with the first rush, so a service "
             "that expects one keeps MIN_INSTANCES for it.",
             f"- **Uploads**: {TARGETS[-1]:,} images a second of {UPLOAD_BYTES / 1000:.0f} kB are "
             f"{TARGETS[-1] * UPLOAD_BYTES * 8 / 1e9:.0f} Gbit/s through one load balancer.",
-            f"- **Logs**: {cost.Use().log_bytes} bytes an image, at {TARGETS[-1]:,} a second "
+            f"- **Logs**: {cost.Use().log_bytes} bytes a classification, at {TARGETS[-1]:,} a "
+            "second "
             f"{TARGETS[-1] * cost.Use().log_bytes * 86_400 / cost.GIB:,.0f} GiB a day: sample them "
             "long before.",
             "- **What was not measured**: the platform's own part of a cold start, its network, "

@@ -79,6 +79,7 @@ def measured(factor: float, clients: int) -> list[dict[str, float]]:
             "p95_ms": 2 * middle * factor * clients,
             "p99_ms": 3 * middle * factor * clients,
             "rate": 120 / factor,
+            "requests": 240 // factor,
             "peak_mib": 60.0 * factor + clients,
         }
         for middle in (7.0, 6.0, 8.0)

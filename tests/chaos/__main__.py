@@ -41,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", nargs="*", help="names of scenarios (default: all)")
     parser.add_argument("--to", type=Path, default=REPORT, help="file for the report")
     options = parser.parse_args(arguments)
+    if (options.only or options.short) and options.to == REPORT:
+        parser.error("--only and --short need --to: a part is no report to keep")
     sizes = scenarios.SHORT if options.short else Sizes()
     if not options.short or options.soak != Sizes.soak_s:
         sizes = dataclasses.replace(sizes, soak_s=options.soak)

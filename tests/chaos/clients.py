@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
+import numpy as np
 from PIL import Image
 
 from tests.conftest import VARIABLES, create_client
@@ -40,11 +41,22 @@ class Case:
 
 def cases() -> list[Case]:
     """Good and bad requests; what each must get is what the function says when it is alone."""
+    return _answered(_requests())
+
+
+def largest(width: int, height: int) -> Case:
+    """A noisy WebP image: no other takes more memory to decode, or more bytes."""
+    noise = np.random.default_rng(3).integers(0, 256, (height, width, 3), np.uint8)
+    body = encoded(Image.fromarray(noise), "WEBP", quality=86, method=0)
+    return _answered({"largest": (body, "image/webp")})[0]
+
+
+def _answered(requests: dict[str, tuple[bytes, str]]) -> list[Case]:
     others = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     with mock.patch.dict(os.environ, {**others, "LOG_LEVEL": "ERROR"}, clear=True):
         alone = create_client()
     found = []
-    for name, (body, media_type) in _requests().items():
+    for name, (body, media_type) in requests.items():
         answer = alone.post(CLASSIFY, data=body, content_type=media_type)
         found.append(Case(name, body, media_type, answer.status_code, stable(answer.json)))
     return found
@@ -144,7 +156,8 @@ def ask(port: int, case: Case, tally: Tally, again: int = 0, timeout: float = TI
             status, headers, document = post(port, case.body, case.media_type, timeout)
             break
         except (OSError, http.client.HTTPException) as error:
-            if attempt == again:
+            # Who hangs has not broken off: that is never forgiven.
+            if attempt == again or isinstance(error, TimeoutError):
                 tally.note("lost", f"{case.name}: {error!r}")
                 return
             tally.note("cut")

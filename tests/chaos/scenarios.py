@@ -32,8 +32,15 @@ LATE_THREADS = 2
 GROWTH_MIB, GROWTH_SHARE = 24, 0.15
 # Within this a server has closed what its clients have closed.
 SETTLE_S = 10.0
-# More than the server has threads (four a core of two).
-SLOW = 12
+# More than the server has threads (four a core).
+SLOW = 4 * (os.cpu_count() or 1) + 4
+# What a request may wait longer than those who hold all threads keep them.
+WAITS_S = 2.0
+# Until a request has given up on a store that hangs: its time-out, its retries, and some.
+GIVES_UP_S = 30.0
+# Uploads at a time that are as large as they may be, of the format that takes most to decode, and
+# what an instance has for them (MEMORY in infra/settings.sh).
+LARGEST, MEMORY_MIB = 8, 1024
 # After an overload, the median of one client must be back to twice what it was, and some ms.
 BACK_TO, BACK_PLUS_S, BACK_WITHIN_S = 2.0, 0.02, 10.0
 
@@ -48,10 +55,13 @@ class Sizes:
     kills: int = 3
     crowd: int = 1000
     slow_s: float = 4.0
+    largest: tuple[int, int] = (5000, 5000)  # pixels
     thorough: bool = True  # also what waits for time-outs
 
 
-SHORT = Sizes(soak_s=4, overload_s=2, kills=1, crowd=150, slow_s=1, thorough=False)
+SHORT = Sizes(
+    soak_s=4, overload_s=2, kills=1, crowd=150, slow_s=1, largest=(1000, 800), thorough=False
+)
 
 
 @dataclass
@@ -120,7 +130,10 @@ def soak(place: Place) -> Found:
         _until(lambda: _quiet(server) and server.descriptors() <= before[0], SETTLE_S)
         after = (server.descriptors(), server.threads(), server.pss_mib())
         found.expect(after[0] <= before[0], f"file descriptors {before[0]} → {after[0]}")
-        found.expect(after[1] <= before[1] + LATE_THREADS, f"threads {before[1]} → {after[1]}")
+        bound_threads = before[1] + LATE_THREADS
+        found.expect(
+            after[1] <= bound_threads, f"threads {before[1]} → {after[1]} (bound {bound_threads})"
+        )
         bound = before[2] + max(GROWTH_MIB, GROWTH_SHARE * before[2])
         found.expect(
             after[2] <= bound,
@@ -168,7 +181,7 @@ def worker_killed(place: Place) -> Found:
         with Crowd(server.port, place.cases, 8, again=60) as tally:
             for _ in range(place.sizes.kills):
                 time.sleep(1)
-                (worker,) = (pid for pid in server.pids() if pid != server.pid)
+                (worker,) = _workers(server)
                 os.kill(worker, signal.SIGKILL)
                 _until(lambda dead=worker: _workers(server) - {dead}, 30)
             time.sleep(2)
@@ -243,7 +256,10 @@ def rude(place: Place) -> Found:
         clients.ask(server.port, case, found.tally)
         found.facts.append(f"180 that left or sent garbage, {SLOW} slow ones, 2 that behave")
         # A slow sender holds a thread: who behaves waits for one, and is answered.
-        found.facts.append(f"slowest answer to those {max(tally.seconds):.1f} s")
+        slowest = max(tally.seconds)
+        found.expect(
+            slowest < place.sizes.slow_s + WAITS_S, f"slowest answer to those {slowest:.1f} s"
+        )
         found.expect(_quiet(server), "no connection left open")
     return found
 
@@ -305,13 +321,30 @@ def _bucket_breaks_off(place: Place, found: Found) -> None:
                 clients.ask(server.port, place.photograph, found.tally, timeout=120)
                 taken = time.monotonic() - started
                 found.expect(
-                    found.tally.refused == refused + 1,
+                    found.tally.refused == refused + 1 and taken < GIVES_UP_S,
                     f"object storage {how} in mid-model: 503 after {taken:.0f} s",
                 )
                 gate.open()
             answered = found.tally.answered
             clients.ask(server.port, place.photograph, found.tally)
             found.expect(found.tally.answered == answered + 1, "and is back: answered")
+
+
+def largest(place: Place) -> Found:
+    """Uploads as large as they may be, at the same time: no more memory than an instance has."""
+    width, height = place.sizes.largest
+    case = clients.largest(width, height)
+    found = Found(f"{LARGEST} uploads of {width * height / 1e6:g} megapixels at a time")
+    with place.warm() as server:
+        with process.peak(server) as samples:
+            clients.at_once(LARGEST, lambda _: clients.ask(server.port, case, found.tally))
+        _quiet(server)
+        found.expect(
+            max(samples) < MEMORY_MIB,
+            f"{len(case.body) / 1e6:.1f} MB of WebP each; memory {max(samples):.0f} MiB at most "
+            f"(bound {MEMORY_MIB}), {server.pss_mib():.0f} MiB afterwards",
+        )
+    return found
 
 
 # A file system of its own: read-only, but for a temporary folder of 64 KiB.
@@ -440,6 +473,7 @@ ALL: Sequence[Callable[[Place], Found]] = (
     store_disappears,
     sealed,
     clock,
+    largest,
     soak,
 )
 
