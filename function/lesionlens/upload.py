@@ -5,11 +5,13 @@ import binascii
 import io
 import json
 from contextlib import AbstractContextManager
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
 import flask
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import ClientDisconnected
+from werkzeug.utils import cached_property
+from werkzeug.wsgi import LimitedStream
 
 from .deadline import Watch
 from .errors import MalformedRequest, UnsupportedType
@@ -28,11 +30,33 @@ MAX_JSON_SIGNS = 100
 _watch = Watch()
 
 
+class Body(LimitedStream):
+    """A body of at most ``limit`` bytes: Werkzeug's own refuses one of exactly as many."""
+
+    def __init__(self, stream: IO[bytes], limit: int) -> None:
+        super().__init__(stream, limit, is_max=True)
+        self._source = stream
+
+    def on_exhausted(self) -> None:
+        # Who reads on at the limit may only want to know that this is the end.
+        if self._source.read(1):
+            super().on_exhausted()
+
+
 class Request(flask.Request):
     """Keeps uploads in memory: Werkzeug would write large ones to a temporary file."""
 
     def _get_file_stream(self, *args: Any, **kwargs: Any) -> BinaryIO:
         return io.BytesIO()
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        # First the refusal of what announces that it is too long.
+        stream = super().stream
+        limit = self.max_content_length
+        if limit is None or "wsgi.input_terminated" not in self.environ:
+            return stream
+        return cast(IO[bytes], Body(self.environ["wsgi.input"], limit))
 
 
 def read(request: flask.Request) -> bytes:

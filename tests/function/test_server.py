@@ -73,6 +73,18 @@ def test_a_form_over_the_limit_is_refused(serving: Server, chunked: bool) -> Non
     assert (status, problem["title"]) == (413, "Body too large")
 
 
+@pytest.mark.parametrize("way", ["raw", "form"])
+@pytest.mark.parametrize("chunked", [False, True], ids=["with length", "without length"])
+def test_a_body_of_exactly_the_limit_is_read(serving: Server, way: str, chunked: bool) -> None:
+    body, media_type = bytes([1]) * LIMIT, "image/jpeg"
+    if way == "form":
+        body, media_type = form(body[len(form(b"")[0]) :])
+    assert len(body) == LIMIT
+    status, problem = serving.classify(iter([body]) if chunked else body, media_type)
+    # What the image is, and no longer how large.
+    assert (status, problem["title"]) == (422, "Undecodable image")
+
+
 def test_a_chunked_body_within_the_limit_is_classified(serving: Server) -> None:
     status, answer = serving.classify(iter([JPEG[:5000], JPEG[5000:]]))
     assert (status, answer["input"]["width"]) == (200, 600)
