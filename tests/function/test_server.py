@@ -100,6 +100,13 @@ def test_a_client_that_leaves_half_way_harms_nobody(serving: Server) -> None:
     assert serving.classify(JPEG)[0] == 200
 
 
+@pytest.mark.parametrize("path", ["//v1/classify", "///v1/classify", "/%2Fv1/classify"])
+def test_more_slashes_are_another_address(serving: Server, path: str) -> None:
+    status, problem = serving._ask("POST", path, JPEG, {"Content-Type": "image/jpeg"})
+    assert (status, problem["type"]) == (404, "/problems/not-found")
+    assert '"message": "POST //v1/classify 404"' in serving.log.read_text()
+
+
 def test_a_copy_of_the_function_alone_serves(tmp_path: Path) -> None:
     copy = shutil.copytree(
         ROOT / "function", tmp_path / "f", ignore=shutil.ignore_patterns("__pycache__")
