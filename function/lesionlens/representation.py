@@ -30,6 +30,16 @@ def chosen(request: flask.Request) -> str:
     return match or JSON
 
 
+def require_explainable(request: flask.Request) -> None:
+    """Raises NotAcceptable where the answer would leave out the explanation that is asked for."""
+    form = chosen(request)
+    if form != JSON:
+        raise NotAcceptable(
+            f"An explanation is asked for, and an answer as {form}, which holds none; "
+            f"accepted is {JSON}, or no explain."
+        )
+
+
 def report(result: dict[str, object]) -> flask.Response:
     """Render a result for software that keeps medical records."""
     return flask.Response(json.dumps(fhir.report(result)), content_type=FHIR)
