@@ -154,6 +154,8 @@ def test_what_is_no_picture_is_refused_before_it_is_sent(visit: Visit) -> None:
 
     page.wait_for_selector("#problem:not([hidden])")
     assert "letter.pdf" in page.inner_text("#problem")
+    assert page.is_hidden("#problem-again")
+    assert page.is_visible("#problem-other")
     assert page.evaluate("document.activeElement.id") == "problem"
     assert requests == []
 
@@ -222,6 +224,45 @@ def test_asking_again_has_an_end(visit: Visit, lesion: bytes) -> None:
     page.unroute("**/v1/classify*")
     service.answer(page, service.result())
     page.click("#problem-again")
+    page.wait_for_selector("body[data-state=result]")
+
+
+HOPELESS = {400: "malformed-request", 413: "body-too-large", 415: "unsupported-type",
+            422: "truncated-image"}  # fmt: skip
+WORTHWHILE = {408: "too-slow", 500: "internal-error", 502: "other"}
+
+
+def test_another_try_is_offered_only_where_it_may_help(visit: Visit, lesion: bytes) -> None:
+    page = visit()
+    answers = HOPELESS | WORTHWHILE
+    service.answer(page, *(service.problem(*answer) for answer in answers.items()))
+    visitor.choose(page, lesion)
+    for status in answers:
+        visitor.send(page)
+        page.wait_for_selector(f"#problem-support:has-text('Status {status},')")
+        assert page.is_visible("#problem-again") is (status in WORTHWHILE), status
+        assert page.is_visible("#problem-other") is (status in HOPELESS), status
+
+    page.unroute("**/v1/classify*")
+    page.route("**/v1/classify*", lambda route: route.abort())
+    visitor.send(page)
+    page.wait_for_selector("#problem-text:has-text('no connection')")
+    assert page.is_visible("#problem-again")
+    assert page.is_hidden("#problem-other")
+
+
+def test_after_a_hopeless_picture_another_is_a_click_away(visit: Visit, lesion: bytes) -> None:
+    page = visit()
+    service.answer(page, service.problem(413, "body-too-large"), service.result())
+    visitor.choose(page, lesion)
+    visitor.send(page)
+
+    with page.expect_event("filechooser") as chooser:
+        page.click("#problem-other")
+    chooser.value.set_files({"name": "2.jpg", "mimeType": "image/jpeg", "buffer": lesion})
+
+    page.wait_for_selector("#problem", state="hidden")
+    visitor.send(page)
     page.wait_for_selector("body[data-state=result]")
 
 
