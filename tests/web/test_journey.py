@@ -66,6 +66,9 @@ def test_the_numbers_are_the_services(visit: Visit, site: str) -> None:
     assert page.locator("#diseases .ll-codes").count() == len(facts["classes"])
     assert page.locator("#diseases .ll-tag").count() == 3
     assert page.inner_text("#address") == f"{site}/v1/classify"
+    counts = page.locator("[aria-label='How good it is'] tbody td:nth-child(2)").all_inner_texts()
+    per_class = facts["metrics"]["test"]["per_class"]
+    assert counts == [f"{per_class[label]['images']:,}" for label in facts["classes"]]
 
 
 def test_the_picture_is_made_upright_and_small_and_loses_its_metadata(
