@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from lesionlens import representation
 from tests.web import service, visitor
 from tests.web.conftest import Visit
 
@@ -312,6 +313,32 @@ def test_a_trace_of_melanoma_is_no_sign_of_melanoma(visit: Visit, lesion: bytes)
     service.answer(page, answer)
     visitor.check(page, lesion)
     assert page.get_attribute(".ll-advice", "data-urgency") == "appointment"
+
+
+_APART = """async (pairs) => {
+  const { apart } = await import("./js/text.js");
+  return pairs.map((pair) => apart(...pair));
+}"""
+
+
+def test_figures_near_the_threshold_agree_with_its_words(visit: Visit, lesion: bytes) -> None:
+    page = visit()
+    near = service.result(flag=False)
+    near["json"]["malignancy"] = {"probability": 0.0718, "threshold": 0.072113, "flag": False}
+    reached = service.result(flag=False)
+    reached["json"]["malignancy"] = {"probability": 0.072113, "threshold": 0.072113, "flag": True}
+    service.answer(page, near, reached)
+
+    visitor.check(page, lesion)
+    assert "7.18%, below the threshold of 7.21%." in page.inner_text(".ll-headline")
+    page.click(".ll-actions button")
+    visitor.check(page, lesion)
+    assert "7%, at or above the threshold of 7%." in page.inner_text(".ll-headline")
+
+    # The page without JavaScript writes them alike.
+    pairs = [(0.93, 0.07), (0.0718, 0.072113), (0.0721131, 0.072113), (0.1, 0.1), (0.002, 0.0064)]
+    written = [list(representation.apart(*pair)) for pair in pairs]
+    assert page.evaluate(_APART, pairs) == written
 
 
 def test_the_heat_map_has_a_strength_and_words(visit: Visit, lesion: bytes) -> None:

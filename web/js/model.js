@@ -63,7 +63,7 @@ function* numbers({ name, version, created, classes, malignancy, data, metrics, 
     return [lesion(label), number(images), interval(found), interval(specificity), interval(auc, plain)];
   }));
   yield make("p", { class: "ll-text" }, text("model.threshold", {
-    threshold: percent(malignancy.threshold), sensitivity: interval(malignancy.test.sensitivity),
+    threshold: percent(malignancy.threshold, 1), sensitivity: interval(malignancy.test.sensitivity),
     specificity: interval(malignancy.test.specificity) }));
 
   yield make("h3", {}, text("model.matrix"));
