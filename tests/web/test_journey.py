@@ -373,6 +373,62 @@ def test_the_result_can_be_saved(visit: Visit, lesion: bytes) -> None:
         assert image.height > 1080
 
 
+# Notes what is written on a canvas, from which height on, and how high the canvas is.
+_WATCHED = """() => {
+  const write = CanvasRenderingContext2D.prototype.fillText;
+  window.written = [];
+  CanvasRenderingContext2D.prototype.fillText = function (words, x, y) {
+    window.written.push([words, y, this.canvas.height]);
+    write.call(this, words, x, y);
+  };
+}"""
+
+# All that the page says of the result, and in its footer; not what its controls are called.
+_SAID = """() => {
+  const controls = "button, a, label, summary";
+  const texts = [];
+  for (const part of document.querySelectorAll("#result, .ll-foot")) {
+    const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const { parentElement: parent, textContent } = walker.currentNode;
+      if (parent.checkVisibility() && !parent.closest(controls)) texts.push(textContent.trim());
+    }
+  }
+  return texts.filter(Boolean);
+}"""
+
+
+@pytest.mark.parametrize(("language", "recognized"), [("en", True), ("hi", False), ("mr", None)])
+def test_a_saved_image_says_no_less_than_the_page(
+    visit: Visit, lesion: bytes, language: str, recognized: bool | None
+) -> None:
+    page = visit(f"/?lang={language}")
+    warnings = [
+        {"code": code, "message": f"The image is {code}."} for code in ("blurred", "unheard-of")
+    ]
+    service.answer(page, service.result(recognized, input={"warnings": warnings}))
+    visitor.check(page, lesion)
+    page.evaluate(_WATCHED)
+
+    with page.expect_download() as saved:
+        page.click(".ll-actions button:last-child")
+
+    with Image.open(saved.value.path()) as image:
+        height = image.height
+    lines = [(words, top) for words, top, whole in page.evaluate("written") if whole == height]
+    written = " ".join(words for words, _ in lines)
+    assert all(0 < top < height - 22 for _, top in lines)
+    said = page.evaluate(_SAID)
+    assert [words for words in said if " ".join(words.split()) not in written] == []
+    # What must be there, whatever the page says.
+    texts = json.loads((visitor.WEB / "text" / f"{language}.json").read_text())
+    for words in ("The image is unheard-of.", texts["warning"]["blurred"],
+                  texts["result"]["notice"], texts["page"]["notice"]):  # fmt: skip
+        assert words in written
+    assert (texts["result"]["above"].format(percent="31%") in written) is (recognized is not False)
+    (visitor.ARTEFACTS / f"saved-{language}.png").write_bytes(saved.value.path().read_bytes())
+
+
 def test_the_language_follows_the_browser_and_switches_without_losing_the_result(
     visit: Visit, lesion: bytes
 ) -> None:
