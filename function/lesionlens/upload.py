@@ -14,7 +14,7 @@ from werkzeug.utils import cached_property
 from werkzeug.wsgi import LimitedStream
 
 from .deadline import Watch
-from .errors import MalformedRequest, UnsupportedType
+from .errors import BodyTooLarge, MalformedRequest, UnsupportedType
 from .image import FORMATS
 
 FIELD = "image"
@@ -40,7 +40,7 @@ class Body(LimitedStream):
     def on_exhausted(self) -> None:
         # Who reads on at the limit may only want to know that this is the end.
         if self._source.read(1):
-            super().on_exhausted()
+            raise BodyTooLarge.over(self.limit)
 
 
 class Request(flask.Request):
@@ -62,8 +62,8 @@ class Request(flask.Request):
 def read(request: flask.Request) -> bytes:
     """Return the posted image, not yet looked at.
 
-    Raises MalformedRequest, UnsupportedType, TooSlow, and Werkzeug's RequestEntityTooLarge if the
-    body is over the app's limit.
+    Raises MalformedRequest, UnsupportedType, TooSlow, and BodyTooLarge or Werkzeug's
+    RequestEntityTooLarge if the body is over the app's limit.
     """
     with _in_time(request):
         data = _read(request)
@@ -75,7 +75,7 @@ def read(request: flask.Request) -> bytes:
 def read_batch(request: flask.Request, most: int) -> list[bytes]:
     """Return the posted images in their order.
 
-    Raises MalformedRequest, UnsupportedType, TooSlow, RequestEntityTooLarge.
+    Raises MalformedRequest, UnsupportedType, TooSlow, BodyTooLarge, RequestEntityTooLarge.
     """
     if request.mimetype != "multipart/form-data":
         raise UnsupportedType(

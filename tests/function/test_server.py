@@ -85,6 +85,14 @@ def test_a_body_of_exactly_the_limit_is_read(serving: Server, way: str, chunked:
     assert (status, problem["title"]) == (422, "Undecodable image")
 
 
+@pytest.mark.parametrize("chunked", [False, True], ids=["with length", "without length"])
+def test_a_form_of_too_many_fields_is_told_so(serving: Server, chunked: bool) -> None:
+    body = b"--edge\r\nContent-Disposition: form-data; name=f\r\n\r\nx\r\n" * 1100 + b"--edge--\r\n"
+    status, problem = serving.classify(iter([body]) if chunked else body, FORM_TYPE)
+    assert (status, problem["title"]) == (400, "Malformed request")
+    assert "too many fields" in problem["detail"]
+
+
 def test_a_chunked_body_within_the_limit_is_classified(serving: Server) -> None:
     status, answer = serving.classify(iter([JPEG[:5000], JPEG[5000:]]))
     assert (status, answer["input"]["width"]) == (200, 600)
