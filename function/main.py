@@ -20,6 +20,7 @@ from lesionlens import (
     preprocess,
     quality,
     query,
+    representation,
     result,
     settings,
     upload,
@@ -34,6 +35,8 @@ def answer(
 ) -> dict[str, Any]:
     """Classify the image in a request. Raises lesionlens.errors.Problem for what the client did."""
     options = query.read(request.args, classifier.manifest)
+    if options.explain:
+        representation.require_explainable(request)
     data = upload.read(request)
     admit([data], options.views)
     return examine(data, options, request_id, classifier)

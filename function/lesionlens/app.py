@@ -217,6 +217,10 @@ def _surround(app: flask.Flask, settings: Settings, slot: Slot) -> None:
         flask.g.started = time.perf_counter()
         proposed = flask.request.headers.get("X-Request-Id", "")
         flask.g.request_id = proposed if _REQUEST_ID.fullmatch(proposed) else uuid.uuid4().hex
+        # Werkzeug takes several slashes at the start of a path for one: no address of ours.
+        if flask.request.environ.get("PATH_INFO", "").startswith("//"):
+            flask.request.path = f"/{flask.request.path}"
+            flask.abort(404)
 
     @app.after_request
     def finish(response: flask.Response) -> flask.Response:

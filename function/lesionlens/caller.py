@@ -66,12 +66,13 @@ def address_of(request: flask.Request, trusted_hops: int) -> str:
     Each proxy appends to X-Forwarded-For whom it was called by: the last ``trusted_hops`` entries
     are those of our own, and what stands before them is whatever the client wrote there. An IPv6
     client owns a network of 64 bits, and is one client by whichever address of it.
+    Some proxies write the port too, which is another one each time: it is left out.
     """
     hops = request.headers.get("X-Forwarded-For", "").split(",")
     forwarded = trusted_hops > 0 and len(hops) >= trusted_hops
     text = hops[-trusted_hops].strip() if forwarded else request.remote_addr or ""
     try:
-        address = ipaddress.ip_address(text)
+        address = ipaddress.ip_address(_without_port(text))
     except ValueError:
         return "unknown"
     if isinstance(address, ipaddress.IPv6Address):
@@ -79,3 +80,9 @@ def address_of(request: flask.Request, trusted_hops: int) -> str:
             return str(address.ipv4_mapped)
         return str(ipaddress.ip_network((int(address), 64), strict=False))
     return str(address)
+
+
+def _without_port(text: str) -> str:
+    """203.0.113.7:1234 and [2001:db8::1]:443 without port and brackets; all else as it is."""
+    match = re.fullmatch(r"([0-9.]+):[0-9]+|\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?", text)
+    return match[1] or match[2] if match else text

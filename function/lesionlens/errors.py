@@ -99,6 +99,10 @@ class BodyTooLarge(Problem):
     slug = "body-too-large"
     title = "Body too large"
 
+    @classmethod
+    def over(cls, limit: int) -> "BodyTooLarge":
+        return cls(f"The body is too large; at most {limit} bytes are accepted.")
+
 
 class UnsupportedType(Problem):
     status = 415

@@ -68,6 +68,11 @@ def _device(result: dict[str, Any]) -> dict[str, Any]:
         "id": MODEL,
         "deviceName": [{"name": name, "type": "model-name"}],
         "version": [{"value": result["model"]["version"]}],
+        # How it was set for this answer; no public code is known for either.
+        "property": [
+            {"type": {"text": "prior"}, "valueCode": [{"text": result["prior"]}]},
+            {"type": {"text": "views"}, "valueQuantity": [{"value": result["views"]}]},
+        ],
         "note": [{"text": result["notice"]}],
     }
 

@@ -25,9 +25,9 @@ def register(app: flask.Flask) -> None:
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(error: RequestEntityTooLarge) -> flask.Response:
         limit = flask.current_app.config["MAX_CONTENT_LENGTH"]
-        if (flask.request.content_length or limit + 1) <= limit:
-            return expected(MalformedRequest("The form has too many fields; one is needed."))
-        return expected(BodyTooLarge(f"The body is too large; at most {limit} bytes are accepted."))
+        if (flask.request.content_length or 0) > limit:
+            return expected(BodyTooLarge.over(limit))
+        return expected(MalformedRequest("The form has too many fields; one is needed."))
 
     @app.errorhandler(ClientDisconnected)
     def disconnected(error: ClientDisconnected) -> flask.Response:

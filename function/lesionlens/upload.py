@@ -5,14 +5,16 @@ import binascii
 import io
 import json
 from contextlib import AbstractContextManager
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
 import flask
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import ClientDisconnected
+from werkzeug.utils import cached_property
+from werkzeug.wsgi import LimitedStream
 
 from .deadline import Watch
-from .errors import MalformedRequest, UnsupportedType
+from .errors import BodyTooLarge, MalformedRequest, UnsupportedType
 from .image import FORMATS
 
 FIELD = "image"
@@ -28,18 +30,40 @@ MAX_JSON_SIGNS = 100
 _watch = Watch()
 
 
+class Body(LimitedStream):
+    """A body of at most ``limit`` bytes: Werkzeug's own refuses one of exactly as many."""
+
+    def __init__(self, stream: IO[bytes], limit: int) -> None:
+        super().__init__(stream, limit, is_max=True)
+        self._source = stream
+
+    def on_exhausted(self) -> None:
+        # Who reads on at the limit may only want to know that this is the end.
+        if self._source.read(1):
+            raise BodyTooLarge.over(self.limit)
+
+
 class Request(flask.Request):
     """Keeps uploads in memory: Werkzeug would write large ones to a temporary file."""
 
     def _get_file_stream(self, *args: Any, **kwargs: Any) -> BinaryIO:
         return io.BytesIO()
 
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        # First the refusal of what announces that it is too long.
+        stream = super().stream
+        limit = self.max_content_length
+        if limit is None or "wsgi.input_terminated" not in self.environ:
+            return stream
+        return cast(IO[bytes], Body(self.environ["wsgi.input"], limit))
+
 
 def read(request: flask.Request) -> bytes:
     """Return the posted image, not yet looked at.
 
-    Raises MalformedRequest, UnsupportedType, TooSlow, and Werkzeug's RequestEntityTooLarge if the
-    body is over the app's limit.
+    Raises MalformedRequest, UnsupportedType, TooSlow, and BodyTooLarge or Werkzeug's
+    RequestEntityTooLarge if the body is over the app's limit.
     """
     with _in_time(request):
         data = _read(request)
@@ -51,7 +75,7 @@ def read(request: flask.Request) -> bytes:
 def read_batch(request: flask.Request, most: int) -> list[bytes]:
     """Return the posted images in their order.
 
-    Raises MalformedRequest, UnsupportedType, TooSlow, RequestEntityTooLarge.
+    Raises MalformedRequest, UnsupportedType, TooSlow, BodyTooLarge, RequestEntityTooLarge.
     """
     if request.mimetype != "multipart/form-data":
         raise UnsupportedType(

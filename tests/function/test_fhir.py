@@ -23,6 +23,8 @@ RESULT: dict[str, Any] = {
     "request_id": "mine",
     "model": {"name": "mobilenet", "version": "v1"},
     "prediction": {"label": "mel", "name": "Melanoma", "probability": 0.5},
+    "prior": "dataset",
+    "views": 4,
     "probabilities": ENTRIES,
     "malignancy": {"probability": 0.6, "threshold": 0.31, "flag": True},
     "input": {"warnings": [{"code": "first-picture", "message": "Several pictures."}]},
@@ -68,6 +70,12 @@ def test_a_report_names_the_model_and_no_patient() -> None:
     assert device["note"] == [{"text": NOTICE}]
     assert "subject" not in json.dumps(report)
     assert "Patient" not in json.dumps(report)
+
+
+def test_a_report_says_how_the_model_was_set() -> None:
+    prior, views = checked(fhir.report(RESULT))[fhir.MODEL]["property"]
+    assert prior == {"type": {"text": "prior"}, "valueCode": [{"text": "dataset"}]}
+    assert views == {"type": {"text": "views"}, "valueQuantity": [{"value": 4}]}
 
 
 def test_codes_are_those_of_the_taxonomy_and_say_when_they_are_of_one_of_a_group() -> None:

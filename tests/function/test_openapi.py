@@ -240,6 +240,9 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "not-found": {"path": "/v2/classify"},
     "method-not-allowed": {"method": "GET"},
     "not-acceptable": raw(JPEG, headers={"Accept": "image/png"}),
+    "explained-report": raw(
+        JPEG, query_string="explain=true", headers={"Accept": "application/fhir+json"}
+    ),
     "body-too-large": raw(bytes(Settings.max_upload_bytes + 1)),
     "media-type": raw(b"hello", "text/plain"),
     "kind-of-file": raw(b"%PDF-1.7"),

@@ -119,6 +119,13 @@ def test_a_key_has_limits_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
         ("1", ("2001:db8::1", "2001:db8::ffff:1"), True),
         ("1", ("2001:db8::1", "2001:db8:0:1::1"), False),
         ("1", ("::ffff:198.51.100.1", "198.51.100.1"), True),
+        # A proxy may write the client's port, another one for each connection.
+        ("1", ("198.51.100.1:1234", "198.51.100.1:5678"), True),
+        ("1", ("198.51.100.1:1234", "198.51.100.1"), True),
+        ("1", ("198.51.100.1:1234", "198.51.100.2:1234"), False),
+        ("1", ("[2001:db8::1]:443", "2001:db8::2"), True),
+        ("1", ("[2001:db8::1]", "[2001:db8::1]:443"), True),
+        ("1", ("[2001:db8::1]:443", "[2001:db8:0:1::1]:443"), False),
     ],
 )
 def test_the_public_is_counted_by_address(

@@ -73,6 +73,26 @@ def test_a_form_over_the_limit_is_refused(serving: Server, chunked: bool) -> Non
     assert (status, problem["title"]) == (413, "Body too large")
 
 
+@pytest.mark.parametrize("way", ["raw", "form"])
+@pytest.mark.parametrize("chunked", [False, True], ids=["with length", "without length"])
+def test_a_body_of_exactly_the_limit_is_read(serving: Server, way: str, chunked: bool) -> None:
+    body, media_type = bytes([1]) * LIMIT, "image/jpeg"
+    if way == "form":
+        body, media_type = form(body[len(form(b"")[0]) :])
+    assert len(body) == LIMIT
+    status, problem = serving.classify(iter([body]) if chunked else body, media_type)
+    # What the image is, and no longer how large.
+    assert (status, problem["title"]) == (422, "Undecodable image")
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["with length", "without length"])
+def test_a_form_of_too_many_fields_is_told_so(serving: Server, chunked: bool) -> None:
+    body = b"--edge\r\nContent-Disposition: form-data; name=f\r\n\r\nx\r\n" * 1100 + b"--edge--\r\n"
+    status, problem = serving.classify(iter([body]) if chunked else body, FORM_TYPE)
+    assert (status, problem["title"]) == (400, "Malformed request")
+    assert "too many fields" in problem["detail"]
+
+
 def test_a_chunked_body_within_the_limit_is_classified(serving: Server) -> None:
     status, answer = serving.classify(iter([JPEG[:5000], JPEG[5000:]]))
     assert (status, answer["input"]["width"]) == (200, 600)
@@ -86,6 +106,13 @@ def test_a_client_that_leaves_half_way_harms_nobody(serving: Server) -> None:
             b"Content-Length: 100000\r\n\r\n" + JPEG[:1000]
         )
     assert serving.classify(JPEG)[0] == 200
+
+
+@pytest.mark.parametrize("path", ["//v1/classify", "///v1/classify", "/%2Fv1/classify"])
+def test_more_slashes_are_another_address(serving: Server, path: str) -> None:
+    status, problem = serving._ask("POST", path, JPEG, {"Content-Type": "image/jpeg"})
+    assert (status, problem["type"]) == (404, "/problems/not-found")
+    assert '"message": "POST //v1/classify 404"' in serving.log.read_text()
 
 
 def test_a_copy_of_the_function_alone_serves(tmp_path: Path) -> None:

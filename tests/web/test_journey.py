@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from lesionlens import representation
 from tests.web import service, visitor
 from tests.web.conftest import Visit
 
@@ -66,6 +67,9 @@ def test_the_numbers_are_the_services(visit: Visit, site: str) -> None:
     assert page.locator("#diseases .ll-codes").count() == len(facts["classes"])
     assert page.locator("#diseases .ll-tag").count() == 3
     assert page.inner_text("#address") == f"{site}/v1/classify"
+    counts = page.locator("[aria-label='How good it is'] tbody td:nth-child(2)").all_inner_texts()
+    per_class = facts["metrics"]["test"]["per_class"]
+    assert counts == [f"{per_class[label]['images']:,}" for label in facts["classes"]]
 
 
 def test_the_picture_is_made_upright_and_small_and_loses_its_metadata(
@@ -154,6 +158,8 @@ def test_what_is_no_picture_is_refused_before_it_is_sent(visit: Visit) -> None:
 
     page.wait_for_selector("#problem:not([hidden])")
     assert "letter.pdf" in page.inner_text("#problem")
+    assert page.is_hidden("#problem-again")
+    assert page.is_visible("#problem-other")
     assert page.evaluate("document.activeElement.id") == "problem"
     assert requests == []
 
@@ -225,6 +231,45 @@ def test_asking_again_has_an_end(visit: Visit, lesion: bytes) -> None:
     page.wait_for_selector("body[data-state=result]")
 
 
+HOPELESS = {400: "malformed-request", 413: "body-too-large", 415: "unsupported-type",
+            422: "truncated-image"}  # fmt: skip
+WORTHWHILE = {408: "too-slow", 500: "internal-error", 502: "other"}
+
+
+def test_another_try_is_offered_only_where_it_may_help(visit: Visit, lesion: bytes) -> None:
+    page = visit()
+    answers = HOPELESS | WORTHWHILE
+    service.answer(page, *(service.problem(*answer) for answer in answers.items()))
+    visitor.choose(page, lesion)
+    for status in answers:
+        visitor.send(page)
+        page.wait_for_selector(f"#problem-support:has-text('Status {status},')")
+        assert page.is_visible("#problem-again") is (status in WORTHWHILE), status
+        assert page.is_visible("#problem-other") is (status in HOPELESS), status
+
+    page.unroute("**/v1/classify*")
+    page.route("**/v1/classify*", lambda route: route.abort())
+    visitor.send(page)
+    page.wait_for_selector("#problem-text:has-text('no connection')")
+    assert page.is_visible("#problem-again")
+    assert page.is_hidden("#problem-other")
+
+
+def test_after_a_hopeless_picture_another_is_a_click_away(visit: Visit, lesion: bytes) -> None:
+    page = visit()
+    service.answer(page, service.problem(413, "body-too-large"), service.result())
+    visitor.choose(page, lesion)
+    visitor.send(page)
+
+    with page.expect_event("filechooser") as chooser:
+        page.click("#problem-other")
+    chooser.value.set_files({"name": "2.jpg", "mimeType": "image/jpeg", "buffer": lesion})
+
+    page.wait_for_selector("#problem", state="hidden")
+    visitor.send(page)
+    page.wait_for_selector("body[data-state=result]")
+
+
 def test_a_picture_that_is_not_recognized_gets_no_class(visit: Visit, lesion: bytes) -> None:
     page = visit()
     warning = {"code": "blurred", "message": "The image is blurred."}
@@ -270,6 +315,32 @@ def test_a_trace_of_melanoma_is_no_sign_of_melanoma(visit: Visit, lesion: bytes)
     assert page.get_attribute(".ll-advice", "data-urgency") == "appointment"
 
 
+_APART = """async (pairs) => {
+  const { apart } = await import("./js/text.js");
+  return pairs.map((pair) => apart(...pair));
+}"""
+
+
+def test_figures_near_the_threshold_agree_with_its_words(visit: Visit, lesion: bytes) -> None:
+    page = visit()
+    near = service.result(flag=False)
+    near["json"]["malignancy"] = {"probability": 0.0718, "threshold": 0.072113, "flag": False}
+    reached = service.result(flag=False)
+    reached["json"]["malignancy"] = {"probability": 0.072113, "threshold": 0.072113, "flag": True}
+    service.answer(page, near, reached)
+
+    visitor.check(page, lesion)
+    assert "7.18%, below the threshold of 7.21%." in page.inner_text(".ll-headline")
+    page.click(".ll-actions button")
+    visitor.check(page, lesion)
+    assert "7%, at or above the threshold of 7%." in page.inner_text(".ll-headline")
+
+    # The page without JavaScript writes them alike.
+    pairs = [(0.93, 0.07), (0.0718, 0.072113), (0.0721131, 0.072113), (0.1, 0.1), (0.002, 0.0064)]
+    written = [list(representation.apart(*pair)) for pair in pairs]
+    assert page.evaluate(_APART, pairs) == written
+
+
 def test_the_heat_map_has_a_strength_and_words(visit: Visit, lesion: bytes) -> None:
     page = visit()
     service.answer(page, service.result())
@@ -300,6 +371,62 @@ def test_the_result_can_be_saved(visit: Visit, lesion: bytes) -> None:
     with Image.open(saved.value.path()) as image:
         assert image.width == 1080
         assert image.height > 1080
+
+
+# Notes what is written on a canvas, from which height on, and how high the canvas is.
+_WATCHED = """() => {
+  const write = CanvasRenderingContext2D.prototype.fillText;
+  window.written = [];
+  CanvasRenderingContext2D.prototype.fillText = function (words, x, y) {
+    window.written.push([words, y, this.canvas.height]);
+    write.call(this, words, x, y);
+  };
+}"""
+
+# All that the page says of the result, and in its footer; not what its controls are called.
+_SAID = """() => {
+  const controls = "button, a, label, summary";
+  const texts = [];
+  for (const part of document.querySelectorAll("#result, .ll-foot")) {
+    const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const { parentElement: parent, textContent } = walker.currentNode;
+      if (parent.checkVisibility() && !parent.closest(controls)) texts.push(textContent.trim());
+    }
+  }
+  return texts.filter(Boolean);
+}"""
+
+
+@pytest.mark.parametrize(("language", "recognized"), [("en", True), ("hi", False), ("mr", None)])
+def test_a_saved_image_says_no_less_than_the_page(
+    visit: Visit, lesion: bytes, language: str, recognized: bool | None
+) -> None:
+    page = visit(f"/?lang={language}")
+    warnings = [
+        {"code": code, "message": f"The image is {code}."} for code in ("blurred", "unheard-of")
+    ]
+    service.answer(page, service.result(recognized, input={"warnings": warnings}))
+    visitor.check(page, lesion)
+    page.evaluate(_WATCHED)
+
+    with page.expect_download() as saved:
+        page.click(".ll-actions button:last-child")
+
+    with Image.open(saved.value.path()) as image:
+        height = image.height
+    lines = [(words, top) for words, top, whole in page.evaluate("written") if whole == height]
+    written = " ".join(words for words, _ in lines)
+    assert all(0 < top < height - 22 for _, top in lines)
+    said = page.evaluate(_SAID)
+    assert [words for words in said if " ".join(words.split()) not in written] == []
+    # What must be there, whatever the page says.
+    texts = json.loads((visitor.WEB / "text" / f"{language}.json").read_text())
+    for words in ("The image is unheard-of.", texts["warning"]["blurred"],
+                  texts["result"]["notice"], texts["page"]["notice"]):  # fmt: skip
+        assert words in written
+    assert (texts["result"]["above"].format(percent="31%") in written) is (recognized is not False)
+    (visitor.ARTEFACTS / f"saved-{language}.png").write_bytes(saved.value.path().read_bytes())
 
 
 def test_the_language_follows_the_browser_and_switches_without_losing_the_result(

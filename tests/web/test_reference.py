@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from lesionlens import keys
+from lesionlens import keys, query
 from lesionlens.rate import Rate
 from tests import server
 from tests.pictures import JPEG, encoded, lesion
@@ -54,7 +54,7 @@ def client_module() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["curl", "python", "javascript"])
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_the_examples_run(service: tuple[server.Server, str], tmp_path: Path, name: str) -> None:
     serving, key = service
     program = EXAMPLES[name].replace("https://lesionlens.example", serving.url).replace("KEY", key)
@@ -63,6 +63,7 @@ def test_the_examples_run(service: tuple[server.Server, str], tmp_path: Path, na
     shutil.copy(CLIENT, tmp_path)
     command = {
         "curl": ("bash", "-c", program),
+        "options": ("bash", "-c", program),
         "python": (sys.executable, "-c", program),
         "javascript": ("node", "--input-type=module", "-e", program),
     }[name]
@@ -71,6 +72,9 @@ def test_the_examples_run(service: tuple[server.Server, str], tmp_path: Path, na
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "threshold" in done.stdout
+    if name == "options":
+        answer = json.loads(done.stdout)
+        assert (answer["views"], answer["prior"]) == (4, "dataset")
     if name == "python":
         assert "0 {'probability'" in done.stdout
         assert "1 The image file ends too early" in done.stdout
@@ -150,6 +154,13 @@ def test_the_client_gives_up(
         client_module.Client(address).classify(JPEG)
     # What would take an hour is not waited for.
     assert len(asked) == (1 if wait == "3600" else client_module.TRIES)
+
+
+def test_an_example_has_options_and_the_page_says_how_to_get_a_key() -> None:
+    said = html.unescape(re.sub(r"<[^>]+>", "", PAGE))
+    for name in (query.VIEWS, query.PRIOR):
+        assert f"{name}=" in EXAMPLES["options"]
+    assert "How to get a key: ask the operator" in said
 
 
 def test_the_reference_is_self_contained() -> None:

@@ -4,7 +4,7 @@ import { classify, Problem } from "./api.js";
 import { byId, only } from "./dom.js";
 import { forget, maybePicture, prepare } from "./picture.js";
 import * as result from "./result.js";
-import { patiently, TRIES } from "./retry.js";
+import { patiently, TRIES, worthwhile } from "./retry.js";
 import { has, number, text } from "./text.js";
 import { clear, listen } from "./upload.js";
 
@@ -38,8 +38,9 @@ function showProblem(found) {
   byId("problem-detail").textContent = status ? detail : "";
   byId("problem-support").textContent =
     status ? text("problem.support", { status, id: requestId || "–" }) : "";
-  // Trying again makes sense only while there is something to send.
-  byId("problem-again").hidden = !picture;
+  const again = Boolean(picture) && worthwhile(found);
+  byId("problem-again").hidden = !again;
+  byId("problem-other").hidden = again;
 }
 
 function fail(found) {
@@ -168,7 +169,9 @@ export function start() {
   const consent = byId("consent");
   consent.addEventListener("invalid", () => consent.setCustomValidity(text("upload.needed")));
   consent.addEventListener("change", () => consent.setCustomValidity(""));
-  byId("again").addEventListener("click", () => byId("image").click());
+  for (const id of ["again", "problem-other"]) {
+    byId(id).addEventListener("click", () => byId("image").click());
+  }
   byId("problem-again").addEventListener("click", send);
   byId("cancel").addEventListener("click", () => {
     sending.abort();

@@ -58,12 +58,12 @@ function* numbers({ name, version, created, classes, malignancy, data, metrics, 
     figure("model.balanced", interval(metrics.test.balanced_accuracy)),
     figure("model.accuracy", interval(metrics.test.accuracy)),
     figure("model.macro", interval(metrics.test.macro_auc, plain)));
-  yield table("measured", ["class", "sensitivity", "specificity", "auc"], classes.map((label) => {
-    const { sensitivity: found, specificity, auc } = metrics.test.per_class[label];
-    return [lesion(label), interval(found), interval(specificity), interval(auc, plain)];
+  yield table("measured", ["class", "images", "sensitivity", "specificity", "auc"], classes.map((label) => {
+    const { images, sensitivity: found, specificity, auc } = metrics.test.per_class[label];
+    return [lesion(label), number(images), interval(found), interval(specificity), interval(auc, plain)];
   }));
   yield make("p", { class: "ll-text" }, text("model.threshold", {
-    threshold: percent(malignancy.threshold), sensitivity: interval(malignancy.test.sensitivity),
+    threshold: percent(malignancy.threshold, 1), sensitivity: interval(malignancy.test.sensitivity),
     specificity: interval(malignancy.test.specificity) }));
 
   yield make("h3", {}, text("model.matrix"));

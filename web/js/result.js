@@ -1,12 +1,12 @@
 /** The result of one picture: warnings first, then the answer, then what it does not mean. */
 
-import { advice, missed } from "./advice.js";
+import { advice } from "./advice.js";
 import { chart } from "./chart.js";
 import { bar, byId, make } from "./dom.js";
 import { heatmap } from "./heatmap.js";
-import { sensitivity } from "./model.js";
 import { saveImage, saveJson } from "./save.js";
-import { has, lesion, percent, text } from "./text.js";
+import { lesion, percent, text } from "./text.js";
+import { caveats, support, together, warned } from "./words.js";
 
 /** What is shown, to draw it again in another language. */
 let shown = null;
@@ -27,7 +27,8 @@ export function redraw() {
   const strength = byId("strength")?.value;
   byId("result").replaceChildren(
     ...[warnings(result), headline(result), figure(result, picture), classes(result), notice(result),
-      actions(result, picture, restart), support(result)].filter(Boolean));
+      actions(result, picture, restart),
+      make("p", { class: "ll-small ll-support" }, support(result))].filter(Boolean));
   if (strength && byId("strength")) {
     byId("strength").value = strength;
     byId("strength").dispatchEvent(new Event("input"));
@@ -44,13 +45,11 @@ export function summary({ prediction }) {
     name: lesion(prediction.label, prediction.name), percent: percent(prediction.probability) });
 }
 
-const warningText = ({ code, message }) => (has(`warning.${code}`) ? text(`warning.${code}`) : message);
-
 function warnings({ input }) {
   if (!input.warnings.length) return null;
   return make("section", { class: "ll-warnings" },
     make("h2", { tabindex: "-1" }, text("result.warnings")),
-    make("ul", {}, input.warnings.map((warning) => make("li", {}, warningText(warning)))));
+    make("ul", {}, input.warnings.map((warning) => make("li", {}, warned(warning)))));
 }
 
 function headline(result) {
@@ -69,10 +68,7 @@ function headline(result) {
     box.append(
       make("p", { class: "ll-headline__value" }, text("result.probability", { percent: percent(probability) })),
       bar(probability, { class: `ll-bar ll-bar--main${malignant ? " ll-bar--malignant" : ""}` }));
-    if (malignancy) {
-      box.append(make("p", {}, text("result.together", { percent: percent(malignancy.probability) }), ", ",
-        text(malignancy.flag ? "result.above" : "result.below", { percent: percent(malignancy.threshold) }), "."));
-    }
+    if (malignancy) box.append(make("p", {}, together(malignancy)));
     if (byId(`disease-${label}`)) {
       box.append(make("p", {}, make("a", { href: `#disease-${label}` }, text("result.more"))));
     }
@@ -92,12 +88,11 @@ function classes({ prediction, probabilities }) {
     : make("details", {}, make("summary", {}, text("result.unreliable")), all);
 }
 
-const notice = ({ input, prediction }) => make("div", { class: "ll-note" },
-  make("p", {}, make("strong", {}, text("result.notice"))),
-  // Not every release can tell a dermatoscopic picture from another: null is no "yes".
-  input.in_distribution === null ? make("p", {}, text("result.unchecked")) : null,
-  // Without a class there is nothing that these could be said of.
-  prediction && make("p", {}, missed(sensitivity()), " ", text("result.limits")));
+function notice(result) {
+  const [first, ...others] = caveats(result);
+  return make("div", { class: "ll-note" },
+    make("p", {}, make("strong", {}, first)), others.map((words) => make("p", {}, words)));
+}
 
 function actions(result, picture, restart) {
   const button = (key, click, main) =>
@@ -107,9 +102,4 @@ function actions(result, picture, restart) {
     button("result.print", () => print()),
     button("result.save", () => saveJson(result)),
     button("result.image", () => saveImage(result, picture)));
-}
-
-function support({ model, request_id: id }) {
-  return make("p", { class: "ll-small ll-support" }, text("result.support"), ": ",
-    text("result.model", { name: model.name, version: model.version }), ". ", text("result.request", { id }));
 }

@@ -3,6 +3,7 @@
 import { level } from "./advice.js";
 import { byId, make } from "./dom.js";
 import { date, lesion, percent, text } from "./text.js";
+import { caveats, support, together, warned } from "./words.js";
 
 const WIDTH = 1080; // pixels
 const EDGE = 60;
@@ -10,6 +11,7 @@ const FONT = "system-ui, 'Noto Sans Devanagari', 'Nirmala UI', sans-serif";
 const INK = "#1d2a2d";
 const QUIET = "#55656a";
 const ACCENT = "#0f6361";
+const WARM = "#96350f";
 const TRACK = "#e6e1d8";
 
 function download(blob, name) {
@@ -26,7 +28,7 @@ export function saveJson(result) {
 
 export async function saveImage(result, picture) {
   const photo = await loaded(picture.address);
-  const heat = await loaded(document.querySelector(".ll-stack__heat")?.src);
+  const heat = document.querySelector(".ll-stack__heat");
   const canvas = document.createElement("canvas");
   canvas.width = WIDTH;
   // Drawn twice: the first time, on nothing, measures the height.
@@ -43,7 +45,7 @@ async function loaded(address) {
   return image;
 }
 
-/** Draw everything from the top. @returns {number} the height used */
+/** Draw everything from the top, and leave out nothing that the page says. @returns {number} the height used */
 function draw(pen, result, photo, heat) {
   const wide = WIDTH - 2 * EDGE;
   let y = EDGE;
@@ -61,7 +63,10 @@ function draw(pen, result, photo, heat) {
     y += size * 0.4;
   };
 
-  write("LesionLens", 30, { bold: true, colour: ACCENT });
+  write(`LesionLens · ${date(new Date())}`, 30, { bold: true, colour: ACCENT });
+  const { prediction, malignancy, probabilities, input: { warnings } } = result;
+  if (warnings.length) write(text("result.warnings"), 30, { bold: true, colour: WARM });
+  for (const warning of warnings) write(`• ${warned(warning)}`, 26, { colour: WARM });
   if (photo) {
     const tall = Math.min(700, wide * photo.height / photo.width);
     const across = tall * photo.width / photo.height;
@@ -70,17 +75,32 @@ function draw(pen, result, photo, heat) {
       pen.globalAlpha = Number(byId("strength").value) / 100;
       pen.drawImage(heat, EDGE, y, across, tall);
       pen.globalAlpha = 1;
+      frame(pen, result.explanation.region, EDGE, y, across, tall);
     }
     y += tall + 40;
+    // The page's own words on its heat map.
+    for (const words of document.querySelectorAll(".ll-heatmap figcaption :is(h3, p)")) {
+      write(words.textContent, 22, { colour: QUIET });
+    }
   }
-  const { prediction } = result;
-  write(prediction
-    ? `${lesion(prediction.label, prediction.name)}: ${percent(prediction.probability)}`
-    : text("result.unknown"), 44, { bold: true });
-  write(`${text("result.next")}: ${text(`level.${level(result)}`)}`, 30);
+  if (prediction) {
+    const { label, name, probability } = prediction;
+    write(text("result.likely"), 26, { colour: QUIET });
+    write(lesion(label, name), 44, { bold: true });
+    if (lesion(label, name) !== name) write(text("result.formal", { name }), 22, { colour: QUIET });
+    write(text("result.probability", { percent: percent(probability) }), 30);
+  } else {
+    write(text("result.unknown"), 44, { bold: true });
+    write(text("result.unknownText"), 26);
+  }
+  if (malignancy) write(together(malignancy), 26);
+  const found = level(result);
+  write(`${text("result.next")}: ${text(`level.${found}`)}`, 30, { bold: true });
+  write(text(`level.${found}Text`), 26);
   write(text("level.doubt"), 30);
   y += 10;
-  for (const { label, name, probability, malignant } of prediction ? result.probabilities : []) {
+  if (prediction) write(text("result.all"), 26, { bold: true });
+  for (const { label, name, probability, malignant } of prediction ? probabilities : []) {
     const tag = malignant ? ` (${text("result.malignant")})` : "";
     write(`${percent(probability)}  ${lesion(label, name)}${tag}`, 26);
     pen.fillStyle = TRACK;
@@ -90,10 +110,21 @@ function draw(pen, result, photo, heat) {
     y += 16;
   }
   y += 10;
-  write(prediction ? `${text("result.notice")} ${text("result.limits")}` : text("result.notice"), 26, { bold: true });
-  write([date(new Date()), text("result.model", result.model),
-    text("result.request", { id: result.request_id })].join(" · "), 22, { colour: QUIET });
+  for (const words of [...caveats(result), text("page.notice")]) write(words, 26, { bold: true });
+  if (!byId("unreviewed").hidden) write(text("page.unreviewed"), 22, { colour: QUIET });
+  write(support(result), 22, { colour: QUIET });
   return Math.ceil(y + EDGE / 2);
+}
+
+/** The square that the model saw: dark, dashed in white, so that it shows on any skin. */
+function frame(pen, region, left, top, wide, tall) {
+  const square = [left + region.x * wide, top + region.y * tall, region.width * wide, region.height * tall];
+  pen.lineWidth = 2;
+  for (const [colour, dashes] of [["#000", []], ["#fff", [8, 8]]]) {
+    pen.strokeStyle = colour;
+    pen.setLineDash(dashes);
+    pen.strokeRect(...square);
+  }
 }
 
 /** Break words into lines that fit. */

@@ -1,6 +1,7 @@
 /** The visitor's language: which one, its text, its numbers. */
 
 export const LANGUAGES = ["en", "hi", "mr"];
+const MOST_DIGITS = 20; // after the point, as every browser can write them
 
 let language = "en";
 let texts = {};
@@ -58,16 +59,24 @@ export const lesion = (label, name = label) =>
 /** Latin digits throughout, so that the page's own text and its numbers agree. */
 const locale = () => `${language}-u-nu-latn`;
 
-export const number = (value, digits = 0) =>
-  new Intl.NumberFormat(locale(), { minimumFractionDigits: digits, maximumFractionDigits: digits })
+export const number = (value, digits = 0, style = "decimal") =>
+  new Intl.NumberFormat(locale(), { style, minimumFractionDigits: digits, maximumFractionDigits: digits })
     .format(value);
 
 /** A probability; never 0% or 100%, because a model is never that sure. */
-export function percent(share) {
-  const format = new Intl.NumberFormat(locale(), { style: "percent" });
-  if (share < 0.01) return `< ${format.format(0.01)}`;
-  if (share > 0.99) return `> ${format.format(0.99)}`;
-  return format.format(share);
+export function percent(share, digits = 0) {
+  const least = 10 ** -(2 + digits);
+  if (share < least) return `< ${number(least, digits, "percent")}`;
+  if (share > 1 - least) return `> ${number(1 - least, digits, "percent")}`;
+  return number(share, digits, "percent");
+}
+
+/** Two probabilities with as many digits as it takes to see which is larger. */
+export function apart(...pair) {
+  for (let digits = 0; ; digits++) {
+    const [one, other] = pair.map((share) => percent(share, digits));
+    if (one !== other || pair[0] === pair[1] || digits === MOST_DIGITS) return [one, other];
+  }
 }
 
 export const date = (iso) => new Intl.DateTimeFormat(locale(), { dateStyle: "long" }).format(new Date(iso));
