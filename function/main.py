@@ -22,12 +22,12 @@ from lesionlens import (
     query,
     representation,
     result,
+    room,
     settings,
     upload,
 )
 from lesionlens.access import Admit
 from lesionlens.classifier import Classifier
-from lesionlens.room import Room
 
 
 def answer(
@@ -85,7 +85,8 @@ def examine(
 
 
 _settings = settings.from_environment(os.environ)
-_room = Room(_settings.max_pixels_decoded)
+_room = room.Room(_settings.max_pixels_decoded)
+room.return_what_is_freed()
 _app = app.create(_settings, answer, answer_batch)
 
 if flask.has_app_context():

@@ -135,6 +135,8 @@ def work(core: int, steps: int) -> Step:
     """Be one worker: train for some steps, and time them."""
     # Before JAX counts the cores.
     os.sched_setaffinity(0, {core})
+    import keras
+
     from . import cluster, config, fit, model
     from .dataset import CLASSES
 
@@ -156,6 +158,8 @@ def work(core: int, steps: int) -> Step:
     )
     team = cluster.from_environment(os.environ)
     with cluster.joined(team):
+        # Joined workers must begin with the same weights.
+        keras.utils.set_random_seed(settings.seed)
         network = model.build(len(CLASSES), settings.width, settings.training.dropout, None)
         fit._compile(network, settings, examples, fit.Leg(SIZE, 0, 1, head_only=False))
         batches = fit.Batches(examples, settings, SIZE, 0, team)

@@ -1,7 +1,5 @@
 """From bytes to an upright RGB image, whatever the file: the only place that decodes."""
 
-import contextlib
-import ctypes
 import io
 import struct
 import warnings
@@ -75,9 +73,6 @@ _UPRIGHT = {
 }
 TURNED = (5, 6, 7, 8)
 
-# Of glibc's malloc.h; other C libraries have no mallopt, or ignore it.
-_M_MMAP_THRESHOLD = -3
-
 FAX = ("tiff_ccitt", "group3", "group4")
 
 # Of callers that bring none of their own, such as the training job: these can wait.
@@ -86,10 +81,6 @@ _ROOM = Room(ROOM_PIXELS, waiting=None, patience_s=None)
 # Our own limit is checked before decoding; Pillow's only warns at 89 megapixels.
 Image.MAX_IMAGE_PIXELS = None
 PngImagePlugin.MAX_TEXT_MEMORY = 2 * 1024 * 1024
-# Blocks from this size on go back to the system when they are freed, in every thread: without it,
-# eight large pictures at a time leave a worker with over a gigabyte that it never returns.
-with contextlib.suppress(OSError, AttributeError):
-    ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1024 * 1024)
 # Pillow's warnings quote metadata, which belongs in no log.
 warnings.filterwarnings("ignore", module="PIL")
 

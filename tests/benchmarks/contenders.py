@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from tests import releases
-from tests.benchmarks import models
+from tests.benchmarks import models, process
 from tests.conftest import ROOT
 
 FUNCTION = ROOT / "function"
@@ -86,10 +86,7 @@ def _ours(name: str, title: str, source: Path, store: Path, needed: tuple[str, .
     return Contender(
         name,
         title,
-        command=(
-            *(sys.executable, "-m", "functions_framework", "--source", str(source)),
-            *("--target", "classify", "--host", "127.0.0.1", "--port", "{port}"),
-        ),
+        command=process.function(source),
         environment={"MODEL_URI": store.as_uri(), "WEB_DIR": str(ROOT / "web")},
         requirements=needed,
         deployed=(FUNCTION, store),

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import fleet, inputs, load, process
+from tests.benchmarks import fleet, load, process
 from tests.benchmarks.contenders import Contender
 from tests.benchmarks.fleet import Fleet, Instance, Request, Rule
 
@@ -70,19 +70,8 @@ def _timed(contender: Contender, image: bytes, logs: Path) -> tuple[float, float
     for _ in range(3):
         with process.running(contender.command, contender.environment, logs / "timed.txt") as one:
             colds.append(one.first("/ready"))
-            taken = []
-            for _ in range(PROBES):
-                started = time.monotonic()
-                _classify(one, image)
-                taken.append(time.monotonic() - started)
+            taken = [load.once(one, image) for _ in range(PROBES)]
     return statistics.median(colds), statistics.median(taken)
-
-
-def _classify(server: process.Running, image: bytes) -> None:
-    body, media_type = inputs.form(image)
-    status, answer = server.ask("/v1/classify", body, media_type)
-    if status != 200:
-        raise load.LoadError(f"a local instance answered {status}: {answer}")
 
 
 def run(
@@ -157,7 +146,7 @@ class _Trial:
             self._act(self.fleet.ready(instance, self.now()))
 
     def _serve(self, instance: Instance) -> None:
-        _classify(self.servers[instance], self.image)
+        load.once(self.servers[instance], self.image)
         with self.changed:
             self._act(self.fleet.finish(instance, self.now()))
             self.open -= 1

@@ -4,10 +4,12 @@ import json
 import shutil
 import subprocess
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.benchmarks.inputs import form
+from tests.benchmarks.process import Running
 
 SCRIPT = Path(__file__).with_name("post.lua")
 TIMEOUT_S = 60
@@ -48,6 +50,16 @@ def parse(output: str) -> Load:
     if len(lines) != 1:
         raise LoadError(f"wrk printed no result:\n{output[-2000:]}")
     return Load(**json.loads(lines[0]))
+
+
+def once(server: Running, image: bytes) -> float:
+    """Seconds until the server has classified an image. Raises LoadError if it does not."""
+    body, media_type = form(image)
+    started = time.perf_counter()
+    status, answer = server.ask("/v1/classify", body, media_type)
+    if status != 200:
+        raise LoadError(f"the server answered {status}: {answer}")
+    return time.perf_counter() - started
 
 
 def available() -> bool:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,14 @@ POLL_S = 0.005
 SAMPLE_S = 0.2
 # What is set here must not reach the servers; they keep their compiled modules, as elsewhere.
 DROPPED = (*VARIABLES, "PYTHONDONTWRITEBYTECODE", "WORKERS", "THREADS")
+
+
+def function(source: Path = ROOT / "function" / "main.py") -> tuple[str, ...]:
+    """The command that serves our function, or another that is called as it is."""
+    return (
+        *(sys.executable, "-m", "functions_framework", "--source", str(source)),
+        *("--target", "classify", "--host", "127.0.0.1", "--port", "{port}"),
+    )
 
 
 @dataclass(frozen=True)

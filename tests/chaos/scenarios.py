@@ -8,7 +8,6 @@ import shutil
 import signal
 import statistics
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -97,11 +96,7 @@ class Place:
     def server(
         self, *prefix: str, port: int | None = None, **environment: str
     ) -> Iterator[Running]:
-        command = (
-            *prefix,
-            *(sys.executable, "-m", "functions_framework", "--source", "function/main.py"),
-            *("--target", "classify", "--host", "127.0.0.1", "--port", "{port}"),
-        )
+        command = (*prefix, *process.function())
         log = self.folder / f"{time.monotonic_ns()}.txt"
         with process.running(command, environment, log, port) as running:
             yield running

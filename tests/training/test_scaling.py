@@ -28,3 +28,9 @@ def test_both_tables_are_written() -> None:
 def test_more_workers_than_cores_are_refused() -> None:
     with pytest.raises(ValueError, match="4096 workers need as many cores"):
         scaling.measure(4096)
+
+
+@pytest.mark.slow
+def test_two_workers_share_a_step() -> None:
+    step = scaling.measure(2, steps=scaling.LEFT_OUT + 1)
+    assert 0 < step.batch_s < step.all_s
