@@ -72,6 +72,11 @@ class Dataset:
     def subset(self, indices: NDArray[np.int64]) -> tuple[Record, ...]:
         return tuple(self.records[index] for index in indices)
 
+    def frames(self, indices: NDArray[np.int64], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+        """(N, S, S, 3): images as serving would see them. Raises DatasetError."""
+        side = preprocessing.size
+        return decoded(self.subset(indices), side, side, preprocessing)
+
 
 def read(root: Path) -> Dataset:
     """Read the data set in ``root``, in any of the layouts in which HAM10000 is distributed.

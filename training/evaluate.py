@@ -11,7 +11,7 @@ from lesionlens.preprocess import Preprocessing
 from lesionlens.result import malignancy, malignant_log_odds
 
 from . import calibration, metrics
-from .dataset import CLASSES, Dataset, decoded
+from .dataset import CLASSES, Dataset
 from .metrics import Judged
 
 # From (N, S, S, 3) uint8 frames, as serving would see them, to (N, C) logits.
@@ -22,8 +22,7 @@ def judge(
     predict: Predict, dataset: Dataset, indices: NDArray[np.int64], preprocessing: Preprocessing
 ) -> Judged:
     """Run a model on some of the data set's images."""
-    side = preprocessing.size
-    frames = decoded(dataset.subset(indices), side, side, preprocessing)
+    frames = dataset.frames(indices, preprocessing)
     return Judged(dataset.labels[indices], predict(frames), dataset.lesions[indices])
 
 

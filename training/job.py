@@ -18,14 +18,13 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from lesionlens import release as releases
 from lesionlens import storage
 from lesionlens.classifier import Classifier
 from lesionlens.manifest import DECISION, DETECTOR, Calibration, parse_manifest
 from lesionlens.manifest import MODEL as SERVED
-from lesionlens.preprocess import Preprocessing, frame
+from lesionlens.preprocess import Preprocessing
 from lesionlens.release import Release
 from lesionlens.result import probabilities
 
@@ -96,11 +95,6 @@ class Job:
     def split(self) -> Split:
         return split.read(self.dataset, self.run / SPLIT)
 
-    def frames(self, indices: NDArray[np.int64], size: int | None = None) -> NDArray[np.uint8]:
-        """(N, S, S, 3): images of the data set as serving would see them."""
-        side = size or self.config.preprocessing.size
-        return dataset.decoded(self.dataset.subset(indices), side, side, self.config.preprocessing)
-
     def require_own_configuration(self) -> None:
         """Raises ValueError if the run was begun with another configuration than this job's."""
         if self.read(CONFIG) != self.config.as_json():
@@ -168,7 +162,7 @@ def train(job: Job) -> None:
         frames=dataset.cached(data, *config.data.frame, config.preprocessing, job.cache),
         labels=data.labels,
         positions=job.split.train,
-        validation_frames=job.frames(job.split.validation),
+        validation_frames=data.frames(job.split.validation, config.preprocessing),
         validation_labels=data.labels[job.split.validation],
     )
     start = None
@@ -226,18 +220,18 @@ def convert(job: Job) -> None:
     network = keras.saving.load_model(job.run / MODEL, compile=False)
     parts, seed = job.split, job.config.seed
     for_calibration = np.random.default_rng(seed).permutation(parts.train)
-    sizes = job.config.export_sizes or (job.config.preprocessing.size,)
-    images = {
-        size: export.Images(
-            job.frames(for_calibration[: export.CALIBRATION_IMAGES], size),
-            job.frames(parts.validation, size),
+    preprocessing = job.config.preprocessing
+    images = {}
+    for size in job.config.export_sizes or (preprocessing.size,):
+        taken = dataclasses.replace(preprocessing, size=size)
+        images[size] = export.Images(
+            job.dataset.frames(for_calibration[: export.CALIBRATION_IMAGES], taken),
+            job.dataset.frames(parts.validation, taken),
         )
-        for size in sizes
-    }
     labels = job.dataset.labels[parts.validation]
     chosen, variants, refused = export.export(network, images, labels)
     export.save(variants, job.run / VARIANTS)
-    served = dataclasses.replace(job.config.preprocessing, size=chosen.size)
+    served = dataclasses.replace(preprocessing, size=chosen.size)
     evaluation = _evaluate(job, lambda frames: export.predict(chosen.data, frames), served, ANSWERS)
     table = [variant.row() for variant in variants]
     exported = {
@@ -260,15 +254,9 @@ def safeguard(job: Job) -> None:
     """Fit the detector of foreign images; measure it, the quality limits, and several views."""
     job.require_own_configuration()
     chosen = job.read(EXPORT)["chosen"]
-    served = _served(job)
-    found, fitted = safeguards.measure(
-        (job.run / VARIANTS / f"{chosen}.tflite").read_bytes(),
-        job.dataset,
-        job.split,
-        lambda indices: job.frames(indices, served.size),
-        served,
-        job.config.seed,
-    )
+    model = (job.run / VARIANTS / f"{chosen}.tflite").read_bytes()
+    subject = safeguards.Subject(model, _served(job), job.dataset, job.split, job.config.seed)
+    found, fitted = safeguards.measure(subject)
     (job.run / DETECTOR).write_bytes(fitted)
     job.write(SAFEGUARDS, {"chosen": chosen, **found})
     print(safeguards.summary(found))
@@ -276,16 +264,15 @@ def safeguard(job: Job) -> None:
 
 def compare_detectors(job: Job) -> None:
     """Print what several detectors would catch, on the Keras model's features."""
-    served = job.config.preprocessing
+    data, preprocessing = job.dataset, job.config.preprocessing
+    chosen = safeguards.fitted_to(job.split, job.config.seed)
     pictures = list(foreign.pictures(job.config.seed))
-    shown = [frame(picture.image, served.size, served.size, served) for picture in pictures]
-    chosen = np.random.default_rng(job.config.seed).permutation(job.split.train)
     table = detectors.compare(
         keras.saving.load_model(job.run / MODEL, compile=False),
-        job.frames(np.sort(chosen[: safeguards.FITTED_TO])),
-        job.frames(job.split.validation),
+        data.frames(chosen, preprocessing),
+        data.frames(job.split.validation, preprocessing),
         pictures,
-        np.stack(shown),
+        foreign.frames(pictures, preprocessing),
     )
     for name, shares in table.items():
         print(f"| {name} | " + " | ".join(f"{share:.3f}" for share in shares.values()) + " |")
