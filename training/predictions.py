@@ -45,10 +45,7 @@ def compare(first: Path, second: Path, seed: int) -> dict[str, Any]:
     if ids != others:
         raise ValueError(f"{first} and {second} are answers for different images")
     weights = metrics.resampled_weights(one.lesions, seed)
-    accuracies = [
-        metrics.mean_of_defined(metrics.per_class_rates(metrics.confusions(judged, weights))[0])
-        for judged in (one, two)
-    ]
+    accuracies = [metrics.balanced_accuracies(judged, weights) for judged in (one, two)]
     return {
         "first": metrics.interval(accuracies[0]),
         "second": metrics.interval(accuracies[1]),

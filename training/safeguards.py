@@ -116,6 +116,5 @@ def _views(subject: Subject, validation: NDArray[np.uint8]) -> dict[str, metrics
     figures = {}
     for count in VIEW_COUNTS:
         judged = metrics.Judged(labels, logits[:count].mean(axis=0), lesions)
-        rates = metrics.per_class_rates(metrics.confusions(judged, weights))[0]
-        figures[str(count)] = metrics.interval(metrics.mean_of_defined(rates))
+        figures[str(count)] = metrics.interval(metrics.balanced_accuracies(judged, weights))
     return figures
