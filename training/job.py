@@ -22,11 +22,10 @@ import numpy as np
 from lesionlens import release as releases
 from lesionlens import storage
 from lesionlens.classifier import Classifier
-from lesionlens.manifest import DECISION, DETECTOR, Calibration, parse_manifest
+from lesionlens.manifest import DETECTOR, parse_manifest
 from lesionlens.manifest import MODEL as SERVED
 from lesionlens.preprocess import Preprocessing
 from lesionlens.release import Release
-from lesionlens.result import probabilities
 
 from . import (
     cluster,
@@ -37,8 +36,6 @@ from . import (
     export,
     fit,
     foreign,
-    imbalance,
-    isic,
     labelled,
     manifest,
     paper,
@@ -180,11 +177,13 @@ def judge(job: Job) -> None:
     """Evaluate the Keras model on validation and test."""
     job.require_own_configuration()
     network = keras.saving.load_model(job.run / MODEL, compile=False)
-    evaluation = _evaluate(
-        job,
+    evaluation = evaluate.evaluate(
         lambda frames: export.predict_keras(network, frames),
+        job.dataset,
+        job.split,
         job.config.preprocessing,
-        KERAS_ANSWERS,
+        job.config.seed,
+        job.run / KERAS_ANSWERS,
     )
     job.write(EVALUATION, evaluation)
     print(evaluate.summary(evaluation))
@@ -232,7 +231,14 @@ def convert(job: Job) -> None:
     chosen, variants, refused = export.export(network, images, labels)
     export.save(variants, job.run / VARIANTS)
     served = dataclasses.replace(preprocessing, size=chosen.size)
-    evaluation = _evaluate(job, lambda frames: export.predict(chosen.data, frames), served, ANSWERS)
+    evaluation = evaluate.evaluate(
+        lambda frames: export.predict(chosen.data, frames),
+        job.dataset,
+        parts,
+        served,
+        seed,
+        job.run / ANSWERS,
+    )
     table = [variant.row() for variant in variants]
     exported = {
         "model_sha256": hashlib.sha256((job.run / MODEL).read_bytes()).hexdigest(),
@@ -372,30 +378,6 @@ def _leakage(job: Job) -> dict[str, Any]:
     """The Keras model's figures by what of the held-out images stands in the training part."""
     held_out = {
         part: predictions.read(job.run / KERAS_ANSWERS / f"{part}.csv")[1].logits
-        for part in ("validation", "test")
+        for part in split.HELD_OUT
     }
     return paper.judge(job.dataset, job.split, held_out, job.config.seed)
-
-
-def _evaluate(
-    job: Job, predict: evaluate.Predict, preprocessing: Preprocessing, folder: str
-) -> dict[str, Any]:
-    """Judge on validation and test; leave the answers for each image in ``folder``."""
-    answers = {}
-    (job.run / folder).mkdir(exist_ok=True)
-    for part in ("validation", "test"):
-        indices = getattr(job.split, part)
-        answers[part] = evaluate.judge(predict, job.dataset, indices, preprocessing)
-        path = job.run / folder / f"{part}.csv"
-        predictions.write(job.dataset.subset(indices), answers[part].logits, path)
-    trained_on = job.dataset.labels[job.split.train]
-    shares = imbalance.class_shares(trained_on, len(CLASSES), power=1)
-    evaluation = evaluate.evaluate(
-        answers["validation"], answers["test"], shares=shares, seed=job.config.seed
-    )
-    decision = Calibration(**evaluation["calibration"][DECISION])
-    for part, judged in answers.items():
-        ids = [record.image_id for record in job.dataset.subset(getattr(job.split, part))]
-        shown = probabilities(judged.logits, decision)
-        isic.write(ids, shown, CLASSES, job.run / folder / f"isic-{part}.csv")
-    return evaluation
