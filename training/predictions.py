@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from . import metrics
 from .dataset import CLASSES, Record
 from .metrics import Judged
+from .split import HELD_OUT
 
 COLUMNS = ("image_id", "lesion_id", "dx", *CLASSES)
 
@@ -34,6 +35,11 @@ def read(path: Path) -> tuple[list[str], Judged]:
         lesions=np.array([row["lesion_id"] for row in rows]),
     )
     return [row["image_id"] for row in rows], judged
+
+
+def held_out(folder: Path) -> dict[str, NDArray[np.float64]]:
+    """Return the logits (N, C) of the held-out parts, from the files of their names."""
+    return {part: read(folder / f"{part}.csv")[1].logits for part in HELD_OUT}
 
 
 def compare(first: Path, second: Path, seed: int) -> dict[str, Any]:
