@@ -39,6 +39,7 @@ from . import (
     split,
     workspace,
 )
+from .batches import Examples
 from .dataset import CLASSES
 from .workspace import Job
 
@@ -95,7 +96,7 @@ def train(job: Job) -> None:
     if not (job.resume and (job.run / files.ORIGIN).exists()):
         job.write(files.ORIGIN, provenance.origin(datetime.now(UTC)))
     job.write(files.CONFIG, config.as_json())
-    examples = fit.Examples(
+    examples = Examples(
         frames=dataset.cached(data, *config.data.frame, config.preprocessing, job.cache),
         labels=data.labels,
         positions=job.split.train,

@@ -136,6 +136,7 @@ def work(core: int, steps: int) -> Step:
     # Before JAX counts the cores.
     os.sched_setaffinity(0, {core})
     from . import cluster, config, fit, model
+    from .batches import Batches, Examples
     from .dataset import CLASSES
 
     settings = config.load(CONFIG)
@@ -147,7 +148,7 @@ def work(core: int, steps: int) -> Step:
     count = BATCH * steps
     labels = np.arange(count) % len(CLASSES)
     # Frames are looked up by position: a few stand for many.
-    examples = fit.Examples(
+    examples = Examples(
         np.broadcast_to(frames[:1], (count, height, width, 3)),
         labels,
         np.arange(count),
@@ -157,8 +158,8 @@ def work(core: int, steps: int) -> Step:
     team = cluster.from_environment(os.environ)
     with cluster.joined(team):
         network = model.build(len(CLASSES), settings.width, settings.training.dropout, None)
-        fit._compile(network, settings, examples, fit.Leg(SIZE, 0, 1, head_only=False))
-        batches = fit.Batches(examples, settings, SIZE, 0, team)
+        fit.prepare(network, settings, examples, fit.Leg(SIZE, 0, 1, head_only=False))
+        batches = Batches(examples, settings, SIZE, 0, team)
         all_s, batch_s = [], []
         for index in range(steps):
             started = time.perf_counter()

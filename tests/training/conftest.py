@@ -1,8 +1,10 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from training import dataset, synthetic
+from training.batches import Examples
 from training.dataset import Dataset
 
 IMAGES = 84
@@ -19,3 +21,12 @@ def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def drawn(drawings: Path) -> Dataset:
     return dataset.read(drawings)
+
+
+@pytest.fixture(scope="session")
+def examples() -> Examples:
+    """64 images of noise to train on, and 32 for validation."""
+    random = np.random.default_rng(0)
+    frames = random.integers(0, 255, (96, 64, 80, 3)).astype(np.uint8)
+    labels = np.arange(96) % 7
+    return Examples(frames, labels, np.arange(64), frames[64:, :64, :64].copy(), labels[64:])
