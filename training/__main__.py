@@ -20,7 +20,7 @@ from .dataset import DatasetError
 from .publish import PublishError
 
 if TYPE_CHECKING:
-    from . import job
+    from .workspace import Job
 
 HERE = Path(__file__).parent
 STAGES = {
@@ -34,6 +34,11 @@ STAGES = {
     "evidence": "measure what the model card shows: calibration, subgroups, robustness",
     "publish": "write the release to the store; with --promote make it the current one",
 }
+EXPERIMENTS = {
+    "detectors": "compare detectors of foreign images on the trained model's features",
+    "paper": "train and judge the paper's way, and what is left of it by lesion",
+    "compare": "two runs' balanced accuracy on validation",
+}
 # What several workers can be started with; what follows the training in run is the chief's.
 SHARED = ("run", "data", "split", "train")
 
@@ -46,12 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _judge_labelled(options)
         elif options.command in STAGES:
             _run_stage(options)
-        elif options.command == "paper":
-            _follow_paper(options)
-        elif options.command == "detectors":
-            _compare_detectors(options)
-        elif options.command == "compare":
-            _compare(options.first, options.second)
+        elif options.command in EXPERIMENTS:
+            _experiment(options)
         else:
             _manage(options)
     except (DatasetError, PublishError, ReleaseError, StorageError, ValueError, OSError) as error:
@@ -98,39 +99,40 @@ def _judge_labelled(options: argparse.Namespace) -> None:
     print(f"{judgement.table()}\nwritten to {path}")
 
 
-def _follow_paper(options: argparse.Namespace) -> None:
-    from . import job, paper
+def _experiment(options: argparse.Namespace) -> None:
+    from . import experiments, paper
 
-    runs = options.run or HERE / "runs"
-    for name, overrides in paper.RUNS.items():
-        print(f"\n{name}: {paper.TITLES[name]}")
-        varied = {"set": [*overrides, *options.set], "run": runs / f"paper-{name}", "resume": True}
-        work = _job(argparse.Namespace(**{**vars(options), **varied}))
-        job.follow_paper(work)
-    found = paper.collect(runs, job.LEAKAGE, work.dataset.fingerprint)
-    print(f"\n{paper.table(found)}")
-
-
-def _compare_detectors(options: argparse.Namespace) -> None:
-    from . import job
-
-    job.compare_detectors(_job(options))
+    if options.command == "detectors":
+        experiments.compare_detectors(_job(options))
+    elif options.command == "compare":
+        experiments.compare_runs(options.first, options.second)
+    else:
+        runs = options.run or HERE / "runs"
+        jobs = {
+            name: _job(options, runs / f"paper-{name}", overrides)
+            for name, overrides in paper.RUNS.items()
+        }
+        experiments.follow_paper(jobs)
 
 
-def _job(options: argparse.Namespace) -> "job.Job":
-    from . import job
+def _job(
+    options: argparse.Namespace, folder: Path | None = None, overrides: Sequence[str] = ()
+) -> "Job":
+    """``folder`` is that of the run, if it is not the one that is asked for or the default."""
+    from .workspace import Job
 
-    settings = config.load(options.config, tuple(options.set))
+    settings = config.load(options.config, (*overrides, *options.set))
     team = cluster.from_environment(os.environ)
     if team.workers > 1 and options.command not in SHARED:
         accepted = ", ".join(SHARED)
         raise ValueError(f"{team.workers} workers were started; accepted for several: {accepted}")
-    run, cache = options.run or HERE / "runs" / settings.name, options.cache
+    run = folder or options.run or HERE / "runs" / settings.name
+    cache = options.cache
     if not team.is_chief:
         # What the workers hold is their own, even where they share a disk.
         run, cache = run / f"worker-{team.index}", cache / f"worker-{team.index}"
     run.mkdir(parents=True, exist_ok=True)
-    return job.Job(
+    return Job(
         config=settings,
         data=options.data,
         run=run,
@@ -142,15 +144,6 @@ def _job(options: argparse.Namespace) -> "job.Job":
         version=options.version,
         team=team,
     )
-
-
-def _compare(first: Path, second: Path) -> None:
-    from . import evaluate, job, predictions
-
-    answers = Path(job.KERAS_ANSWERS) / "validation.csv"
-    compared = predictions.compare(first / answers, second / answers, seed=0)
-    for name, figure in compared.items():
-        print(f"{name:<12}{evaluate.text(figure)}")
 
 
 def _manage(options: argparse.Namespace) -> None:
@@ -183,15 +176,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     forced = argparse.ArgumentParser(add_help=False)
     forced.add_argument("--force", action="store_true", help="promote even what is worse")
-    stages = {
-        **STAGES,
-        "detectors": "compare detectors of foreign images on the trained model's features",
-        "paper": "train and judge the paper's way, and what is left of it by lesion",
-    }
-    for name, text in stages.items():
+    runs = {**STAGES, **{name: EXPERIMENTS[name] for name in ("detectors", "paper")}}
+    for name, text in runs.items():
         stage = commands.add_parser(name, help=text, description=text, parents=[store, forced])
-        default = "paper" if name == "paper" else "full"
-        stage.add_argument("--config", default=default, help="name in configs/ (%(default)s)")
+        stage.add_argument("--config", default="full", help="name in configs/ (%(default)s)")
         stage.add_argument(
             "--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="override it"
         )
@@ -203,12 +191,15 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument("--version", help="name of the release (default: date and hash)")
         if name == "evaluate":
             _add_labelled(stage)
+        if name == "paper":
+            # What was made of it is not made again.
+            stage.set_defaults(config="paper", resume=True)
     promote = commands.add_parser(
         "promote", help="make a version the current one", parents=[store, forced]
     )
     promote.add_argument("version")
     commands.add_parser("rollback", help="return to the version before", parents=[store])
-    compare = commands.add_parser("compare", help="two runs' balanced accuracy on validation")
+    compare = commands.add_parser("compare", help=EXPERIMENTS["compare"])
     compare.add_argument("first", type=Path, help="folder of a run")
     compare.add_argument("second", type=Path, help="folder of another, on the same split")
     commands.add_parser("list", help="show the releases; * marks the current", parents=[store])

@@ -1,26 +1,21 @@
 """What serving answers for images of known truth: decoded, run and calibrated by its own code."""
 
 import dataclasses
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
 from lesionlens import result
 from lesionlens.classifier import Classifier, Outputs
-from lesionlens.errors import Problem
-from lesionlens.image import decode
 from lesionlens.manifest import DECISION, Manifest
 from lesionlens.preprocess import tensor
 from lesionlens.taxonomy import TAXONOMY
 
-from .dataset import DatasetError, Record
+from .dataset import Record, each_image
 from .metrics import Judged, softmax
 
 # From an upright RGB image and its place among the images to what is judged in its stead.
@@ -101,22 +96,12 @@ def collect(
     """
     preprocessing = classifier.manifest.preprocessing
 
-    def outputs(index: int) -> Outputs | str:
-        record = records[index]
-        try:
-            image = decode(record.path.read_bytes(), enough=preprocessing.size).image
-        except (OSError, Problem) as error:
-            return f"{record.path.name} cannot be read: {error}"
+    def outputs(image: Image.Image, index: int) -> Outputs:
         if change is not None:
             image = change(image, index)
         return classifier.run(tensor(image, preprocessing))
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        outcomes = pool.map(outputs, range(len(records)))
-        rows = list(tqdm(outcomes, "judging", len(records), unit="image", leave=False))
-    if problems := [row for row in rows if isinstance(row, str)]:
-        raise DatasetError(problems)
-    found = [row for row in rows if not isinstance(row, str)]
+    found = each_image(outputs, records, preprocessing.size, "judging")
     logits = np.array([row.logits for row in found], np.float64)
     distances = np.array([classifier.distance(row) for row in found], np.float64)
     limit = classifier.manifest.in_distribution_threshold

@@ -4,7 +4,8 @@ from typing import Any
 
 from . import card_evidence
 from .evaluate import text
-from .split import PARTS
+from .markdown import table
+from .split import HELD_OUT, PARTS
 
 PAPER = (
     "Bhalerao and Budhewar, “Implementation of an AI-Driven Skin Disease Detection System Using "
@@ -73,23 +74,25 @@ def _limits(manifest: dict[str, Any]) -> str:
 
 
 def _results(manifest: dict[str, Any]) -> str:
-    metrics = manifest["metrics"]
-    rows = "\n".join(
-        f"| {name} | {text(metrics['validation'][key])} | {text(metrics['test'][key])} |"
-        for key, name in (
-            ("balanced_accuracy", "balanced accuracy"),
-            ("accuracy", "accuracy"),
-            ("macro_auc", "macro AUC"),
-        )
-    )
     split = manifest["data"]["split"]
+    names = {
+        "balanced_accuracy": "balanced accuracy",
+        "accuracy": "accuracy",
+        "macro_auc": "macro AUC",
+    }
+    sizes = [
+        f"{part} ({split[part]['images']} images, {split[part]['lesions']} lesions)"
+        for part in HELD_OUT
+    ]
+    rows = [
+        (name, *(text(manifest["metrics"][part][key]) for part in HELD_OUT))
+        for key, name in names.items()
+    ]
     operating = manifest["malignancy"]
     return (
         f"## Results\n\nSplit by {split['by']}; intervals are 95%, by bootstrap over lesions. "
         "Calibration and threshold were fitted on validation; test was only reported.\n\n"
-        f"| | validation ({split['validation']['images']} images, "
-        f"{split['validation']['lesions']} lesions) | test ({split['test']['images']} images, "
-        f"{split['test']['lesions']} lesions) |\n|---|---|---|\n{rows}\n\n"
+        f"{table(('', *sizes), rows)}\n\n"
         f"{_calibrations(manifest['calibration'])}\n\n"
         "Malignancy (mel, bcc, akiec) has a probability of its own, fitted to be right as often as "
         f"it says ({operating['slope']} times the log-odds of the three classes under the "
@@ -103,70 +106,70 @@ def _results(manifest: dict[str, Any]) -> str:
 
 
 def _calibrations(calibrations: dict[str, Any]) -> str:
-    rows = "\n".join(
-        f"| {name} | {fitted['temperature']} | "
-        f"{', '.join(str(offset) for offset in fitted['offsets'])} |"
+    rows = [
+        (name, fitted["temperature"], ", ".join(map(str, fitted["offsets"])))
         for name, fitted in calibrations.items()
-    )
+    ]
     return (
         "Probabilities are softmax((logits + offsets) / temperature). By default (decision) the "
         "classes are ranked as if all were equally frequent, and the highest probability says how "
         "often it is right where classes are as frequent as in the data set. Under `prior=uniform` "
         "and `prior=dataset` all seven hold for classes equally frequent, or as frequent as "
         "there.\n\n"
-        f"| prior | temperature | offsets |\n|---|---|---|\n{rows}"
+        f"{table(('prior', 'temperature', 'offsets'), rows)}"
     )
 
 
 def _per_class(manifest: dict[str, Any]) -> str:
-    rows = "\n".join(
-        f"| {label} | {entry['images']} | {entry['lesions']} | {text(entry['sensitivity'])} | "
-        f"{text(entry['specificity'])} | {text(entry['auc'])} |"
+    rates = ("sensitivity", "specificity", "auc")
+    rows = [
+        (label, entry["images"], entry["lesions"], *(text(entry[rate]) for rate in rates))
         for label, entry in manifest["metrics"]["test"]["per_class"].items()
-    )
-    return (
-        "## Each class, on test\n\n| class | images | lesions | sensitivity | specificity | AUC |\n"
-        f"|---|---|---|---|---|---|\n{rows}"
-    )
+    ]
+    head = ("class", "images", "lesions", "sensitivity", "specificity", "AUC")
+    return f"## Each class, on test\n\n{table(head, rows)}"
 
 
 def _speed(manifest: dict[str, Any]) -> str:
     export = manifest["export"]
-    rows = "\n".join(
-        f"| {row['name']}{' (shipped)' if row['name'] == export['chosen'] else ''} | "
-        f"{row['bytes'] / 1e6:.1f} MB | {row['latency_ms']:.1f} ms | "
-        f"{row['balanced_accuracy']:.4f} | {row['parity']:.1g} |"
+    rows = [
+        (
+            f"{row['name']}{' (shipped)' if row['name'] == export['chosen'] else ''}",
+            f"{row['bytes'] / 1e6:.1f} MB",
+            f"{row['latency_ms']:.1f} ms",
+            f"{row['balanced_accuracy']:.4f}",
+            f"{row['parity']:.1g}",
+        )
         for row in export["variants"]
-    )
+    ]
+    head = ("variant", "file", "latency", "balanced accuracy", "difference")
     refused = "".join(f"\n\n{name} {why}." for name, why in export["refused"].items())
     return (
         f"## Speed against accuracy\n\nLatency: median of one image on one thread of "
         f"{export['measured_on']}. Balanced "
         "accuracy: on validation. Difference: of probabilities to the Keras model, mean.\n\n"
-        "| variant | file | latency | balanced accuracy | difference |\n|---|---|---|---|---|\n"
-        f"{rows}{refused}\n\n{_views(manifest['views'])}"
+        f"{table(head, rows)}{refused}\n\n{_views(manifest['views'])}"
     )
 
 
 def _views(views: dict[str, Any]) -> str:
-    rows = "\n".join(f"| {count} | {text(figure)} |" for count, figure in views.items())
+    rows = [(count, text(figure)) for count, figure in views.items()]
     return (
         "One answer may average the logits of several views of the image (`views=n`): mirrored and "
         "turned. Each takes the model's latency once more. Balanced accuracy on validation:\n\n"
-        f"| views | balanced accuracy |\n|---|---|\n{rows}"
+        f"{table(('views', 'balanced accuracy'), rows)}"
     )
 
 
 def _data(manifest: dict[str, Any]) -> str:
     data = manifest["data"]
-    rows = "\n".join(
-        f"| {label} | {count['images']} | {count['lesions']} |"
-        for label, count in data["distribution"].items()
-    )
+    rows = [
+        (label, count["images"], count["lesions"]) for label, count in data["distribution"].items()
+    ]
     return (
         f"## Data\n\n{data['name']}: {data['images']} images of {data['lesions']} lesions, "
         f"fingerprint `{data['fingerprint'][:16]}`.\n\n"
-        f"| class | images | lesions |\n|---|---|---|\n{rows}\n\n"
+        f"{table(('class', 'images', 'lesions'), rows)}\n\n"
         f"{_split(data['split'])}\n\n{_preprocessing(manifest['input'])}\n\n"
         f"Licence of the weights: {manifest['licence']['weights']}; of the code: "
         f"{manifest['licence']['code']}."
@@ -174,15 +177,14 @@ def _data(manifest: dict[str, Any]) -> str:
 
 
 def _split(split: dict[str, Any]) -> str:
-    parts = "\n".join(
-        f"| {part} | {split[part]['images']} | {split[part]['lesions']} | "
-        f"`{split[part]['sha256'][:16]}` |"
+    rows = [
+        (part, split[part]["images"], split[part]["lesions"], f"`{split[part]['sha256'][:16]}`")
         for part in PARTS
-    )
+    ]
     return (
         f"Split by {split['by']}, stratified by class, seed {split['seed']}; the last column is "
         "the hash of the image ids.\n\n"
-        f"| part | images | lesions | hash |\n|---|---|---|---|\n{parts}"
+        f"{table(('part', 'images', 'lesions', 'hash'), rows)}"
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from . import paper, robustness
 from .evaluate import text
 from .foreign import SEEN, UNSEEN
+from .markdown import table
 
 GROUPINGS = {
     "age": "Age",
@@ -18,15 +19,15 @@ def calibration(manifest: dict[str, Any]) -> str:
     found = manifest["evidence"]["calibration"]
     before, after = found["before"], found["after"]
     figures = {"calibration_error": "calibration error", "brier": "Brier score", "nll": "NLL"}
-    rows = "\n".join(
-        f"| {of} | {figure} | {text(before[part][key])} | {text(after[part][key])} |"
+    rows = [
+        (of, figure, text(before[part][key]), text(after[part][key]))
         for part, of in (("top_label", "the seven classes"), ("malignancy", "malignancy"))
         for key, figure in figures.items()
-    )
+    ]
     return (
         "## Calibration, on test\n\nExpected calibration error over 15 equal bins: of the highest "
         "probability, and of the probability of malignancy. Before: the softmax of the logits.\n\n"
-        f"| of | figure | before | after |\n|---|---|---|---|\n{rows}\n\n"
+        f"{table(('of', 'figure', 'before', 'after'), rows)}\n\n"
         "![Reliability](figures/reliability.png)"
     )
 
@@ -45,35 +46,49 @@ def subgroups(manifest: dict[str, Any]) -> str:
 
 
 def _groups(groups: dict[str, Any]) -> str:
-    rows = "\n".join(
-        f"| {name}{' *' if group['few'] else ''} | {group['images']} | {group['lesions']} | "
-        f"{group['malignant']} | {group['classes']} | {text(group['balanced_accuracy'])} | "
-        f"{text(group['accuracy'])} | {text(group['malignancy_sensitivity'])} | "
-        f"{text(group['malignancy_specificity'])} |"
+    counts = {
+        "images": "images",
+        "lesions": "lesions",
+        "malignant": "malignant images",
+        "classes": "classes",
+    }
+    figures = {
+        "balanced_accuracy": "balanced accuracy",
+        "accuracy": "accuracy",
+        "malignancy_sensitivity": "sensitivity",
+        "malignancy_specificity": "specificity",
+    }
+    rows = [
+        (
+            f"{name}{' *' if group['few'] else ''}",
+            *(group[key] for key in counts),
+            *(text(group[key]) for key in figures),
+        )
         for name, group in groups.items()
-    )
-    return (
-        "| group | images | lesions | malignant images | classes | balanced accuracy | accuracy | "
-        f"sensitivity | specificity |\n|---|---|---|---|---|---|---|---|---|\n{rows}"
-    )
+    ]
+    return table(("group", *counts.values(), *figures.values()), rows)
 
 
 def worse_pictures(manifest: dict[str, Any]) -> str:
     found = manifest["evidence"]["robustness"]
-    rows = "\n".join(
-        f"| {name} | {text(figures['balanced_accuracy'])} | {text(figures['difference'])} | "
-        f"{text(figures['malignancy_sensitivity'])} | {text(figures['malignancy_specificity'])} | "
-        f"{_share(figures['in_distribution'])} |"
+    columns = {
+        "balanced_accuracy": "balanced accuracy",
+        "difference": "difference",
+        "malignancy_sensitivity": "sensitivity to malignancy",
+        "malignancy_specificity": "specificity",
+    }
+    rows = [
+        (name, *(text(figures[key]) for key in columns), _share(figures["in_distribution"]))
         for name, figures in robustness.rows(found)
-    )
+    ]
+    head = ("worsened by", *columns.values(), "in distribution")
     return (
         "## Worse pictures, on test\n\nThe test images, made worse before the model sees them: "
         "blurred (standard deviation as a share of the short side), compressed again (JPEG "
         "quality), darker or brighter (factor), turned (degrees; what was outside is black), and "
         "under drawn hair (number of lines; drawn, not real). The difference is paired over "
         "lesions. The last column: the share of them that the detector lets pass.\n\n"
-        "| worsened by | balanced accuracy | difference | sensitivity to malignancy | specificity "
-        f"| in distribution |\n|---|---|---|---|---|---|\n{rows}"
+        f"{table(head, rows)}"
     )
 
 
@@ -105,14 +120,13 @@ def elsewhere(manifest: dict[str, Any]) -> str:
         "the same, of malignancy": text(errors["malignancy"]["calibration_error"]),
         "in distribution": "the release cannot tell" if passed is None else text(passed),
     }
-    table = "\n".join(f"| {name} | {figure} |" for name, figure in rows.items())
     counts = ", ".join(
         f"{entry['images']} {label}" for label, entry in figures["per_class"].items()
     )
     return (
         f"## On images from elsewhere\n\n`{found['set']}`: {figures['images']} images of "
         f"{figures['lesions']} lesions ({counts}), on which nothing was fitted or chosen; "
-        f"fingerprint `{found['fingerprint'][:16]}`.\n\n| | |\n|---|---|\n{table}"
+        f"fingerprint `{found['fingerprint'][:16]}`.\n\n{table(('', ''), rows.items())}"
     )
 
 
@@ -156,10 +170,10 @@ def in_distribution(manifest: dict[str, Any]) -> str:
 
 def _quality(found: dict[str, Any]) -> str:
     limits = found["limits"]
-    rows = "\n".join(
-        f"| {name} | " + " | ".join(f"{share:.1%}" for share in shares.values()) + " |"
+    rows = [
+        (name, *(f"{share:.1%}" for share in shares.values()))
         for name, shares in found["warned"].items()
-    )
+    ]
     sides = ", ".join(
         f"{side} {accuracy:.3f}" for side, accuracy in found["balanced_accuracy_by_side"].items()
     )
@@ -169,7 +183,7 @@ def _quality(found: dict[str, Any]) -> str:
         f"whose shorter side is below {limits['side']:g} pixels (balanced accuracy of validation "
         f"images made that small: {sides}). Share of the validation images that are warned of, as "
         "they are and made worse:\n\n"
-        f"| | blurred | dark | bright |\n|---|---|---|---|\n{rows}"
+        f"{table(('', 'blurred', 'dark', 'bright'), rows)}"
     )
 
 

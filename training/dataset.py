@@ -4,13 +4,15 @@ import csv
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from tqdm import tqdm
 
 from lesionlens.errors import Problem
@@ -24,6 +26,8 @@ CLASSES = tuple(sorted(TAXONOMY))
 METADATA_NAMES = ("HAM10000_metadata.csv", "HAM10000_metadata.tab", "HAM10000_metadata")
 IMAGE_FOLDERS = ("images", "HAM10000_images_part_1", "HAM10000_images_part_2", ".")
 REQUIRED_COLUMNS = ("lesion_id", "image_id", "dx")
+
+Taken = TypeVar("Taken")
 
 # More problems than this are counted, not listed.
 LISTED_PROBLEMS = 20
@@ -71,6 +75,11 @@ class Dataset:
 
     def subset(self, indices: NDArray[np.int64]) -> tuple[Record, ...]:
         return tuple(self.records[index] for index in indices)
+
+    def frames(self, indices: NDArray[np.int64], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+        """(N, S, S, 3): images as serving would see them. Raises DatasetError."""
+        side = preprocessing.size
+        return decoded(self.subset(indices), side, side, preprocessing)
 
 
 def read(root: Path) -> Dataset:
@@ -180,24 +189,39 @@ def _fill(
 ) -> None:
     height, width = frames.shape[1:3]
 
-    def fill(index: int) -> str | None:
+    def fill(image: Image.Image, index: int) -> None:
+        frames[index] = frame(image, width, height, preprocessing)
+
+    each_image(fill, records, max(width, height), "decoding")
+
+
+class _Unreadable(str):
+    """Why a file has no image."""
+
+
+def each_image(
+    take: Callable[[Image.Image, int], Taken], records: Sequence[Record], enough: int, doing: str
+) -> list[Taken]:
+    """Give ``take`` each record's upright RGB image and its place; return what it made of them.
+
+    Several are taken at once. ``enough``: the side, in pixels, that an image must not be decoded
+    smaller than. Raises DatasetError that lists every file that serving refuses.
+    """
+
+    def taken(index: int) -> Taken | _Unreadable:
         record = records[index]
         try:
-            image = decode(record.path.read_bytes(), enough=max(width, height)).image
+            image = decode(record.path.read_bytes(), enough=enough).image
         except (OSError, Problem) as error:
-            return f"{record.path.name} cannot be read: {error}"
-        frames[index] = frame(image, width, height, preprocessing)
-        return None
+            return _Unreadable(f"{record.path.name} cannot be read: {error}")
+        return take(image, index)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        outcomes = pool.map(fill, range(len(records)))
-        problems = [
-            problem
-            for problem in tqdm(outcomes, "decoding", len(records), unit="image", leave=False)
-            if problem
-        ]
-    if problems:
+        outcomes = pool.map(taken, range(len(records)))
+        found = list(tqdm(outcomes, doing, len(records), unit="image", leave=False))
+    if problems := [one for one in found if isinstance(one, _Unreadable)]:
         raise DatasetError(problems)
+    return [one for one in found if not isinstance(one, _Unreadable)]
 
 
 def _fingerprint(records: Sequence[Record]) -> str:

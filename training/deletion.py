@@ -32,8 +32,7 @@ def report(
         ]
     )
     weights = metrics.resampled_weights(lesions, seed)
-    total = weights.sum(axis=1)
-    marked, random = (weights @ drops[:, column] / total for column in (0, 1))
+    marked, random = (metrics.means(drops[:, column], weights) for column in (0, 1))
     return {
         "images": len(frames),
         "masked": MASKED,

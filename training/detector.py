@@ -46,7 +46,7 @@ def passed(
 ) -> metrics.Interval:
     """The share of (N,) images within the limit, with its interval over lesions."""
     weights = metrics.resampled_weights(lesions, seed)
-    return metrics.interval(weights @ (scores <= limit) / weights.sum(axis=1))
+    return metrics.interval(metrics.means(scores <= limit, weights))
 
 
 def caught(
@@ -59,11 +59,10 @@ def caught(
     for half in (SEEN, UNSEEN):
         inside = halves == half
         weights = metrics.resampled_weights(sources[inside], seed)
-        beyond = scores[inside] > limit
         found[half] = {
             "pictures": int(inside.sum()),
             "sources": len(np.unique(sources[inside])),
-            "share": metrics.interval(weights @ beyond / weights.sum(axis=1)),
+            "share": metrics.interval(metrics.means(scores[inside] > limit, weights)),
         }
     missed = {
         str(source): round(float((scores[sources == source] <= limit).mean()), 4)

@@ -1,58 +1,71 @@
 """Judge a model on the parts of a split: the figures, and what serving derives from validation."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionlens.manifest import DECISION
+from lesionlens.manifest import DECISION, Calibration
 from lesionlens.preprocess import Preprocessing
-from lesionlens.result import malignancy, malignant_log_odds
+from lesionlens.result import malignancy, malignant_log_odds, probabilities
 
-from . import calibration, metrics
-from .dataset import CLASSES, Dataset, decoded
+from . import calibration, imbalance, isic, metrics, predictions
+from .dataset import CLASSES, Dataset
 from .metrics import Judged
+from .split import HELD_OUT, Split
 
 # From (N, S, S, 3) uint8 frames, as serving would see them, to (N, C) logits.
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 
 
-def judge(
-    predict: Predict, dataset: Dataset, indices: NDArray[np.int64], preprocessing: Preprocessing
-) -> Judged:
-    """Run a model on some of the data set's images."""
-    side = preprocessing.size
-    frames = decoded(dataset.subset(indices), side, side, preprocessing)
-    return Judged(dataset.labels[indices], predict(frames), dataset.lesions[indices])
-
-
 def evaluate(
-    validation: Judged, test: Judged, shares: NDArray[np.float64], seed: int
+    predict: Predict,
+    dataset: Dataset,
+    split: Split,
+    preprocessing: Preprocessing,
+    seed: int,
+    folder: Path,
 ) -> dict[str, Any]:
-    """Return calibrations, operating point and the metrics of validation and test.
+    """Return a model's calibrations, operating point and metrics; leave its answers in ``folder``.
 
-    All is fitted on validation; test is only reported. ``shares`` (C,) are those of the classes in
-    the training part.
+    All is fitted on validation; test is only reported.
     """
-    calibrations = calibration.fit(validation, shares)
+    answers = {}
+    for part in HELD_OUT:
+        indices = getattr(split, part)
+        logits = predict(dataset.frames(indices, preprocessing))
+        answers[part] = Judged(dataset.labels[indices], logits, dataset.lesions[indices])
+    shares = imbalance.class_shares(dataset.labels[split.train], len(CLASSES), power=1)
+    calibrations = calibration.fit(answers["validation"], shares)
+    folder.mkdir(exist_ok=True)
+    for part, judged in answers.items():
+        records = dataset.subset(getattr(split, part))
+        predictions.write(records, judged.logits, folder / f"{part}.csv")
+        ids = [record.image_id for record in records]
+        shown = probabilities(judged.logits, calibrations[DECISION])
+        isic.write(ids, shown, CLASSES, folder / f"isic-{part}.csv")
+    return {
+        "calibration": {name: vars(fitted) for name, fitted in calibrations.items()},
+        "malignancy": _malignancy(answers["validation"], answers["test"], calibrations, seed),
+        "metrics": {
+            part: metrics.report(calibration.apply(calibrations[DECISION], judged), CLASSES, seed)
+            for part, judged in answers.items()
+        },
+    }
+
+
+def _malignancy(
+    validation: Judged, test: Judged, calibrations: dict[str, Calibration], seed: int
+) -> dict[str, Any]:
+    """How malignancy is flagged, and what that costs on validation and on test."""
     mapping, point = calibration.fit_malignancy(validation, CLASSES, calibrations)
     odds = malignant_log_odds(test.logits, CLASSES, calibrations[mapping.calibration])
     flagged = malignancy(odds, mapping) >= mapping.threshold
     malignant = calibration.is_malignant(test.labels, CLASSES)
     weights = metrics.resampled_weights(test.lesions, seed)
-    return {
-        "calibration": {name: vars(fitted) for name, fitted in calibrations.items()},
-        "malignancy": {
-            **vars(mapping),
-            **point,
-            "test": metrics.rates(flagged, malignant, weights),
-        },
-        "metrics": {
-            part: metrics.report(calibration.apply(calibrations[DECISION], judged), CLASSES, seed)
-            for part, judged in (("validation", validation), ("test", test))
-        },
-    }
+    return {**vars(mapping), **point, "test": metrics.rates(flagged, malignant, weights)}
 
 
 def summary(evaluation: dict[str, Any]) -> str:

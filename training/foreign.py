@@ -5,12 +5,15 @@ No detector is fitted to any of them.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
+
+from lesionlens.preprocess import Preprocessing, frame
 
 SEEN, UNSEEN = "seen", "unseen"
 CROPS = 8  # of each photograph
@@ -63,6 +66,12 @@ def pictures(seed: int) -> Iterator[Foreign]:
             random = np.random.default_rng((seed, len(half), number))
             for _ in range(VARIANTS):
                 yield Foreign(f"drawn {draw.__name__}", half, draw(random))
+
+
+def frames(shown: Sequence[Foreign], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """(N, S, S, 3): the pictures as serving would see them."""
+    side = preprocessing.size
+    return np.stack([frame(picture.image, side, side, preprocessing) for picture in shown])
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -110,5 +110,5 @@ def report(answers: Answers, seed: int) -> dict[str, Any]:
         # None: the release has no detector of foreign images.
         "in_distribution": None
         if passed is None
-        else metrics.interval(weights @ passed / weights.sum(axis=1)),
+        else metrics.interval(metrics.means(passed, weights)),
     }

@@ -67,7 +67,7 @@ def report(judged: Judged, classes: tuple[str, ...], seed: int) -> dict[str, Any
         "images": len(judged.labels),
         "lesions": len(np.unique(judged.lesions)),
         "balanced_accuracy": interval(mean_of_defined(sensitivity)),
-        "accuracy": interval(np.trace(confusion, axis1=1, axis2=2) / confusion.sum(axis=(1, 2))),
+        "accuracy": interval(accuracies(confusion)),
         "macro_auc": interval(mean_of_defined(aucs)),
         "per_class": {
             name: {
@@ -110,6 +110,25 @@ def mean_of_defined(rates: NDArray[np.float64]) -> NDArray[np.float64]:
     defined = np.isfinite(rates)
     with np.errstate(invalid="ignore"):
         mean: NDArray[np.float64] = np.where(defined, rates, 0).sum(axis=1) / defined.sum(axis=1)
+    return mean
+
+
+def balanced_accuracies(judged: Judged, weights: Weights) -> NDArray[np.float64]:
+    """(B,) mean sensitivity of the classes that occur, one for each row of weights."""
+    return mean_of_defined(per_class_rates(confusions(judged, weights))[0])
+
+
+def accuracies(confusion: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(B,) share of right answers; NaN where a resample holds no image."""
+    right = np.trace(confusion, axis1=1, axis2=2)
+    with np.errstate(invalid="ignore"):
+        share: NDArray[np.float64] = right / confusion.sum(axis=(1, 2))
+    return share
+
+
+def means(values: NDArray[Any], weights: Weights) -> NDArray[np.float64]:
+    """(B,) mean of (N,) values, or share of those that are true, for each row of weights."""
+    mean: NDArray[np.float64] = weights @ values / weights.sum(axis=1)
     return mean
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from . import metrics
 from .dataset import CLASSES, Record
 from .metrics import Judged
+from .split import HELD_OUT
 
 COLUMNS = ("image_id", "lesion_id", "dx", *CLASSES)
 
@@ -36,6 +37,11 @@ def read(path: Path) -> tuple[list[str], Judged]:
     return [row["image_id"] for row in rows], judged
 
 
+def held_out(folder: Path) -> dict[str, NDArray[np.float64]]:
+    """Return the logits (N, C) of the held-out parts, from the files of their names."""
+    return {part: read(folder / f"{part}.csv")[1].logits for part in HELD_OUT}
+
+
 def compare(first: Path, second: Path, seed: int) -> dict[str, Any]:
     """Balanced accuracy of both, and of the second less the first by paired bootstrap over lesions.
 
@@ -45,10 +51,7 @@ def compare(first: Path, second: Path, seed: int) -> dict[str, Any]:
     if ids != others:
         raise ValueError(f"{first} and {second} are answers for different images")
     weights = metrics.resampled_weights(one.lesions, seed)
-    accuracies = [
-        metrics.mean_of_defined(metrics.per_class_rates(metrics.confusions(judged, weights))[0])
-        for judged in (one, two)
-    ]
+    accuracies = [metrics.balanced_accuracies(judged, weights) for judged in (one, two)]
     return {
         "first": metrics.interval(accuracies[0]),
         "second": metrics.interval(accuracies[1]),

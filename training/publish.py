@@ -97,14 +97,14 @@ def list_releases(store: Store) -> list[Listed]:
     present = _pointer(store)[0].get("version")
     listed = []
     for folder in store.folders():
+        manifest, problem = None, ""
         try:
             manifest = read_manifest(store, folder).document
-            listed.append(Listed(folder, folder == present, manifest))
         except NotFound:
             problem = "incomplete: its publication was interrupted"
-            listed.append(Listed(folder, folder == present, None, problem))
         except ReleaseError as error:
-            listed.append(Listed(folder, folder == present, None, str(error)))
+            problem = str(error)
+        listed.append(Listed(folder, folder == present, manifest, problem))
     return listed
 
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageFilter
 from lesionlens.quality import BRIGHTEST, DARKEST, SHARPNESS, SIDE, measures
 
 from . import metrics
+from .evaluate import Predict
 
 # The share of validation images that each limit of sharpness and brightness may warn of.
 WARNED = 0.005
@@ -22,8 +23,6 @@ ACCURACY_BOUND = 0.02
 SIDES = (32, 48, 64, 96, 128, 160, 192)  # pixels
 BLURS = (1.0, 2.0, 4.0)  # standard deviations, pixels of the model's input
 EXPOSURES = (0.2, 0.4, 1.8, 2.5)  # factors
-
-Predict = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 
 
 def limits(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .answers import Answers
-from .metrics import Interval, Weights, interval, resampled_weights
+from .metrics import Interval, Weights, interval, means, resampled_weights
 
 # Equal in width; a probability of 1 falls into the last.
 BINS = 15
@@ -58,12 +58,11 @@ def _report(
     nll: NDArray[np.float64],
     weights: Weights,
 ) -> dict[str, Any]:
-    total = weights.sum(axis=1)
     errors = calibration_errors(probabilities, outcomes, weights)
     return {
         "calibration_error": _reaching_down(interval(errors)),
-        "brier": interval(weights @ brier / total),
-        "nll": interval(weights @ nll / total),
+        "brier": interval(means(brier, weights)),
+        "nll": interval(means(nll, weights)),
         "bins": bins(probabilities, outcomes),
     }
 

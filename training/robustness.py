@@ -125,8 +125,7 @@ def _worsened(
 def _figures(answers: Answers, undisturbed: Answers, seed: int) -> dict[str, Any]:
     weights = metrics.resampled_weights(answers.lesions, seed)
     accuracy, before = (
-        metrics.mean_of_defined(metrics.per_class_rates(metrics.confusions(one.judged, weights))[0])
-        for one in (answers, undisturbed)
+        metrics.balanced_accuracies(one.judged, weights) for one in (answers, undisturbed)
     )
     rates = metrics.rates(answers.flagged, answers.malignant, weights)
     passed = answers.in_distribution

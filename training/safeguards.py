@@ -1,41 +1,59 @@
 """What tells a reader when not to believe the model: detector, quality limits, several views."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionlens.classifier import FEATURES, LOGITS
-from lesionlens.preprocess import VIEWS, Preprocessing, frame, views
+from lesionlens.classifier import FEATURES
+from lesionlens.preprocess import VIEWS, Preprocessing, views
 
 from . import detector, export, foreign, metrics, model, quality
 from .dataset import Dataset
-from .split import Split
+from .split import HELD_OUT, Split
 
 # Training images that the detector is fitted to, at most.
 FITTED_TO = 3000
 VIEW_COUNTS = (1, 2, 4, len(VIEWS))
 
-Frames = Callable[[NDArray[np.int64]], NDArray[np.uint8]]
+
+@dataclass(frozen=True)
+class Subject:
+    """An exported model, and the images that its safeguards are fitted to and measured on."""
+
+    model: bytes  # LiteRT
+    preprocessing: Preprocessing
+    dataset: Dataset
+    split: Split
+    seed: int
+
+    def frames(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """(N, S, S, 3): images of the data set as serving would see them."""
+        return self.dataset.frames(indices, self.preprocessing)
+
+    def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(N, F): what the detector reads of (N, S, S, 3) frames."""
+        return export.run(self.model, frames, (FEATURES,))[FEATURES]
 
 
-def measure(
-    data: bytes,
-    dataset: Dataset,
-    split: Split,
-    frames: Frames,
-    preprocessing: Preprocessing,
-    seed: int,
-) -> tuple[dict[str, Any], bytes]:
-    """Return what the manifest says of the safeguards of the model ``data``, and the detector."""
-    labels, validation = dataset.labels[split.validation], frames(split.validation)
-    found, fitted = _in_distribution(data, dataset, split, frames, preprocessing, seed)
+def measure(subject: Subject) -> tuple[dict[str, Any], bytes]:
+    """Return what the manifest says of a model's safeguards, and the detector."""
+    chosen = subject.split.validation
+    labels, validation = subject.dataset.labels[chosen], subject.frames(chosen)
+    found, fitted = _in_distribution(subject)
     return {
         "in_distribution": found,
-        "quality": quality.limits(validation, labels, lambda rows: export.predict(data, rows)),
-        "views": _views(data, validation, labels, dataset.lesions[split.validation], seed),
+        "quality": quality.limits(
+            validation, labels, lambda frames: export.predict(subject.model, frames)
+        ),
+        "views": _views(subject, validation),
     }, fitted
+
+
+def fitted_to(split: Split, seed: int) -> NDArray[np.int64]:
+    """Indices of the training images that a detector is fitted to, ascending."""
+    return np.sort(np.random.default_rng(seed).permutation(split.train)[:FITTED_TO])
 
 
 def summary(found: dict[str, Any]) -> str:
@@ -56,27 +74,20 @@ def summary(found: dict[str, Any]) -> str:
     return "\n".join([*lines, f"limits: {found['quality']['limits']}"])
 
 
-def _in_distribution(
-    data: bytes,
-    dataset: Dataset,
-    split: Split,
-    frames: Frames,
-    preprocessing: Preprocessing,
-    seed: int,
-) -> tuple[dict[str, Any], bytes]:
-    chosen = np.random.default_rng(seed).permutation(split.train)[:FITTED_TO]
-    fitted = detector.fit(export.run(data, frames(np.sort(chosen)), (FEATURES,))[FEATURES])
+def _in_distribution(subject: Subject) -> tuple[dict[str, Any], bytes]:
+    split, seed = subject.split, subject.seed
+    chosen = fitted_to(split, seed)
+    fitted = detector.fit(subject.features(subject.frames(chosen)))
 
-    def scores(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return fitted.scores(export.run(data, images, (FEATURES,))[FEATURES])
+    def scores(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return fitted.scores(subject.features(frames))
 
     pictures = list(foreign.pictures(seed))
-    side = preprocessing.size
-    shown = np.stack([frame(picture.image, side, side, preprocessing) for picture in pictures])
-    own = {part: scores(frames(getattr(split, part))) for part in ("validation", "test")}
+    shown = foreign.frames(pictures, subject.preprocessing)
+    own = {part: scores(subject.frames(getattr(split, part))) for part in HELD_OUT}
     limit = detector.threshold(own["validation"])
     passed = {
-        part: detector.passed(found, limit, dataset.lesions[getattr(split, part)], seed)
+        part: detector.passed(found, limit, subject.dataset.lesions[getattr(split, part)], seed)
         for part, found in own.items()
     }
     return {
@@ -90,25 +101,20 @@ def _in_distribution(
     }, fitted.write()
 
 
-def _views(
-    data: bytes,
-    frames: NDArray[np.uint8],
-    labels: NDArray[np.int64],
-    lesions: NDArray[np.str_],
-    seed: int,
-) -> dict[str, metrics.Interval]:
-    """Balanced accuracy on validation by the number of views whose logits are averaged."""
-    seen = [views(image[np.newaxis].astype(np.float32), len(VIEWS)) for image in frames]
+def _views(subject: Subject, validation: NDArray[np.uint8]) -> dict[str, metrics.Interval]:
+    """Balanced accuracy by the number of views of ``validation``'s frames that are averaged."""
+    seen = [views(image[np.newaxis].astype(np.float32), len(VIEWS)) for image in validation]
     logits = np.stack(
         [
-            export.run(data, np.concatenate([turned[view] for turned in seen]), (LOGITS,))[LOGITS]
+            export.predict(subject.model, np.concatenate([turned[view] for turned in seen]))
             for view in range(len(VIEWS))
         ]
-    ).astype(np.float64)
-    weights = metrics.resampled_weights(lesions, seed)
+    )
+    labels = subject.dataset.labels[subject.split.validation]
+    lesions = subject.dataset.lesions[subject.split.validation]
+    weights = metrics.resampled_weights(lesions, subject.seed)
     figures = {}
     for count in VIEW_COUNTS:
         judged = metrics.Judged(labels, logits[:count].mean(axis=0), lesions)
-        rates = metrics.per_class_rates(metrics.confusions(judged, weights))[0]
-        figures[str(count)] = metrics.interval(metrics.mean_of_defined(rates))
+        figures[str(count)] = metrics.interval(metrics.balanced_accuracies(judged, weights))
     return figures

@@ -138,6 +138,7 @@ def work(core: int, steps: int) -> Step:
     import keras
 
     from . import cluster, config, fit, model
+    from .batches import Batches, Examples
     from .dataset import CLASSES
 
     settings = config.load(CONFIG)
@@ -149,7 +150,7 @@ def work(core: int, steps: int) -> Step:
     count = BATCH * steps
     labels = np.arange(count) % len(CLASSES)
     # Frames are looked up by position: a few stand for many.
-    examples = fit.Examples(
+    examples = Examples(
         np.broadcast_to(frames[:1], (count, height, width, 3)),
         labels,
         np.arange(count),
@@ -161,8 +162,8 @@ def work(core: int, steps: int) -> Step:
         # Joined workers must begin with the same weights.
         keras.utils.set_random_seed(settings.seed)
         network = model.build(len(CLASSES), settings.width, settings.training.dropout, None)
-        fit._compile(network, settings, examples, fit.Leg(SIZE, 0, 1, head_only=False))
-        batches = fit.Batches(examples, settings, SIZE, 0, team)
+        fit.prepare(network, settings, examples, fit.Leg(SIZE, 0, 1, head_only=False))
+        batches = Batches(examples, settings, SIZE, 0, team)
         all_s, batch_s = [], []
         for index in range(steps):
             started = time.perf_counter()

@@ -12,6 +12,8 @@ from .config import Data
 from .dataset import Dataset
 
 PARTS = ("train", "validation", "test")
+# What a model has not been trained on.
+HELD_OUT = PARTS[1:]
 
 
 @dataclass(frozen=True)

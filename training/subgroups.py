@@ -61,15 +61,13 @@ def _figures(answers: Answers, inside: NDArray[np.bool_], weights: Weights) -> d
     ill = answers.malignant[inside]
     rates = metrics.rates(answers.flagged[inside], ill, weights[:, inside])
     confusion = metrics.confusions(answers.judged.subset(inside), weights[:, inside])
-    with np.errstate(invalid="ignore"):
-        accuracy = np.trace(confusion, axis1=1, axis2=2) / confusion.sum(axis=(1, 2))
     sensitivity, _ = metrics.per_class_rates(confusion)
     return {
         "images": int(inside.sum()),
         "lesions": lesions,
         "few": lesions < FEW_LESIONS,
         "classes": len(np.unique(answers.labels[inside])),
-        "accuracy": metrics.interval(accuracy),
+        "accuracy": metrics.interval(metrics.accuracies(confusion)),
         "balanced_accuracy": metrics.interval(metrics.mean_of_defined(sensitivity)),
         "malignant": int(ill.sum()),
         "malignancy_sensitivity": rates["sensitivity"],

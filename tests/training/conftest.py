@@ -1,11 +1,25 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from lesionlens import release
+from lesionlens.classifier import Classifier
+from lesionlens.storage import FileStore
+from tests.conftest import RELEASES
 from training import dataset, synthetic
+from training.__main__ import main
+from training.batches import Examples
 from training.dataset import Dataset
 
 IMAGES = 84
+# Shorter still than the smoke configuration: one stage, one epoch.
+SHORT = ("--config", "smoke", "--set", "training.stages=[{size=64, epochs=1}]")
+
+
+def options(made: Path, run: Path | None = None) -> tuple[str, ...]:
+    """What a command is given to work on the run in the folder ``made``, or on its copy ``run``."""
+    return (*SHORT, "--run", str(run or made / "run"), "--cache", str(made / "cache"))
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +33,29 @@ def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def drawn(drawings: Path) -> Dataset:
     return dataset.read(drawings)
+
+
+@pytest.fixture(scope="session")
+def examples() -> Examples:
+    """64 images of noise to train on, and 32 for validation."""
+    random = np.random.default_rng(0)
+    frames = random.integers(0, 255, (96, 64, 80, 3)).astype(np.uint8)
+    labels = np.arange(96) % 7
+    return Examples(frames, labels, np.arange(64), frames[64:, :64, :64].copy(), labels[64:])
+
+
+@pytest.fixture(scope="session")
+def classifier() -> Classifier:
+    """The shipped release."""
+    return Classifier(release.load(FileStore(RELEASES), "current"), interpreters=2)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run and the store that it was published to, made stage by stage."""
+    folder = tmp_path_factory.mktemp("job")
+    for stage in ("data", "split", "train", "evaluate", "export", "safeguard", "evidence"):
+        assert main([stage, *options(folder)]) == 0, stage
+    store = ("--store", (folder / "store").as_uri())
+    assert main(["publish", *options(folder), *store, "--version", "v1", "--promote"]) == 0
+    return folder

@@ -4,18 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lesionlens import query, release
+from lesionlens import query
 from lesionlens.classifier import Classifier
-from lesionlens.storage import FileStore
 from main import examine
-from tests.conftest import RELEASES
 from training import answers
 from training.dataset import Dataset, DatasetError
-
-
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return Classifier(release.load(FileStore(RELEASES), "current"), interpreters=2)
 
 
 def test_answers_are_those_of_the_function(drawn: Dataset, classifier: Classifier) -> None:

@@ -1,22 +1,20 @@
 """Real processes on loopback that share one training, and what becomes of it when one is killed."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.training import processes
+from tests.training.processes import LIMIT_S, QUICK, finish, stop
+
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
-LIMIT_S = 900
-QUICK = "--xla_backend_optimization_level=0"
 # Two devices add up a batch in another order than one, in float32: over 12 steps, the last at a
 # learning rate of 3e-4, the weights came to differ by 3e-7 and the figures by 5e-6.
 WEIGHTS_DIFFER = 1e-5
@@ -26,22 +24,17 @@ FIGURES_DIFFER = 1e-4
 def start(
     folder: Path, *arguments: str, devices: int = 1, **environment: str
 ) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.training.worker", str(folder), *arguments],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "KERAS_BACKEND": "jax",
-            # Compiled once for all processes, and quickly rather than well.
-            "JAX_COMPILATION_CACHE_DIR": str(folder.parent / "compiled"),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
-            "XLA_FLAGS": f"{QUICK} --xla_force_host_platform_device_count={devices}",
-            **environment,
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+    return processes.start(
+        "tests.training.worker",
+        str(folder),
+        *arguments,
+        KERAS_BACKEND="jax",
+        # Compiled once for all processes.
+        JAX_COMPILATION_CACHE_DIR=str(folder.parent / "compiled"),
+        JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS="0",
+        JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES="0",
+        XLA_FLAGS=f"{QUICK} --xla_force_host_platform_device_count={devices}",
+        **environment,
     )
 
 
@@ -61,21 +54,6 @@ def start_two(folder: Path, *arguments: str) -> list[subprocess.Popen[str]]:
         )
         for index in (0, 1)
     ]
-
-
-def finish(*processes: subprocess.Popen[str]) -> None:
-    try:
-        for process in processes:
-            output, _ = process.communicate(timeout=LIMIT_S)
-            assert process.returncode == 0, output[-4000:]
-    finally:
-        stop(*processes)
-
-
-def stop(*processes: subprocess.Popen[str]) -> None:
-    for process in processes:
-        process.kill()
-        process.communicate()
 
 
 def weights(folder: Path) -> list[np.ndarray]:

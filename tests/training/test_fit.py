@@ -7,18 +7,11 @@ import numpy as np
 import pytest
 
 from training import config, fit, model
-from training.fit import Checkpoint, Examples
+from training.batches import Examples
+from training.callbacks import Checkpoint
 
 # One epoch of the head, one at the first size, two at the second.
 CONFIG = config.load("smoke")
-
-
-@pytest.fixture(scope="module")
-def examples() -> Examples:
-    random = np.random.default_rng(0)
-    frames = random.integers(0, 255, (96, 64, 80, 3)).astype(np.uint8)
-    labels = np.arange(96) % 7
-    return Examples(frames, labels, np.arange(64), frames[64:, :64, :64].copy(), labels[64:])
 
 
 class Killed(Exception):
@@ -91,17 +84,6 @@ def test_one_checkpoint_is_kept_and_tensorboards_logs_are_there(uninterrupted: R
     kept = [path.name for path in uninterrupted.folder.glob("checkpoint-*")]
     assert kept == ["checkpoint-4.weights.h5"]
     assert list((uninterrupted.folder / "tensorboard").rglob("events*"))
-
-
-def test_batches_follow_from_seed_epoch_and_index(examples: Examples) -> None:
-    batches = fit.Batches(examples, CONFIG, 48, epoch=2)
-    images, labels = batches[1]
-    assert images.shape == (CONFIG.training.batch, 48, 48, 3)
-    assert labels.sum(axis=1).tolist() == [1] * CONFIG.training.batch
-    np.testing.assert_array_equal(images, fit.Batches(examples, CONFIG, 48, epoch=2)[1][0])
-    batches.on_epoch_end()
-    np.testing.assert_array_equal(batches[1][0], fit.Batches(examples, CONFIG, 48, epoch=3)[1][0])
-    assert np.abs(batches[1][0] - images).mean() > 1
 
 
 def test_batch_normalization_can_be_frozen(examples: Examples, tmp_path: Path) -> None:

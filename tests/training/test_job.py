@@ -16,25 +16,11 @@ from lesionlens.manifest import DECISION
 from lesionlens.preprocess import tensor
 from lesionlens.result import probabilities
 from lesionlens.storage import FileStore
-from training import isic, paper, source
+from tests.training.conftest import options
+from training import isic, source
 from training.__main__ import main
 from training.dataset import CLASSES
 from training.evaluate import text
-
-# Shorter still than the smoke configuration: one stage, one epoch.
-SHORT = ("--config", "smoke", "--set", "training.stages=[{size=64, epochs=1}]")
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a run and the store that it was published to, made stage by stage."""
-    folder = tmp_path_factory.mktemp("job")
-    options = (*SHORT, "--run", str(folder / "run"), "--cache", str(folder / "cache"))
-    for stage in ("data", "split", "train", "evaluate", "export", "safeguard", "evidence"):
-        assert main([stage, *options]) == 0, stage
-    store = (folder / "store").as_uri()
-    assert main(["publish", *options, "--store", store, "--version", "v1", "--promote"]) == 0
-    return folder
 
 
 def test_the_release_is_complete(made: Path) -> None:
@@ -98,8 +84,7 @@ def test_the_model_card_is_made_of_the_manifests_figures(made: Path) -> None:
 def test_the_evaluation_is_printed_with_intervals(
     made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = (*SHORT, "--run", str(made / "run"), "--cache", str(made / "cache"))
-    assert main(["evaluate", *options]) == 0
+    assert main(["evaluate", *options(made)]) == 0
     printed = capsys.readouterr().out
     value = json.loads((made / "run" / "evaluation.json").read_text())
     assert f"{value['metrics']['test']['accuracy']['value']:.3f} (" in printed
@@ -148,51 +133,32 @@ def test_a_set_from_elsewhere_joins_the_card(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = shutil.copytree(made / "run", tmp_path / "run")
-    options = (*SHORT, "--run", str(run), "--cache", str(made / "cache"))
+    given = options(made, run)
     (drawings,) = (made / "cache").glob("drawn-*")
     labels = str(drawings / "HAM10000_metadata.csv")
     judged = ("--images", str(drawings / "images"), "--labels", labels)
-    assert main(["evaluate", *options, *judged]) == 0
+    assert main(["evaluate", *given, *judged]) == 0
     assert f"{drawings.name}: 168 images of 84 lesions" in capsys.readouterr().out
     store = ("--store", (tmp_path / "store").as_uri(), "--version", "v1")
-    assert main(["publish", *options, *store]) == 0
+    assert main(["publish", *given, *store]) == 0
     card = (tmp_path / "store" / "v1" / "MODEL_CARD.md").read_text()
     assert f"`{drawings.name}`: 168 images of 84 lesions" in card
     # Evidence of one model is not shown for another.
     found = json.loads((run / "evidence.json").read_text())
     (run / "evidence.json").write_text(json.dumps({**found, "model_sha256": "0" * 64}))
-    assert main(["publish", *options, *store]) == 1
+    assert main(["publish", *given, *store]) == 1
     assert "evidence.json is of another export; measure it again" in capsys.readouterr().err
     (run / "evidence.json").unlink()
-    assert main(["publish", *options, *store]) == 1
+    assert main(["publish", *given, *store]) == 1
     assert "has no evidence.json; run the stage evidence" in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_the_papers_way_is_made_by_one_command_and_not_made_twice(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    runs = ("--run", str(tmp_path / "runs"), "--cache", str(tmp_path / "cache"))
-    assert main(["paper", *SHORT, *runs]) == 0
-    first = capsys.readouterr().out
-    for title in paper.TITLES.values():
-        assert f"| {title}: all held-out images |" in first
-    assert "0.97 | not given" in first
-    times = [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("runs/*/model.keras"))]
-    assert len(times) == 3
-    assert main(["paper", *SHORT, *runs]) == 0
-    again = capsys.readouterr().out
-    assert again.rpartition("| how it")[2] == first.rpartition("| how it")[2]
-    left = [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("runs/*/model.keras"))]
-    assert left == times
 
 
 def test_a_run_of_another_configuration_is_not_resumed(
     made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ("--run", str(made / "run"), "--cache", str(made / "cache"), "--resume")
+    other = (*options(made), "--set", "training.dropout=0.5", "--resume")
     for stage in ("train", "evaluate", "export", "evidence", "publish"):
-        assert main([stage, *SHORT, "--set", "training.dropout=0.5", *options]) == 1
+        assert main([stage, *other]) == 1
         assert "was begun with another configuration" in capsys.readouterr().err
 
 
@@ -203,8 +169,7 @@ def test_a_run_is_not_resumed_on_another_split(
     parts = json.loads((run / "split.json").read_text())
     parts["test"].append(parts["train"].pop())
     (run / "split.json").write_text(json.dumps(parts))
-    options = (*SHORT, "--run", str(run), "--cache", str(made / "cache"), "--resume")
-    assert main(["split", *options]) == 1
+    assert main(["split", *options(made, run), "--resume"]) == 1
     assert "was begun with another split; it cannot be resumed" in capsys.readouterr().err
 
 
@@ -214,16 +179,26 @@ def test_a_model_that_was_trained_after_its_export_is_not_published(
     run = shutil.copytree(made / "run", tmp_path / "run")
     with (run / "model.keras").open("ab") as model:
         model.write(b"changed")
-    options = (*SHORT, "--run", str(run), "--cache", str(made / "cache"))
-    assert main(["publish", *options, "--store", (tmp_path / "store").as_uri()]) == 1
+    store = (tmp_path / "store").as_uri()
+    assert main(["publish", *options(made, run), "--store", store]) == 1
     assert "was trained again after its export" in capsys.readouterr().err
+
+
+def test_safeguards_of_another_export_are_not_published(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(made / "run", tmp_path / "run")
+    found = json.loads((run / "safeguards.json").read_text())
+    (run / "safeguards.json").write_text(json.dumps({**found, "chosen": "float64-64"}))
+    store = (tmp_path / "store").as_uri()
+    assert main(["publish", *options(made, run), "--store", store]) == 1
+    assert "was exported anew; run the stage safeguard again" in capsys.readouterr().err
 
 
 def test_a_publication_killed_after_any_write_can_be_repeated(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = (*SHORT, "--run", str(made / "run"), "--cache", str(made / "cache"))
-    store = ("--store", (tmp_path / "store").as_uri())
+    publish = ("publish", *options(made), "--store", (tmp_path / "store").as_uri())
     write = FileStore.write
     for writes in range(10):
         left = writes
@@ -238,15 +213,15 @@ def test_a_publication_killed_after_any_write_can_be_repeated(
         with monkeypatch.context() as patch:
             patch.setattr(FileStore, "write", dying)
             with pytest.raises(KeyboardInterrupt):
-                main(["publish", *options, *store, "--version", f"v{writes}"])
-        assert main(["publish", *options, *store, "--version", f"v{writes}"]) == 0
+                main([*publish, "--version", f"v{writes}"])
+        assert main([*publish, "--version", f"v{writes}"]) == 0
 
 
 def test_the_life_of_a_release(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = (*SHORT, "--run", str(made / "run"), "--cache", str(made / "cache"))
     store = ("--store", (made / "life").as_uri())
-    assert main(["publish", *options, *store, "--version", "v1", "--promote"]) == 0
-    assert main(["publish", *options, *store, "--version", "v2"]) == 0
+    publish = ("publish", *options(made), *store, "--version")
+    assert main([*publish, "v1", "--promote"]) == 0
+    assert main([*publish, "v2"]) == 0
     assert main(["promote", "v2", *store]) == 0
     assert main(["rollback", *store]) == 0
     capsys.readouterr()
@@ -255,9 +230,9 @@ def test_the_life_of_a_release(made: Path, capsys: pytest.CaptureFixture[str]) -
     assert first.startswith("* v1")
     assert second.startswith("  v2")
     assert "balanced accuracy" in first
-    assert main(["publish", *options, *store, "--version", "v2"]) == 0
+    assert main([*publish, "v2"]) == 0
     (made / "life" / "v2" / "MODEL_CARD.md").write_text("another")
-    assert main(["publish", *options, *store, "--version", "v2"]) == 1
+    assert main([*publish, "v2"]) == 1
     assert "v2/MODEL_CARD.md exists already with other content" in capsys.readouterr().err
 
 

@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from lesionlens import release
 from lesionlens.classifier import Classifier
-from lesionlens.storage import FileStore
-from tests.conftest import RELEASES
 from tests.pictures import lesion
 from training import answers, robustness
 from training.dataset import Dataset
@@ -69,9 +66,8 @@ def test_the_blur_is_the_same_at_every_size() -> None:
 
 
 def test_every_setting_is_judged_by_the_release(
-    drawn: Dataset, monkeypatch: pytest.MonkeyPatch
+    drawn: Dataset, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    classifier = Classifier(release.load(FileStore(RELEASES), "current"), interpreters=2)
     records = drawn.records[:14]
     settings: dict[str, tuple[Callable[..., Image.Image], tuple[float, ...]]] = {
         "blur": (robustness.blur, (0.0, 0.05)),

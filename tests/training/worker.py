@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from training import cluster, config, fit
+from training.batches import Examples
 
 # One epoch of the head, and two stages of one epoch of the whole network, at a size that compiles
 # once. A tenth of the learning rate: the rounding in which engines differ grows less.
@@ -24,12 +25,12 @@ CONFIG = config.load(
 )
 
 
-def examples() -> fit.Examples:
+def examples() -> Examples:
     """64 to train on, and a number for validation that two workers cannot share evenly."""
     random = np.random.default_rng(0)
     frames = random.integers(0, 255, (95, 64, 80, 3)).astype(np.uint8)
     labels = np.arange(95) % 7
-    return fit.Examples(frames, labels, np.arange(64), frames[64:, :48, :48].copy(), labels[64:])
+    return Examples(frames, labels, np.arange(64), frames[64:, :48, :48].copy(), labels[64:])
 
 
 def main(folder: Path, resume: bool) -> None:

@@ -1,0 +1,48 @@
+"""What is tried beside the journey, by the commands that a maintainer types."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.training.conftest import SHORT, options
+from training import detectors, paper
+from training.__main__ import main
+
+
+def test_a_run_is_as_good_as_itself(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = str(made / "run")
+    assert main(["compare", run, run]) == 0
+    first, second, difference = capsys.readouterr().out.splitlines()
+    assert first.partition(" ")[2].strip() == second.partition(" ")[2].strip()
+    assert difference.split(maxsplit=1) == ["difference", "0.000 (0.000 to 0.000)"]
+
+
+def test_every_detector_is_asked_for_both_halves(
+    made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["detectors", *options(made)]) == 0
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()]
+    assert len(rows) == 1 + 2 * len((*detectors.BLOCKS, *detectors.TOGETHER))
+    for _, *shares in rows:
+        seen, unseen = map(float, shares)
+        assert 0 <= seen <= 1
+        assert 0 <= unseen <= 1
+
+
+@pytest.mark.slow
+def test_the_papers_way_is_made_by_one_command_and_not_made_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = ("--run", str(tmp_path / "runs"), "--cache", str(tmp_path / "cache"))
+    assert main(["paper", *SHORT, *runs]) == 0
+    first = capsys.readouterr().out
+    for title in paper.TITLES.values():
+        assert f"| {title}: all held-out images |" in first
+    assert "0.97 | not given" in first
+    times = [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("runs/*/model.keras"))]
+    assert len(times) == 3
+    assert main(["paper", *SHORT, *runs]) == 0
+    again = capsys.readouterr().out
+    assert again.rpartition("| how it")[2] == first.rpartition("| how it")[2]
+    left = [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("runs/*/model.keras"))]
+    assert left == times

@@ -1,0 +1,48 @@
+"""What is tried beside the journey, on a data set or a finished run; each prints what it found."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from . import detectors, evaluate, files, foreign, paper, predictions, safeguards
+from .job import divide, judge, train
+from .workspace import Job
+
+
+def follow_paper(jobs: Mapping[str, Job]) -> None:
+    """Split, train and judge each of `paper.RUNS` that is not made yet.
+
+    ``jobs``, by name, share the folder of their runs and their data.
+    """
+    for name, job in jobs.items():
+        print(f"\n{name}: {paper.TITLES[name]}")
+        if (job.run / files.LEAKAGE).exists():
+            job.require_own_configuration()
+            continue
+        divide(job)
+        train(job)
+        judge(job)
+    found = paper.collect(job.run.parent, files.LEAKAGE, job.dataset.fingerprint)
+    print(f"\n{paper.table(found)}")
+
+
+def compare_detectors(job: Job) -> None:
+    """What several detectors would catch, on the Keras model's features."""
+    data, preprocessing, seed = job.dataset, job.config.preprocessing, job.config.seed
+    pictures = list(foreign.pictures(seed))
+    table = detectors.compare(
+        job.network(),
+        data.frames(safeguards.fitted_to(job.split, seed), preprocessing),
+        data.frames(job.split.validation, preprocessing),
+        pictures,
+        foreign.frames(pictures, preprocessing),
+    )
+    for name, shares in table.items():
+        print(f"| {name} | " + " | ".join(f"{share:.3f}" for share in shares.values()) + " |")
+
+
+def compare_runs(first: Path, second: Path) -> None:
+    """Two Keras models' balanced accuracy on validation, from the folders of their runs."""
+    answers = Path(files.KERAS_ANSWERS) / "validation.csv"
+    compared = predictions.compare(first / answers, second / answers, seed=0)
+    for name, figure in compared.items():
+        print(f"{name:<12}{evaluate.text(figure)}")

@@ -1,0 +1,131 @@
+"""A job, and what its stages read back from the folder of its run.
+
+They read only what belongs together: what is of another configuration, of another training or of
+another export is refused, and the message says what to run again.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from lesionlens.classifier import Classifier
+from lesionlens.manifest import DETECTOR, MODEL, parse_manifest
+from lesionlens.preprocess import Preprocessing
+from lesionlens.release import Release
+
+from . import dataset, files, manifest, paper, source, split
+from .cluster import ALONE, Cluster
+from .config import Config
+from .dataset import Dataset
+from .split import Split
+
+
+@dataclass(frozen=True)
+class Job:
+    config: Config
+    data: str | None  # a folder or gs:// address; None for the configuration's own choice
+    run: Path  # the folder
+    cache: Path
+    store: str = ""  # file:// or gs:// address
+    resume: bool = False
+    promote: bool = False
+    force: bool = False
+    version: str | None = None  # None: made from the date and the model
+    team: Cluster = ALONE  # the workers that share the training
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        drawings = self.config.data.generated
+        if self.data is None and drawings:
+            return dataset.read(source.drawn(drawings, self.config.seed, self.cache))
+        return dataset.read(source.folder(self.data or source.default(), self.cache))
+
+    @cached_property
+    def split(self) -> Split:
+        return split.read(self.dataset, self.run / files.SPLIT)
+
+    def require_own_configuration(self) -> None:
+        """Raises ValueError if the run was begun with another configuration than this job's."""
+        if self.read(files.CONFIG) != self.config.as_json():
+            raise ValueError(
+                f"{self.run} was begun with another configuration; give the same --config and --set"
+            )
+
+    def read(self, name: str) -> Any:
+        return json.loads((self.run / name).read_text())
+
+    def write(self, name: str, document: Any) -> None:
+        (self.run / name).write_text(json.dumps(document, indent=1) + "\n")
+
+    def network(self) -> keras.Model:
+        """The trained model."""
+        return keras.saving.load_model(self.run / files.MODEL, compile=False)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The exported model, as its release will hold it."""
+
+    described: dict[str, Any]  # the manifest but for the evidence
+    served: dict[str, bytes]  # the files that serving reads
+    archived: bytes  # the Keras model
+
+    def classifier(self) -> Classifier:
+        """The model as serving would run it."""
+        release = Release(parse_manifest(self.described), self.served)
+        return Classifier(release, os.cpu_count() or 1)
+
+
+def variant(job: Job) -> tuple[str, bytes, Preprocessing]:
+    """Name, LiteRT model and preprocessing of the variant that the export chose."""
+    job.require_own_configuration()
+    export = job.read(files.EXPORT)
+    chosen = export["chosen"]
+    size = next(row["size"] for row in export["variants"] if row["name"] == chosen)
+    data = (job.run / files.VARIANTS / f"{chosen}.tflite").read_bytes()
+    return chosen, data, dataclasses.replace(job.config.preprocessing, size=size)
+
+
+def exported(job: Job) -> Exported:
+    """The exported model with its safeguards, both of the present training."""
+    chosen, data, preprocessing = variant(job)
+    export, archived = job.read(files.EXPORT), (job.run / files.MODEL).read_bytes()
+    if export["model_sha256"] != hashlib.sha256(archived).hexdigest():
+        raise ValueError(f"{job.run} was trained again after its export; export it again")
+    guarded = job.read(files.SAFEGUARDS)
+    if guarded.pop("chosen") != chosen:
+        raise ValueError(f"{job.run} was exported anew; run the stage safeguard again")
+    served = {MODEL: data, DETECTOR: (job.run / DETECTOR).read_bytes()}
+    described = manifest.describe_model(
+        job.config,
+        preprocessing,
+        job.dataset,
+        job.split,
+        {**export, **guarded},
+        served,
+        archived,
+        origin=job.read(files.ORIGIN),
+        version=job.version,
+    )
+    return Exported(described, served, archived)
+
+
+def evidence(job: Job, described: dict[str, Any]) -> dict[str, Any]:
+    """What was found of the described model: on test, elsewhere, and beside it the paper's way."""
+    if not (job.run / files.EVIDENCE).exists():
+        raise ValueError(f"{job.run} has no {files.EVIDENCE}; run the stage evidence")
+    found: dict[str, Any] = job.read(files.EVIDENCE)
+    if (job.run / files.ELSEWHERE).exists():
+        found["elsewhere"] = job.read(files.ELSEWHERE)
+    found["paper"] = paper.collect(job.run.parent, files.LEAKAGE, job.dataset.fingerprint)
+    for name, part in ((files.EVIDENCE, found), (files.ELSEWHERE, found.get("elsewhere", found))):
+        if part["model_sha256"] != described["files"][MODEL]["sha256"]:
+            raise ValueError(f"{job.run / name} is of another export; measure it again")
+    return found
