@@ -10,6 +10,7 @@ from werkzeug.test import Client
 from lesionlens.settings import Settings, from_environment
 from tests import releases
 from tests.conftest import ROOT
+from training import paper
 from training.__main__ import STAGES, main
 from training.evaluate import text
 
@@ -77,6 +78,8 @@ def test_the_results_are_those_of_the_shipped_release() -> None:
     assert text(flag["specificity"]) in README
     assert text(metrics["test"]["per_class"]["mel"]["sensitivity"]) in README
     evidence = releases.MANIFEST_DOCUMENT["evidence"]
+    for line in paper.table(evidence["paper"]).splitlines():
+        assert line in README
     errors = evidence["calibration"]["after"]
     for of in ("top_label", "malignancy"):
         assert text(errors[of]["calibration_error"]) in README

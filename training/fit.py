@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from . import callbacks, cluster, imbalance, model, warmstart
+from . import callbacks, cluster, imbalance, memory, model, warmstart
 from .batches import Batches, Examples, validation
 from .cluster import ALONE, Cluster
 from .config import Config
@@ -57,6 +57,7 @@ def fit(
     model to start from. Each worker of a ``team`` trains on its share of every batch, and ends with
     the same weights; the chief alone writes.
     """
+    memory.keep_what_is_freed()
     with cluster.joined(team) as devices:
         if config.training.batch % devices:
             raise ValueError(

@@ -67,7 +67,8 @@ def text(measured: dict[int, Step]) -> str:
         "",
         "Written by `python -m training.scaling`. One step of `full`'s network: "
         f"{BATCH} images of {SIZE} pixels, the same global batch for any number of workers. "
-        "Measured on one machine, each worker on one core, joined over loopback:",
+        "Measured on one machine, each worker on one core, joined over loopback, where the exchange takes "
+        "its time from those same cores:",
         "",
         "| workers | step, ms | of which making the batch, ms | faster by |",
         "|---:|---:|---:|---:|",
@@ -137,10 +138,11 @@ def work(core: int, steps: int) -> Step:
     os.sched_setaffinity(0, {core})
     import keras
 
-    from . import cluster, config, fit, model
+    from . import cluster, config, fit, memory, model
     from .batches import Batches, Examples
     from .dataset import CLASSES
 
+    memory.keep_what_is_freed()
     settings = config.load(CONFIG)
     settings = dataclasses.replace(
         settings, training=dataclasses.replace(settings.training, batch=BATCH)
