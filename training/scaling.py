@@ -67,8 +67,8 @@ def text(measured: dict[int, Step]) -> str:
         "",
         "Written by `python -m training.scaling`. One step of `full`'s network: "
         f"{BATCH} images of {SIZE} pixels, the same global batch for any number of workers. "
-        "Measured on one machine, each worker on one core, joined over loopback, where the exchange takes "
-        "its time from those same cores:",
+        "Measured on one machine, each worker on one core, joined over loopback, where the "
+        "exchange takes its time from those same cores:",
         "",
         "| workers | step, ms | of which making the batch, ms | faster by |",
         "|---:|---:|---:|---:|",
