@@ -12,8 +12,7 @@ def keep_what_is_freed() -> None:
     """Let the process keep the blocks that it frees, in one heap for all of its threads.
 
     TensorFlow frees the activations of a step one by one, and glibc would give each of them back to
-    the system, which then hands the next step new pages, zeroed: two fifths of the processor's time
-    when a MobileNet trains at 96 pixels.
+    the system, which then hands the next step new pages, zeroed (EXPERIMENTS.md has figures).
     """
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt
