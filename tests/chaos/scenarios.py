@@ -304,9 +304,7 @@ def _bucket_breaks_off(place: Place, found: Found) -> None:
     """Emulated object storage that goes away in the middle of the model, and then hangs there."""
     with emulator.running() as bucket, Gate(os.environ["STORAGE_EMULATOR_HOST"]) as gate:
         published = releases.copy(place.folder / "published", releases.VERSION)
-        for path in published.rglob("*.*"):
-            name = path.relative_to(published)
-            bucket.blob(f"models/{name}").upload_from_filename(path)
+        emulator.fill(bucket, published, "models")
         uri = f"gs://{emulator.BUCKET}/models"
         with place.server(MODEL_URI=uri, STORAGE_EMULATOR_HOST=gate.url) as server:
             server.first("/health")

@@ -9,8 +9,7 @@ from training import dataset, source
 
 def test_a_data_set_is_copied_once_from_a_bucket(drawings: Path, tmp_path: Path) -> None:
     with emulator.running() as bucket:
-        for path in sorted(drawings.rglob("*.*")):
-            bucket.blob(f"ham/{path.relative_to(drawings)}").upload_from_filename(str(path))
+        emulator.fill(bucket, drawings, "ham")
         local = source.folder("gs://bucket/ham", tmp_path)
         assert dataset.read(local).fingerprint == dataset.read(drawings).fingerprint
         image = next(local.rglob("*.jpg"))
