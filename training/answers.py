@@ -15,7 +15,8 @@ from lesionlens.manifest import DECISION, Manifest
 from lesionlens.preprocess import tensor
 from lesionlens.taxonomy import TAXONOMY
 
-from .dataset import Record, each_image
+from . import decoding
+from .dataset import Record
 from .metrics import Judged, softmax
 
 # From an upright RGB image and its place among the images to what is judged in its stead.
@@ -101,7 +102,7 @@ def collect(
             image = change(image, index)
         return classifier.run(tensor(image, preprocessing))
 
-    found = each_image(outputs, records, preprocessing.size, "judging")
+    found = decoding.each_image(outputs, records, preprocessing.size, "judging")
     logits = np.array([row.logits for row in found], np.float64)
     distances = np.array([classifier.distance(row) for row in found], np.float64)
     limit = classifier.manifest.in_distribution_threshold

@@ -1,23 +1,16 @@
-"""HAM10000 as it is distributed: its table, its images, and their decoded frames, cached once."""
+"""HAM10000 as it is distributed: its table and its images, read and checked."""
 
 import csv
 import hashlib
-import os
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from tqdm import tqdm
 
-from lesionlens.errors import Problem
-from lesionlens.image import decode
-from lesionlens.preprocess import Preprocessing, frame
 from lesionlens.taxonomy import TAXONOMY
 
 # The order of the outputs of a model trained here; serving reads it from the manifest.
@@ -26,8 +19,6 @@ CLASSES = tuple(sorted(TAXONOMY))
 METADATA_NAMES = ("HAM10000_metadata.csv", "HAM10000_metadata.tab", "HAM10000_metadata")
 IMAGE_FOLDERS = ("images", "HAM10000_images_part_1", "HAM10000_images_part_2", ".")
 REQUIRED_COLUMNS = ("lesion_id", "image_id", "dx")
-
-Taken = TypeVar("Taken")
 
 # More problems than this are counted, not listed.
 LISTED_PROBLEMS = 20
@@ -75,11 +66,6 @@ class Dataset:
 
     def subset(self, indices: NDArray[np.int64]) -> tuple[Record, ...]:
         return tuple(self.records[index] for index in indices)
-
-    def frames(self, indices: NDArray[np.int64], preprocessing: Preprocessing) -> NDArray[np.uint8]:
-        """(N, S, S, 3): images as serving would see them. Raises DatasetError."""
-        side = preprocessing.size
-        return decoded(self.subset(indices), side, side, preprocessing)
 
 
 def read(root: Path) -> Dataset:
@@ -149,79 +135,6 @@ def distribution(dataset: Dataset) -> dict[str, tuple[int, int]]:
     images = Counter(record.dx for record in dataset.records)
     lesions = Counter({record.lesion_id: record.dx for record in dataset.records}.values())
     return {dx: (count, lesions[dx]) for dx, count in images.most_common()}
-
-
-def decoded(
-    records: Sequence[Record], width: int, height: int, preprocessing: Preprocessing
-) -> NDArray[np.uint8]:
-    """Decode images to (N, height, width, 3) uint8 through the code that serving uses.
-
-    Raises DatasetError that lists every unreadable file.
-    """
-    frames = np.empty((len(records), height, width, 3), np.uint8)
-    _fill(frames, records, preprocessing)
-    return frames
-
-
-def cached(
-    dataset: Dataset, width: int, height: int, preprocessing: Preprocessing, cache: Path
-) -> NDArray[np.uint8]:
-    """Like `decoded` for the whole data set, as a read-only memory map that is made once."""
-    options = f"{preprocessing.denoise:d}{preprocessing.colour_constancy:d}"
-    path = cache / f"{dataset.fingerprint[:16]}-{width}x{height}-{options}.npy"
-    if not path.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        try:
-            frames = np.lib.format.open_memmap(
-                partial, "w+", np.uint8, (len(dataset.records), height, width, 3)
-            )
-            _fill(frames, dataset.records, preprocessing)
-            frames.flush()
-            partial.rename(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
-
-
-def _fill(
-    frames: NDArray[np.uint8], records: Sequence[Record], preprocessing: Preprocessing
-) -> None:
-    height, width = frames.shape[1:3]
-
-    def fill(image: Image.Image, index: int) -> None:
-        frames[index] = frame(image, width, height, preprocessing)
-
-    each_image(fill, records, max(width, height), "decoding")
-
-
-class _Unreadable(str):
-    """Why a file has no image."""
-
-
-def each_image(
-    take: Callable[[Image.Image, int], Taken], records: Sequence[Record], enough: int, doing: str
-) -> list[Taken]:
-    """Give ``take`` each record's upright RGB image and its place; return what it made of them.
-
-    Several are taken at once. ``enough``: the side, in pixels, that an image must not be decoded
-    smaller than. Raises DatasetError that lists every file that serving refuses.
-    """
-
-    def taken(index: int) -> Taken | _Unreadable:
-        record = records[index]
-        try:
-            image = decode(record.path.read_bytes(), enough=enough).image
-        except (OSError, Problem) as error:
-            return _Unreadable(f"{record.path.name} cannot be read: {error}")
-        return take(image, index)
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        outcomes = pool.map(taken, range(len(records)))
-        found = list(tqdm(outcomes, doing, len(records), unit="image", leave=False))
-    if problems := [one for one in found if isinstance(one, _Unreadable)]:
-        raise DatasetError(problems)
-    return [one for one in found if not isinstance(one, _Unreadable)]
 
 
 def _fingerprint(records: Sequence[Record]) -> str:

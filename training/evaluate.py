@@ -11,7 +11,7 @@ from lesionlens.manifest import DECISION, Calibration
 from lesionlens.preprocess import Preprocessing
 from lesionlens.result import malignancy, malignant_log_odds, probabilities
 
-from . import calibration, imbalance, isic, metrics, predictions
+from . import calibration, decoding, imbalance, isic, metrics, predictions
 from .dataset import CLASSES, Dataset
 from .metrics import Judged
 from .split import HELD_OUT, Split
@@ -35,7 +35,7 @@ def evaluate(
     answers = {}
     for part in HELD_OUT:
         indices = getattr(split, part)
-        logits = predict(dataset.frames(indices, preprocessing))
+        logits = predict(decoding.squares(dataset, indices, preprocessing))
         answers[part] = Judged(dataset.labels[indices], logits, dataset.lesions[indices])
     shares = imbalance.class_shares(dataset.labels[split.train], len(CLASSES), power=1)
     calibrations = calibration.fit(answers["validation"], shares)

@@ -8,9 +8,9 @@ import numpy as np
 from lesionlens.classifier import Classifier
 from lesionlens.manifest import MODEL
 
-from . import deletion, reliability, robustness, roc, subgroups
+from . import decoding, deletion, reliability, robustness, roc, subgroups
 from .answers import collect
-from .dataset import Record, decoded
+from .dataset import Record
 from .evaluate import text
 
 # Images that the deletion test is made on, at most.
@@ -41,7 +41,7 @@ def _deletion(classifier: Classifier, records: Sequence[Record], seed: int) -> d
     chosen = np.random.default_rng(seed).permutation(len(records))[:DELETED_FROM]
     some = [records[index] for index in sorted(chosen)]
     preprocessing = classifier.manifest.preprocessing
-    frames = decoded(some, preprocessing.size, preprocessing.size, preprocessing)
+    frames = decoding.frames(some, preprocessing.size, preprocessing.size, preprocessing)
     lesions = np.array([record.lesion_id for record in some])
     return deletion.report(classifier, frames, lesions, seed)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import detectors, evaluate, files, foreign, paper, predictions, safeguards
+from . import decoding, detectors, evaluate, files, foreign, paper, predictions, safeguards
 from .job import divide, judge, train
 from .workspace import Job
 
@@ -31,8 +31,8 @@ def compare_detectors(job: Job) -> None:
     pictures = list(foreign.pictures(seed))
     table = detectors.compare(
         job.network(),
-        data.frames(safeguards.fitted_to(job.split, seed), preprocessing),
-        data.frames(job.split.validation, preprocessing),
+        decoding.squares(data, safeguards.fitted_to(job.split, seed), preprocessing),
+        decoding.squares(data, job.split.validation, preprocessing),
         pictures,
         foreign.frames(pictures, preprocessing),
     )

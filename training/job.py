@@ -23,6 +23,7 @@ from lesionlens.manifest import MODEL as SERVED
 from . import (
     cluster,
     dataset,
+    decoding,
     evaluate,
     evidence,
     export,
@@ -67,7 +68,7 @@ def run(job: Job) -> str | None:
 def describe(job: Job) -> None:
     """Read the data set, decode all of it, print and plot the distribution of its classes."""
     config = job.config
-    dataset.cached(job.dataset, *config.data.frame, config.preprocessing, job.cache)
+    decoding.cached(job.dataset, *config.data.frame, config.preprocessing, job.cache)
     if not job.team.is_chief:
         return
     counts = dataset.distribution(job.dataset)
@@ -97,10 +98,10 @@ def train(job: Job) -> None:
         job.write(files.ORIGIN, provenance.origin(datetime.now(UTC)))
     job.write(files.CONFIG, config.as_json())
     examples = Examples(
-        frames=dataset.cached(data, *config.data.frame, config.preprocessing, job.cache),
+        frames=decoding.cached(data, *config.data.frame, config.preprocessing, job.cache),
         labels=data.labels,
         positions=job.split.train,
-        validation_frames=data.frames(job.split.validation, config.preprocessing),
+        validation_frames=decoding.squares(data, job.split.validation, config.preprocessing),
         validation_labels=data.labels[job.split.validation],
     )
     start = None
@@ -185,8 +186,8 @@ def _images_by_size(job: Job) -> dict[int, export.Images]:
     for size in job.config.export_sizes or (job.config.preprocessing.size,):
         preprocessing = dataclasses.replace(job.config.preprocessing, size=size)
         found[size] = export.Images(
-            job.dataset.frames(for_calibration, preprocessing),
-            job.dataset.frames(job.split.validation, preprocessing),
+            decoding.squares(job.dataset, for_calibration, preprocessing),
+            decoding.squares(job.dataset, job.split.validation, preprocessing),
         )
     return found
 

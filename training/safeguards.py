@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lesionlens.classifier import FEATURES
 from lesionlens.preprocess import VIEWS, Preprocessing, views
 
-from . import detector, export, foreign, metrics, model, quality
+from . import decoding, detector, export, foreign, metrics, model, quality
 from .dataset import Dataset
 from .split import HELD_OUT, Split
 
@@ -30,7 +30,7 @@ class Subject:
 
     def frames(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """(N, S, S, 3): images of the data set as serving would see them."""
-        return self.dataset.frames(indices, self.preprocessing)
+        return decoding.squares(self.dataset, indices, self.preprocessing)
 
     def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, F): what the detector reads of (N, S, S, 3) frames."""

@@ -1,16 +1,13 @@
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from lesionlens.preprocess import Preprocessing
 from tests.pictures import JPEG
 from training import dataset
 from training.dataset import Dataset, DatasetError
 
 HEADER = "lesion_id,image_id,dx,dx_type,age,sex,localization\n"
-PLAIN = Preprocessing(32)
 
 
 def folder(root: Path, rows: str, images: tuple[str, ...] = ("a", "b")) -> Path:
@@ -85,28 +82,6 @@ def test_a_table_that_is_none_is_refused(tmp_path: Path, table: str | None, mess
         (tmp_path / "HAM10000_metadata.csv").write_text(table)
     with pytest.raises(DatasetError, match=message):
         dataset.read(tmp_path)
-
-
-def test_unreadable_files_are_listed(tmp_path: Path) -> None:
-    root = folder(tmp_path / "data", "l1,a,nv,,,,\nl2,b,mel,,,,\n")
-    (root / "images" / "b.jpg").write_bytes(JPEG[:5000])
-    read = dataset.read(root)
-    with pytest.raises(DatasetError, match=r"b\.jpg cannot be read: .* ends too early"):
-        dataset.cached(read, 40, 30, PLAIN, tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []
-
-
-def test_frames_are_cached_once_for_data_size_and_options(drawn: Dataset, tmp_path: Path) -> None:
-    first = dataset.cached(drawn, 40, 30, PLAIN, tmp_path)
-    assert first.shape == (len(drawn.records), 30, 40, 3)
-    np.testing.assert_array_equal(first, dataset.decoded(drawn.records, 40, 30, PLAIN))
-    (path,) = tmp_path.iterdir()
-    written = path.stat().st_mtime_ns
-    dataset.cached(drawn, 40, 30, PLAIN, tmp_path)
-    assert path.stat().st_mtime_ns == written
-    dataset.cached(drawn, 40, 30, Preprocessing(32, colour_constancy=True), tmp_path)
-    dataset.cached(drawn, 30, 30, PLAIN, tmp_path)
-    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_the_distribution_counts_images_and_lesions(drawn: Dataset) -> None:
