@@ -20,12 +20,9 @@ from .dataset import Dataset, DatasetError, Record
 Taken = TypeVar("Taken")
 
 
-def squares(
-    dataset: Dataset, indices: NDArray[np.int64], preprocessing: Preprocessing
-) -> NDArray[np.uint8]:
-    """(N, S, S, 3): images as serving would see them. Raises DatasetError."""
-    side = preprocessing.size
-    return frames(dataset.subset(indices), side, side, preprocessing)
+def squares(records: Sequence[Record], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """(N, S, S, 3) uint8: images as serving would see them. Raises DatasetError as `frames`."""
+    return frames(records, preprocessing.size, preprocessing.size, preprocessing)
 
 
 def frames(

@@ -35,7 +35,7 @@ def evaluate(
     answers = {}
     for part in HELD_OUT:
         indices = getattr(split, part)
-        logits = predict(decoding.squares(dataset, indices, preprocessing))
+        logits = predict(decoding.squares(dataset.subset(indices), preprocessing))
         answers[part] = Judged(dataset.labels[indices], logits, dataset.lesions[indices])
     shares = imbalance.class_shares(dataset.labels[split.train], len(CLASSES), power=1)
     calibrations = calibration.fit(answers["validation"], shares)

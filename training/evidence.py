@@ -41,7 +41,7 @@ def _deletion(classifier: Classifier, records: Sequence[Record], seed: int) -> d
     chosen = np.random.default_rng(seed).permutation(len(records))[:DELETED_FROM]
     some = [records[index] for index in sorted(chosen)]
     preprocessing = classifier.manifest.preprocessing
-    frames = decoding.frames(some, preprocessing.size, preprocessing.size, preprocessing)
+    frames = decoding.squares(some, preprocessing)
     lesions = np.array([record.lesion_id for record in some])
     return deletion.report(classifier, frames, lesions, seed)
 

@@ -31,8 +31,8 @@ def compare_detectors(job: Job) -> None:
     pictures = list(foreign.pictures(seed))
     table = detectors.compare(
         job.network(),
-        decoding.squares(data, safeguards.fitted_to(job.split, seed), preprocessing),
-        decoding.squares(data, job.split.validation, preprocessing),
+        decoding.squares(data.subset(safeguards.fitted_to(job.split, seed)), preprocessing),
+        decoding.squares(data.subset(job.split.validation), preprocessing),
         pictures,
         foreign.frames(pictures, preprocessing),
     )

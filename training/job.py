@@ -101,7 +101,7 @@ def train(job: Job) -> None:
         frames=decoding.cached(data, *config.data.frame, config.preprocessing, job.cache),
         labels=data.labels,
         positions=job.split.train,
-        validation_frames=decoding.squares(data, job.split.validation, config.preprocessing),
+        validation_frames=decoding.squares(data.subset(job.split.validation), config.preprocessing),
         validation_labels=data.labels[job.split.validation],
     )
     start = None
@@ -186,8 +186,8 @@ def _images_by_size(job: Job) -> dict[int, export.Images]:
     for size in job.config.export_sizes or (job.config.preprocessing.size,):
         preprocessing = dataclasses.replace(job.config.preprocessing, size=size)
         found[size] = export.Images(
-            decoding.squares(job.dataset, for_calibration, preprocessing),
-            decoding.squares(job.dataset, job.split.validation, preprocessing),
+            decoding.squares(job.dataset.subset(for_calibration), preprocessing),
+            decoding.squares(job.dataset.subset(job.split.validation), preprocessing),
         )
     return found
 

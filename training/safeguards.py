@@ -30,7 +30,7 @@ class Subject:
 
     def frames(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """(N, S, S, 3): images of the data set as serving would see them."""
-        return decoding.squares(self.dataset, indices, self.preprocessing)
+        return decoding.squares(self.dataset.subset(indices), self.preprocessing)
 
     def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, F): what the detector reads of (N, S, S, 3) frames."""

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.benchmarks import machine, steps
 from tests.benchmarks.steps import Step
 
@@ -25,6 +27,14 @@ def test_both_sides_are_measured_in_turn_and_the_first_is_not_counted() -> None:
     assert bought.row == row
     text = steps.render([bought], machine.describe(), 2)
     assert f"| {' | '.join(row)} |" in text
+
+
+@pytest.mark.slow
+def test_every_step_can_be_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "SECONDS", 1.0)
+    found = [(step.without(), step.after()) for step in steps.steps(tmp_path)]
+    assert len(found) >= 8
+    assert all(without > 0 and after > 0 for without, after in found)
 
 
 def test_the_steps_in_the_repository_are_all_there(tmp_path: Path) -> None:

@@ -47,14 +47,20 @@ def test_history_names_every_epoch(uninterrupted: Run) -> None:
         assert np.isfinite([entry[f"val_{name}"] for entry in history]).all()
 
 
+# After a stage and within one.
+@pytest.mark.parametrize("epoch", [pytest.param(2, marks=pytest.mark.slow), 3])
 def test_a_killed_run_ends_as_if_it_had_not_been(
-    examples: Examples, uninterrupted: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    examples: Examples,
+    uninterrupted: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    epoch: int,
 ) -> None:
     save = Checkpoint._save
 
     def save_and_die(self: Checkpoint) -> None:
         save(self)
-        if self.history[-1]["epoch"] == 3:  # within a stage
+        if self.history[-1]["epoch"] == epoch:
             raise Killed
 
     with monkeypatch.context() as patch:
