@@ -20,11 +20,13 @@ from typing import Any
 from tqdm import tqdm
 
 import main as function
-from lesionlens import logs, release, settings
-from lesionlens.classifier import Classifier
+from lesionlens import settings
+from lesionlens.api import structured_log
+from lesionlens.api.parameters import Options
 from lesionlens.errors import Problem
-from lesionlens.query import Options
-from lesionlens.storage import StorageError, Store, open_store
+from lesionlens.model import release
+from lesionlens.model.classifier import Classifier
+from lesionlens.model.storage import StorageError, Store, open_store
 
 # Images are read and classified this many at a time, so that few answers wait for a slow one.
 CHUNK = 64
@@ -45,7 +47,7 @@ def row(name: str, store: Store, classifier: Classifier, at_most: int) -> dict[s
         told = {"title": "Unreadable file", "detail": str(error)}
     except Exception as error:
         # A fault of ours at one file is no reason to leave the others out.
-        logs.error("internal error", error, request_id=name)
+        structured_log.error("internal error", error, request_id=name)
         fault = Problem.unexpected()
         told = {"title": fault.title, "detail": fault.detail}
     else:

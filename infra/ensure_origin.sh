@@ -21,7 +21,7 @@ done
 check_settings DOMAIN CANDIDATE_HOST
 temporary_folder
 
-# The function sends the others itself (SECURITY_HEADERS in function/lesionlens/app.py); a test
+# The function sends the others itself (SECURITY_HEADERS in function/lesionlens/api/app.py); a test
 # holds the two lists against each other.
 function_headers=(
   'Strict-Transport-Security: max-age=31536000; includeSubDomains'

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lesionlens.manifest import MODEL
-from lesionlens.release import MANIFEST, POINTER
+from lesionlens.model.manifest import MODEL
+from lesionlens.model.release import MANIFEST, POINTER
 from tests.conftest import RELEASES
 
 VERSION: str = json.loads((RELEASES / POINTER).read_text())["version"]

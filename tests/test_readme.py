@@ -10,9 +10,9 @@ from werkzeug.test import Client
 from lesionlens.settings import Settings, from_environment
 from tests import releases
 from tests.conftest import ROOT
-from training import paper
 from training.__main__ import STAGES, main
-from training.evaluate import text
+from training.evaluation import leakage
+from training.evaluation.evaluate import text
 
 README = (ROOT / "README.md").read_text()
 
@@ -39,7 +39,7 @@ def test_every_variable_of_the_function_is_documented_with_its_default() -> None
 
 
 def test_the_variables_of_the_training_job_are_read_by_it() -> None:
-    sources = "".join(path.read_text() for path in (ROOT / "training").glob("*.py"))
+    sources = "".join(path.read_text() for path in (ROOT / "training").rglob("*.py"))
     documented = table("Of the training job and the tests:")
     assert set(documented) == {"HAM10000_DIR", "IMAGENET_WEIGHTS"}
     for name in documented:
@@ -78,7 +78,7 @@ def test_the_results_are_those_of_the_shipped_release() -> None:
     assert text(flag["specificity"]) in README
     assert text(metrics["test"]["per_class"]["mel"]["sensitivity"]) in README
     evidence = releases.MANIFEST_DOCUMENT["evidence"]
-    for line in paper.table(evidence["paper"]).splitlines():
+    for line in leakage.table(evidence["paper"]).splitlines():
         assert line in README
     errors = evidence["calibration"]["after"]
     for of in ("top_label", "malignancy"):

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 # TensorFlow's greetings hide what this program says.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from lesionlens.classifier import Classifier
-from lesionlens.manifest import ReleaseError
-from lesionlens.release import CURRENT, load
-from lesionlens.storage import StorageError, open_store
+from lesionlens.model.classifier import Classifier
+from lesionlens.model.manifest import ReleaseError
+from lesionlens.model.release import CURRENT, load
+from lesionlens.model.storage import StorageError, open_store
 
-from . import cluster, config, publish
-from .dataset import DatasetError
-from .publish import PublishError
+from . import config
+from .data.dataset import DatasetError
+from .learning import cluster
+from .releasing import publish
+from .releasing.publish import PublishError
 
 if TYPE_CHECKING:
     from .workspace import Job
@@ -87,20 +89,21 @@ def _judge_labelled(options: argparse.Namespace) -> None:
     if options.run:
         from . import job
 
-        job.judge_elsewhere(_job(options), options.images, options.labels)
+        job.evaluate_external(_job(options), options.images, options.labels)
         return
-    from . import labelled
+    from .evaluation import external
 
     loaded = load(open_store(options.store), options.version or CURRENT)
     classifier = Classifier(loaded, os.cpu_count() or 1)
-    judgement = labelled.judge(classifier, options.images, options.labels, seed=0)
+    evaluation = external.judge(classifier, options.images, options.labels, seed=0)
     path = options.json or HERE / "runs" / f"{options.images.resolve().name}.json"
-    judgement.write(path)
-    print(f"{judgement.table()}\nwritten to {path}")
+    evaluation.write(path)
+    print(f"{evaluation.table()}\nwritten to {path}")
 
 
 def _experiment(options: argparse.Namespace) -> None:
-    from . import experiments, paper
+    from . import experiments
+    from .evaluation import leakage
 
     if options.command == "detectors":
         experiments.compare_detectors(_job(options))
@@ -110,7 +113,7 @@ def _experiment(options: argparse.Namespace) -> None:
         runs = options.run or HERE / "runs"
         jobs = {
             name: _job(options, runs / f"paper-{name}", overrides)
-            for name, overrides in paper.RUNS.items()
+            for name, overrides in leakage.RUNS.items()
         }
         experiments.follow_paper(jobs)
 

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from . import decoding, detectors, evaluate, files, foreign, paper, predictions, safeguards
+from . import artifacts
+from .data import decoding, ood_images
+from .evaluation import evaluate, guardrails, leakage, ood_comparison, predictions
 from .job import divide, judge, train
 from .workspace import Job
 
@@ -14,27 +16,27 @@ def follow_paper(jobs: Mapping[str, Job]) -> None:
     ``jobs``, by name, share the folder of their runs and their data.
     """
     for name, job in jobs.items():
-        print(f"\n{name}: {paper.TITLES[name]}")
-        if (job.run / files.LEAKAGE).exists():
+        print(f"\n{name}: {leakage.TITLES[name]}")
+        if (job.run / artifacts.LEAKAGE).exists():
             job.require_own_configuration()
             continue
         divide(job)
         train(job)
         judge(job)
-    found = paper.collect(job.run.parent, files.LEAKAGE, job.dataset.fingerprint)
-    print(f"\n{paper.table(found)}")
+    found = leakage.collect(job.run.parent, artifacts.LEAKAGE, job.dataset.fingerprint)
+    print(f"\n{leakage.table(found)}")
 
 
 def compare_detectors(job: Job) -> None:
     """What several detectors would catch, on the Keras model's features."""
     data, preprocessing, seed = job.dataset, job.config.preprocessing, job.config.seed
-    pictures = list(foreign.pictures(seed))
-    table = detectors.compare(
+    pictures = list(ood_images.pictures(seed))
+    table = ood_comparison.compare(
         job.network(),
-        decoding.squares(data.subset(safeguards.fitted_to(job.split, seed)), preprocessing),
+        decoding.squares(data.subset(guardrails.fitted_to(job.split, seed)), preprocessing),
         decoding.squares(data.subset(job.split.validation), preprocessing),
         pictures,
-        foreign.frames(pictures, preprocessing),
+        ood_images.frames(pictures, preprocessing),
     )
     for name, shares in table.items():
         print(f"| {name} | " + " | ".join(f"{share:.3f}" for share in shares.values()) + " |")
@@ -42,7 +44,7 @@ def compare_detectors(job: Job) -> None:
 
 def compare_runs(first: Path, second: Path) -> None:
     """Two Keras models' balanced accuracy on validation, from the folders of their runs."""
-    answers = Path(files.KERAS_ANSWERS) / "validation.csv"
+    answers = Path(artifacts.KERAS_ANSWERS) / "validation.csv"
     compared = predictions.compare(first / answers, second / answers, seed=0)
     for name, figure in compared.items():
         print(f"{name:<12}{evaluate.text(figure)}")

@@ -15,33 +15,26 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from lesionlens import release as releases
-from lesionlens import storage
-from lesionlens.manifest import DETECTOR
-from lesionlens.manifest import MODEL as SERVED
+from lesionlens.model import release as releases
+from lesionlens.model import storage
+from lesionlens.model.manifest import DETECTOR
+from lesionlens.model.manifest import MODEL as SERVED
 
-from . import (
-    cluster,
-    dataset,
-    decoding,
+from . import artifacts, workspace
+from .data import dataset, decoding, split
+from .data.dataset import CLASSES
+from .evaluation import (
+    analysis,
     evaluate,
-    evidence,
-    export,
-    files,
-    fit,
-    labelled,
-    manifest,
-    paper,
+    external,
+    guardrails,
+    leakage,
     plots,
     predictions,
-    provenance,
-    publish,
-    safeguards,
-    split,
-    workspace,
 )
-from .batches import Examples
-from .dataset import CLASSES
+from .learning import cluster, fit
+from .learning.batches import Examples
+from .releasing import build_manifest, export, provenance, publish
 from .workspace import Job
 
 # The engine that exports.
@@ -75,16 +68,16 @@ def describe(job: Job) -> None:
     print(f"{'class':<8}{'images':>8}{'lesions':>9}")
     for label, (images, lesions) in counts.items():
         print(f"{label:<8}{images:>8}{lesions:>9}")
-    plots.distribution(counts, job.run / files.DISTRIBUTION)
+    plots.distribution(counts, job.run / artifacts.DISTRIBUTION)
 
 
 def divide(job: Job) -> None:
     """Split the data set by lesion and write the split out."""
     config = job.config
     parts = split.make(job.dataset, config.data, config.seed)
-    if job.resume and (job.run / files.SPLIT).exists() and split.differ(job.split, parts):
+    if job.resume and (job.run / artifacts.SPLIT).exists() and split.differ(job.split, parts):
         raise ValueError(f"{job.run} was begun with another split; it cannot be resumed")
-    split.write(job.dataset, parts, job.run / files.SPLIT)
+    split.write(job.dataset, parts, job.run / artifacts.SPLIT)
     for part in split.PARTS:
         print(f"{part:<12}{len(getattr(parts, part)):>6} images")
 
@@ -92,11 +85,11 @@ def divide(job: Job) -> None:
 def train(job: Job) -> None:
     """Train, or continue a training that was interrupted."""
     config, data = job.config, job.dataset
-    if job.resume and (job.run / files.CONFIG).exists():
+    if job.resume and (job.run / artifacts.CONFIG).exists():
         job.require_own_configuration()
-    if not (job.resume and (job.run / files.ORIGIN).exists()):
-        job.write(files.ORIGIN, provenance.origin(datetime.now(UTC)))
-    job.write(files.CONFIG, config.as_json())
+    if not (job.resume and (job.run / artifacts.ORIGIN).exists()):
+        job.write(artifacts.ORIGIN, provenance.origin(datetime.now(UTC)))
+    job.write(artifacts.CONFIG, config.as_json())
     examples = Examples(
         frames=decoding.cached(data, *config.data.frame, config.preprocessing, job.cache),
         labels=data.labels,
@@ -110,9 +103,9 @@ def train(job: Job) -> None:
     network, history = fit.fit(config, examples, job.run, job.resume, start, job.team)
     if not job.team.is_chief:
         return
-    network.save(job.run / files.MODEL)
-    job.write(files.HISTORY, history)
-    plots.curves(history, job.run / files.CURVES)
+    network.save(job.run / artifacts.MODEL)
+    job.write(artifacts.HISTORY, history)
+    plots.curves(history, job.run / artifacts.CURVES)
 
 
 def judge(job: Job) -> None:
@@ -125,16 +118,16 @@ def judge(job: Job) -> None:
         job.split,
         job.config.preprocessing,
         job.config.seed,
-        job.run / files.KERAS_ANSWERS,
+        job.run / artifacts.KERAS_ANSWERS,
     )
-    job.write(files.EVALUATION, evaluation)
+    job.write(artifacts.EVALUATION, evaluation)
     print(evaluate.summary(evaluation))
-    held_out = predictions.held_out(job.run / files.KERAS_ANSWERS)
-    leakage = paper.judge(job.dataset, job.split, held_out, job.config.seed)
-    job.write(files.LEAKAGE, leakage)
+    held_out = predictions.held_out(job.run / artifacts.KERAS_ANSWERS)
+    found = leakage.judge(job.dataset, job.split, held_out, job.config.seed)
+    job.write(artifacts.LEAKAGE, found)
     if not job.config.data.by_lesion:
-        found = {paper.kind(job.config.data): leakage["groups"]}
-        print(f"\nWhat is left of it, without calibration:\n\n{paper.table(found)}")
+        shown = {leakage.kind(job.config.data): found["groups"]}
+        print(f"\nWhat is left of it, without calibration:\n\n{leakage.table(shown)}")
 
 
 def convert(job: Job) -> None:
@@ -151,7 +144,7 @@ def convert(job: Job) -> None:
         return
     labels = job.dataset.labels[job.split.validation]
     chosen, variants, refused = export.export(job.network(), _images_by_size(job), labels)
-    export.save(variants, job.run / files.VARIANTS)
+    export.save(variants, job.run / artifacts.VARIANTS)
     served = dataclasses.replace(job.config.preprocessing, size=chosen.size)
     evaluation = evaluate.evaluate(
         lambda frames: export.predict(chosen.data, frames),
@@ -159,20 +152,20 @@ def convert(job: Job) -> None:
         job.split,
         served,
         job.config.seed,
-        job.run / files.ANSWERS,
+        job.run / artifacts.ANSWERS,
     )
     table = [variant.row() for variant in variants]
     exported = {
-        "model_sha256": hashlib.sha256((job.run / files.MODEL).read_bytes()).hexdigest(),
+        "model_sha256": hashlib.sha256((job.run / artifacts.MODEL).read_bytes()).hexdigest(),
         "chosen": chosen.name,
         "variants": table,
         "refused": refused,
         "measured_on": provenance.processor(),
         **evaluation,
     }
-    job.write(files.EXPORT, exported)
+    job.write(artifacts.EXPORT, exported)
     matrix = evaluation["metrics"]["test"]["confusion_matrix"]
-    plots.confusion(matrix, CLASSES, job.run / files.CONFUSION)
+    plots.confusion(matrix, CLASSES, job.run / artifacts.CONFUSION)
     print(evaluate.summary(evaluation))
     for row in table:
         print(("* " if row["name"] == chosen.name else "  ") + json.dumps(row))
@@ -195,40 +188,40 @@ def _images_by_size(job: Job) -> dict[int, export.Images]:
 def safeguard(job: Job) -> None:
     """Fit the detector of foreign images; measure it, the quality limits, and several views."""
     chosen, model, preprocessing = workspace.variant(job)
-    subject = safeguards.Subject(model, preprocessing, job.dataset, job.split, job.config.seed)
-    found, fitted = safeguards.measure(subject)
+    subject = guardrails.Subject(model, preprocessing, job.dataset, job.split, job.config.seed)
+    found, fitted = guardrails.measure(subject)
     (job.run / DETECTOR).write_bytes(fitted)
-    job.write(files.SAFEGUARDS, {"chosen": chosen, **found})
-    print(safeguards.summary(found))
+    job.write(artifacts.SAFEGUARDS, {"chosen": chosen, **found})
+    print(guardrails.summary(found))
 
 
 def prove(job: Job) -> None:
     """Measure the exported model, as served, for what the model card shows beside the metrics."""
     records = job.dataset.subset(job.split.test)
     classifier = workspace.exported(job).classifier()
-    found = evidence.gather(classifier, records, job.config.seed)
-    plots.roc(found["roc"], job.run / files.ROC)
-    plots.reliability(found["calibration"], job.run / files.RELIABILITY)
-    job.write(files.EVIDENCE, found)
-    print(evidence.summary(found))
+    found = analysis.gather(classifier, records, job.config.seed)
+    plots.roc(found["roc"], job.run / artifacts.ROC)
+    plots.reliability(found["calibration"], job.run / artifacts.RELIABILITY)
+    job.write(artifacts.EVIDENCE, found)
+    print(analysis.summary(found))
 
 
-def judge_elsewhere(job: Job, images: Path, labels: Path) -> None:
+def evaluate_external(job: Job, images: Path, labels: Path) -> None:
     """Judge the exported model on a labelled set of any origin; the model card will show it."""
     classifier = workspace.exported(job).classifier()
-    judgement = labelled.judge(classifier, images, labels, job.config.seed)
-    judgement.write(job.run / files.ELSEWHERE)
-    print(judgement.table())
+    evaluation = external.judge(classifier, images, labels, job.config.seed)
+    evaluation.write(job.run / artifacts.ELSEWHERE)
+    print(evaluation.table())
 
 
 def release(job: Job) -> str:
     """Publish the exported model; with ``promote`` make it the current one."""
     exported = workspace.exported(job)
-    document, contents = manifest.assemble(
+    document, contents = build_manifest.assemble(
         exported.described,
         workspace.evidence(job, exported.described),
-        {**exported.served, manifest.ARCHIVED: exported.archived},
-        beside={name: (job.run / name).read_bytes() for name in files.PUBLISHED},
+        {**exported.served, build_manifest.ARCHIVED: exported.archived},
+        beside={name: (job.run / name).read_bytes() for name in artifacts.PUBLISHED},
     )
     store = storage.open_store(job.store)
     version = publish.publish(store, document, contents)

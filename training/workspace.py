@@ -15,16 +15,19 @@ from typing import Any
 
 import keras
 
-from lesionlens.classifier import Classifier
-from lesionlens.manifest import DETECTOR, MODEL, parse_manifest
-from lesionlens.preprocess import Preprocessing
-from lesionlens.release import Release
+from lesionlens.imaging.preprocess import Preprocessing
+from lesionlens.model.classifier import Classifier
+from lesionlens.model.manifest import DETECTOR, MODEL, parse_manifest
+from lesionlens.model.release import Release
 
-from . import dataset, files, manifest, paper, source, split
-from .cluster import ALONE, Cluster
+from . import artifacts
 from .config import Config
-from .dataset import Dataset
-from .split import Split
+from .data import dataset, source, split
+from .data.dataset import Dataset
+from .data.split import Split
+from .evaluation import leakage
+from .learning.cluster import ALONE, Cluster
+from .releasing import build_manifest
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,11 @@ class Job:
 
     @cached_property
     def split(self) -> Split:
-        return split.read(self.dataset, self.run / files.SPLIT)
+        return split.read(self.dataset, self.run / artifacts.SPLIT)
 
     def require_own_configuration(self) -> None:
         """Raises ValueError if the run was begun with another configuration than this job's."""
-        if self.read(files.CONFIG) != self.config.as_json():
+        if self.read(artifacts.CONFIG) != self.config.as_json():
             raise ValueError(
                 f"{self.run} was begun with another configuration; give the same --config and --set"
             )
@@ -66,7 +69,7 @@ class Job:
 
     def network(self) -> keras.Model:
         """The trained model."""
-        return keras.saving.load_model(self.run / files.MODEL, compile=False)
+        return keras.saving.load_model(self.run / artifacts.MODEL, compile=False)
 
 
 @dataclass(frozen=True)
@@ -86,24 +89,24 @@ class Exported:
 def variant(job: Job) -> tuple[str, bytes, Preprocessing]:
     """Name, LiteRT model and preprocessing of the variant that the export chose."""
     job.require_own_configuration()
-    export = job.read(files.EXPORT)
+    export = job.read(artifacts.EXPORT)
     chosen = export["chosen"]
     size = next(row["size"] for row in export["variants"] if row["name"] == chosen)
-    data = (job.run / files.VARIANTS / f"{chosen}.tflite").read_bytes()
+    data = (job.run / artifacts.VARIANTS / f"{chosen}.tflite").read_bytes()
     return chosen, data, dataclasses.replace(job.config.preprocessing, size=size)
 
 
 def exported(job: Job) -> Exported:
     """The exported model with its safeguards, both of the present training."""
     chosen, data, preprocessing = variant(job)
-    export, archived = job.read(files.EXPORT), (job.run / files.MODEL).read_bytes()
+    export, archived = job.read(artifacts.EXPORT), (job.run / artifacts.MODEL).read_bytes()
     if export["model_sha256"] != hashlib.sha256(archived).hexdigest():
         raise ValueError(f"{job.run} was trained again after its export; export it again")
-    guarded = job.read(files.SAFEGUARDS)
+    guarded = job.read(artifacts.SAFEGUARDS)
     if guarded.pop("chosen") != chosen:
         raise ValueError(f"{job.run} was exported anew; run the stage safeguard again")
     served = {MODEL: data, DETECTOR: (job.run / DETECTOR).read_bytes()}
-    described = manifest.describe_model(
+    described = build_manifest.describe_model(
         job.config,
         preprocessing,
         job.dataset,
@@ -111,7 +114,7 @@ def exported(job: Job) -> Exported:
         {**export, **guarded},
         served,
         archived,
-        origin=job.read(files.ORIGIN),
+        origin=job.read(artifacts.ORIGIN),
         version=job.version,
     )
     return Exported(described, served, archived)
@@ -119,13 +122,16 @@ def exported(job: Job) -> Exported:
 
 def evidence(job: Job, described: dict[str, Any]) -> dict[str, Any]:
     """What was found of the described model: on test, elsewhere, and beside it the paper's way."""
-    if not (job.run / files.EVIDENCE).exists():
-        raise ValueError(f"{job.run} has no {files.EVIDENCE}; run the stage evidence")
-    found: dict[str, Any] = job.read(files.EVIDENCE)
-    if (job.run / files.ELSEWHERE).exists():
-        found["elsewhere"] = job.read(files.ELSEWHERE)
-    found["paper"] = paper.collect(job.run.parent, files.LEAKAGE, job.dataset.fingerprint)
-    for name, part in ((files.EVIDENCE, found), (files.ELSEWHERE, found.get("elsewhere", found))):
+    if not (job.run / artifacts.EVIDENCE).exists():
+        raise ValueError(f"{job.run} has no {artifacts.EVIDENCE}; run the stage evidence")
+    found: dict[str, Any] = job.read(artifacts.EVIDENCE)
+    if (job.run / artifacts.ELSEWHERE).exists():
+        found["elsewhere"] = job.read(artifacts.ELSEWHERE)
+    found["paper"] = leakage.collect(job.run.parent, artifacts.LEAKAGE, job.dataset.fingerprint)
+    for name, part in (
+        (artifacts.EVIDENCE, found),
+        (artifacts.ELSEWHERE, found.get("elsewhere", found)),
+    ):
         if part["model_sha256"] != described["files"][MODEL]["sha256"]:
             raise ValueError(f"{job.run / name} is of another export; measure it again")
     return found

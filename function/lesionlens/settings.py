@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .image import ROOM_PIXELS
-from .keys import MAX_BATCH, Keyring, KeysError
-from .keys import read as read_keys
-from .manifest import ReleaseError
-from .rate import ACCEPTED as RATE_ACCEPTED
-from .rate import Rate
-from .release import CURRENT, check_version
-from .storage import open_store
+from .api.keys import MAX_BATCH, Keyring, KeysError
+from .api.keys import read as read_keys
+from .api.rate import ACCEPTED as RATE_ACCEPTED
+from .api.rate import Rate
+from .imaging.decode import ROOM_PIXELS
+from .model.manifest import ReleaseError
+from .model.release import CURRENT, check_version
+from .model.storage import open_store
 
 MEBIBYTE = 1024 * 1024
 
@@ -104,7 +104,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             keyring = read_keys(variables["API_KEYS"])
     except KeysError as error:
         # The value is not repeated here, where it would end in a log.
-        problems.append(f"API_KEYS cannot be used: {error}; lesionlens/keys.py writes it")
+        problems.append(f"API_KEYS cannot be used: {error}; lesionlens/api/keys.py writes it")
 
     rate = None
     try:

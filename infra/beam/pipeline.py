@@ -18,9 +18,10 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils.shared import Shared
 
-from lesionlens import release, settings
-from lesionlens.classifier import Classifier
-from lesionlens.storage import open_store
+from lesionlens import settings
+from lesionlens.model import release
+from lesionlens.model.classifier import Classifier
+from lesionlens.model.storage import open_store
 
 
 class Classify(beam.DoFn):

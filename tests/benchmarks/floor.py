@@ -33,7 +33,7 @@ def engines(folder: Path) -> dict[str, float]:
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter
 
-    from lesionlens.classifier import SIGNATURE
+    from lesionlens.model.classifier import SIGNATURE
     from tests.benchmarks import models, onnx_engine
 
     size = json.loads((folder / models.ABOUT).read_text())["size"]
@@ -53,12 +53,12 @@ def engines(folder: Path) -> dict[str, float]:
 
 def decoder(folder: Path, size: int) -> dict[str, float]:
     """Decoding and shrinking to the model's input, of each input file."""
-    from lesionlens import image, preprocess
+    from lesionlens.imaging import decode, preprocess
 
     rule = preprocess.Preprocessing(size)
 
     def prepare(data: bytes) -> None:
-        preprocess.tensor(image.decode(data, enough=size).image, rule)
+        preprocess.tensor(decode.decode(data, enough=size).image, rule)
 
     return {
         path.name: median_ms(partial(prepare, path.read_bytes()))

@@ -11,9 +11,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from lesionlens import release
-from lesionlens.classifier import SIGNATURE
-from lesionlens.manifest import MODEL
+from lesionlens.model import release
+from lesionlens.model.classifier import SIGNATURE
+from lesionlens.model.manifest import MODEL
 from tests.conftest import RELEASES, ROOT
 
 RUNS = ROOT / "training" / "runs"
@@ -70,16 +70,17 @@ def prepare(folder: Path, keras: Path | None, variants: Path | None) -> None:
     import keras as framework
     import numpy as np
 
-    from training import export, model
+    from training.learning import mobilenet
+    from training.releasing import export
 
     _, manifest = current()
     size, classes = manifest["input"]["size"], manifest["classes"]
     if keras is None:
         width = float(manifest["name"].split("_")[1])
         # With random weights signals fade to denormal numbers, which take longer.
-        known = model.imagenet_weights() if width == 1 else None
+        known = mobilenet.imagenet_weights() if width == 1 else None
         backbone = known if isinstance(known, Path) else None
-        network = model.build(len(classes), width, 0.0, backbone)
+        network = mobilenet.build(len(classes), width, 0.0, backbone)
         network.save(folder / KERAS)
     else:
         network = framework.models.load_model(keras, compile=False)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from lesionlens.classifier import IMAGE
+from lesionlens.model.classifier import IMAGE
 
 
 class Runner:

@@ -5,9 +5,9 @@ checked in the same way.
 """
 
 import tests.benchmarks  # noqa: F401 - finds function/
-from lesionlens import classifier
-from lesionlens.manifest import MODEL
-from lesionlens.release import Release
+from lesionlens.model import classifier
+from lesionlens.model.manifest import MODEL
+from lesionlens.model.release import Release
 from tests.benchmarks.onnx_engine import Runner
 
 

@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionlens import image, preprocess, release
-from lesionlens.classifier import Classifier, Outputs
-from lesionlens.preprocess import Preprocessing
-from lesionlens.release import Release
-from lesionlens.storage import FileStore
+from lesionlens.imaging import preprocess
+from lesionlens.imaging.preprocess import Preprocessing
+from lesionlens.model import release
+from lesionlens.model.classifier import Classifier, Outputs
+from lesionlens.model.release import Release
+from lesionlens.model.storage import FileStore
 from tests import releases
 from tests.benchmarks import floor, inputs, load, machine, process, report
 from tests.benchmarks.summary import Spread
@@ -159,7 +160,7 @@ def _starts(photograph: bytes, folder: Path) -> Iterator[Step]:
 def _decoding(files: dict[str, bytes], rule: Preprocessing) -> Iterator[Step]:
     def decode(data: bytes, enough: int | None) -> float:
         return floor.median_ms(
-            lambda: preprocess.tensor(image.decode(data, enough=enough).image, rule)
+            lambda: preprocess.tensor(decode.decode(data, enough=enough).image, rule)
         )
 
     for name in (inputs.JPEG, inputs.LARGE):

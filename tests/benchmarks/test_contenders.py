@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lesionlens.classifier import ACTIVATION_MAPS, LOGITS, Classifier
-from lesionlens.manifest import MODEL, parse_manifest
-from lesionlens.release import Release
+from lesionlens.model.classifier import ACTIVATION_MAPS, LOGITS, Classifier
+from lesionlens.model.manifest import MODEL, parse_manifest
+from lesionlens.model.release import Release
 from tests import releases
 from tests.benchmarks import contenders, models
 from tests.benchmarks.contenders import OURS, PAPER
@@ -83,7 +83,7 @@ def test_the_network_of_the_release_is_preferred_to_newer_ones(
 
 
 def test_onnx_runtime_takes_the_place_of_litert(monkeypatch: pytest.MonkeyPatch) -> None:
-    from lesionlens import classifier
+    from lesionlens.model import classifier
     from tests.benchmarks.onnx_engine import Runner
 
     graph, expected = _graph()

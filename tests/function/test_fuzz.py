@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.uid import ImplicitVRLittleEndian, JPEGBaseline8Bit
 
-from lesionlens import image
 from lesionlens.errors import ImageProblem, UnsupportedType
+from lesionlens.imaging import decode
 from tests.conftest import ROOT
 from tests.dicom import photograph
 from tests.pictures import encoded, lesion
@@ -64,7 +64,7 @@ def mutated(draw: st.DrawFn, seed: bytes) -> bytes:
 def test_a_mutated_file_decodes_or_raises_a_problem(name: str, data: Any) -> None:
     file = data.draw(mutated(SEEDS[name]))
     try:
-        decoded = image.decode(file, enough=32)
+        decoded = decode.decode(file, enough=32)
     except (ImageProblem, UnsupportedType):
         return
     assert decoded.image.mode == "RGB"

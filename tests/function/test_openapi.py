@@ -16,8 +16,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from PIL import Image
 from werkzeug.test import Client, TestResponse
 
-from lesionlens import app, errors, image, room, upload
-from lesionlens.result import NOTICE
+from lesionlens import errors
+from lesionlens.api import app, upload
+from lesionlens.imaging import decode, decode_budget
+from lesionlens.model.result import NOTICE
 from lesionlens.settings import Settings, from_environment
 from tests import releases
 from tests.conftest import ROOT, create_client
@@ -145,8 +147,8 @@ def test_it_has_every_media_type_of_an_image() -> None:
     "limit",
     [
         f"{Settings.max_upload_bytes} bytes",
-        f"{image.MIN_SIDE} pixels a side",
-        f"{image.MAX_PIXELS / 1e6:.0f} megapixels",
+        f"{decode.MIN_SIDE} pixels a side",
+        f"{decode.MAX_PIXELS / 1e6:.0f} megapixels",
     ],
 )
 def test_it_has_the_limits(limit: str) -> None:
@@ -339,7 +341,7 @@ def test_a_batch_as_a_page_is_refused_as_documented(shared_client: Client) -> No
 
 
 def test_an_internal_error_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lesionlens.image.decode", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("lesionlens.imaging.decode.decode", lambda *_, **__: 1 / 0)
     assert_as_documented(create_client().post(CLASSIFY, **raw(JPEG)), "internal-error")
 
 
@@ -357,21 +359,21 @@ def test_an_early_repetition_is_as_documented(monkeypatch: pytest.MonkeyPatch) -
     client = create_client()
     key = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
     repeated = []
-    real = image.decode
+    real = decode.decode
 
-    def decode(data: bytes, **options: Any) -> Any:
+    def replaced(data: bytes, **options: Any) -> Any:
         # While the first request is being answered.
         repeated.append(client.post(CLASSIFY, **raw(JPEG, headers=key)))
         return real(data, **options)
 
-    monkeypatch.setattr(image, "decode", decode)
+    monkeypatch.setattr("lesionlens.imaging.decode.decode", replaced)
     assert client.post(CLASSIFY, **raw(JPEG, headers=key)).status_code == 200
     assert_as_documented(repeated[0], "still-answering")
 
 
 def test_a_slow_upload_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the time were over at once."""
-    monkeypatch.setattr("lesionlens.deadline.Watch._begin", lambda *_: None)
+    monkeypatch.setattr("lesionlens.api.upload_timeout.Watch._begin", lambda *_: None)
     served = raw(JPEG, environ_overrides={"gunicorn.socket": object()})
     assert_as_documented(create_client().post(CLASSIFY, **served), "too-slow")
 
@@ -402,8 +404,12 @@ def test_a_304_is_as_documented(shared_client: Client, path: str) -> None:
 
 def test_an_overload_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a room that has no place, nor a line."""
-    monkeypatch.setattr(room.Room, "__init__", partialmethod(room.Room.__init__, waiting=0))
-    monkeypatch.setattr(room.Room, "_fits", lambda *_: False)
+    monkeypatch.setattr(
+        decode_budget.DecodeBudget,
+        "__init__",
+        partialmethod(decode_budget.DecodeBudget.__init__, waiting=0),
+    )
+    monkeypatch.setattr(decode_budget.DecodeBudget, "_fits", lambda *_: False)
     assert_as_documented(create_client().post(CLASSIFY, **raw(JPEG)), "overloaded")
 
 

@@ -16,9 +16,10 @@ from PIL import Image
 from pydicom.uid import JPEGBaseline8Bit
 from werkzeug.test import Client
 
-from lesionlens import image, keys
+from lesionlens.api import keys
+from lesionlens.api.rate import Rate
 from lesionlens.errors import ImageProblem
-from lesionlens.rate import Rate
+from lesionlens.imaging import decode
 from tests.conftest import ROOT, create_client
 from tests.dicom import photograph
 from tests.pictures import JPEG, encoded, lesion
@@ -68,9 +69,9 @@ def test_a_bomb_of_every_format_is_refused(name: str, monkeypatch: pytest.Monkey
     def refuse(*_: object) -> None:
         raise AssertionError("the image was decoded")
 
-    monkeypatch.setattr("lesionlens.room.Room.take", refuse)
+    monkeypatch.setattr("lesionlens.imaging.decode_budget.DecodeBudget.take", refuse)
     with pytest.raises(ImageProblem):
-        image.decode(BOMBS[name])
+        decode.decode(BOMBS[name])
 
 
 def test_a_polyglot_is_only_an_image(shared_client: Client) -> None:

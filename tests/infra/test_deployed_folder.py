@@ -51,8 +51,8 @@ def test_the_deployed_folder_holds_the_function_and_nothing_else(
     files = uploaded(gcloud, copy(repository, tmp_path))
 
     assert {"main.py", "openapi.json", "requirements.txt", "constraints.txt"} <= set(files)
-    modules = (repository / "function" / "lesionlens").glob("*.py")
-    assert {f"lesionlens/{path.name}" for path in modules} <= set(files)
+    modules = (repository / "function" / "lesionlens").rglob("*.py")
+    assert {str(path.relative_to(repository / "function")) for path in modules} <= set(files)
     assert [file for file in files if UNWANTED.search(file)] == []
     assert [file for file in files if not file.endswith((".py", ".txt", ".json", ".html"))] == []
 
@@ -61,7 +61,8 @@ def test_the_source_of_a_training_build_holds_no_data(gcloud: str, repository: P
     files = uploaded(gcloud, repository)
 
     assert {"training/Dockerfile", "infra/cloudbuild.train.yaml", "function/main.py"} <= set(files)
-    wanted = {"infra/smoke.jpg"}
+    code = {str(path.relative_to(repository)) for path in repository.glob("training/data/*.py")}
+    wanted = {"infra/smoke.jpg", *code}
     unwanted = [file for file in files if UNWANTED.search(file) and file not in wanted]
     assert [file for file in unwanted if not file.startswith("web/")] == []
 

@@ -19,13 +19,20 @@ from urllib.parse import quote
 
 import pytest
 
-from lesionlens.manifest import MODEL, ReleaseError
-from lesionlens.release import MANIFEST, POINTER, load
-from lesionlens.storage import NotFound, StorageError, open_store
+from lesionlens.model.manifest import MODEL, ReleaseError
+from lesionlens.model.release import MANIFEST, POINTER, load
+from lesionlens.model.storage import NotFound, StorageError, open_store
 from tests import emulator, server
 from tests.infra.misbehaving import Misbehaving, Plan
 from tests.server import Server
-from training.publish import PublishError, describe, list_releases, promote, publish, rollback
+from training.releasing.publish import (
+    PublishError,
+    describe,
+    list_releases,
+    promote,
+    publish,
+    rollback,
+)
 
 STORE = f"gs://{emulator.BUCKET}/models"
 TRAIN_S = 600
@@ -407,7 +414,7 @@ def killed_at(published: str, release: Release, write: int) -> bool:
     with Misbehaving(published, plan) as proxy, pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORAGE_EMULATOR_HOST", proxy.address)
         # A dead publisher does not try again, so this one does not either.
-        patch.setattr("lesionlens.storage.RETRY_FOR_S", 0.01)
+        patch.setattr("lesionlens.model.storage.RETRY_FOR_S", 0.01)
         try:
             publish(open_store(STORE), *named(release, "v2"))
             promote(open_store(STORE), "v2")

@@ -96,7 +96,7 @@ def test_planted_misspellings_are_found(gcloud: str, repository: Path) -> None:
 
 
 def test_metrics_read_fields_that_the_function_logs(repository: Path) -> None:
-    logged = (repository / "function" / "lesionlens" / "app.py").read_text()
+    logged = (repository / "function" / "lesionlens" / "api" / "app.py").read_text()
     metrics = "".join(
         path.read_text() for path in (repository / "infra" / "monitoring").glob("metric-*")
     )

@@ -3,14 +3,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lesionlens import release
-from lesionlens.classifier import Classifier
-from lesionlens.storage import FileStore
+from lesionlens.model import release
+from lesionlens.model.classifier import Classifier
+from lesionlens.model.storage import FileStore
 from tests.conftest import RELEASES
-from training import dataset, synthetic
 from training.__main__ import main
-from training.batches import Examples
-from training.dataset import Dataset
+from training.data import dataset, synthetic
+from training.data.dataset import Dataset
+from training.learning.batches import Examples
 
 IMAGES = 84
 # Shorter still than the smoke configuration: one stage, one epoch.

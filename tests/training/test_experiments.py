@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.training.conftest import SHORT, options
-from training import detectors, paper
 from training.__main__ import main
+from training.evaluation import leakage, ood_comparison
 
 
 def test_a_run_is_as_good_as_itself(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -22,7 +22,7 @@ def test_every_detector_is_asked_for_both_halves(
 ) -> None:
     assert main(["detectors", *options(made)]) == 0
     rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()]
-    assert len(rows) == 1 + 2 * len((*detectors.BLOCKS, *detectors.TOGETHER))
+    assert len(rows) == 1 + 2 * len((*ood_comparison.BLOCKS, *ood_comparison.TOGETHER))
     for _, *shares in rows:
         seen, unseen = map(float, shares)
         assert 0 <= seen <= 1
@@ -36,7 +36,7 @@ def test_the_papers_way_is_made_by_one_command_and_not_made_twice(
     runs = ("--run", str(tmp_path / "runs"), "--cache", str(tmp_path / "cache"))
     assert main(["paper", *SHORT, *runs]) == 0
     first = capsys.readouterr().out
-    for title in paper.TITLES.values():
+    for title in leakage.TITLES.values():
         assert f"| {title}: all held-out images |" in first
     assert "0.97 | not given" in first
     times = [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("runs/*/model.keras"))]

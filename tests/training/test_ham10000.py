@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tests import releases
-from training import config, dataset, source, split
-from training.dataset import Dataset
+from training import config
+from training.data import dataset, source, split
+from training.data.dataset import Dataset
 
 ROOT = Path(source.default())
 

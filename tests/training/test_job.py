@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 from isic_challenge_scoring.classification import ClassificationMetric, ClassificationScore
 
-from lesionlens import release
-from lesionlens.classifier import Classifier
-from lesionlens.image import decode
-from lesionlens.manifest import DECISION
-from lesionlens.preprocess import tensor
-from lesionlens.result import probabilities
-from lesionlens.storage import FileStore
+from lesionlens.imaging.decode import decode
+from lesionlens.imaging.preprocess import tensor
+from lesionlens.model import release
+from lesionlens.model.classifier import Classifier
+from lesionlens.model.manifest import DECISION
+from lesionlens.model.result import probabilities
+from lesionlens.model.storage import FileStore
 from tests.training.conftest import options
-from training import isic, source
 from training.__main__ import main
-from training.dataset import CLASSES
-from training.evaluate import text
+from training.data import source
+from training.data.dataset import CLASSES
+from training.evaluation import isic
+from training.evaluation.evaluate import text
 
 
 def test_the_release_is_complete(made: Path) -> None:
@@ -136,8 +137,8 @@ def test_a_set_from_elsewhere_joins_the_card(
     given = options(made, run)
     (drawings,) = (made / "cache").glob("drawn-*")
     labels = str(drawings / "HAM10000_metadata.csv")
-    judged = ("--images", str(drawings / "images"), "--labels", labels)
-    assert main(["evaluate", *given, *judged]) == 0
+    predicted = ("--images", str(drawings / "images"), "--labels", labels)
+    assert main(["evaluate", *given, *predicted]) == 0
     assert f"{drawings.name}: 168 images of 84 lesions" in capsys.readouterr().out
     store = ("--store", (tmp_path / "store").as_uri(), "--version", "v1")
     assert main(["publish", *given, *store]) == 0

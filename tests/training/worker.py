@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from training import cluster, config, fit
-from training.batches import Examples
+from training import config
+from training.learning import cluster, fit
+from training.learning.batches import Examples
 
 # One epoch of the head, and two stages of one epoch of the whole network, at a size that compiles
 # once. A tenth of the learning rate: the rounding in which engines differ grows less.

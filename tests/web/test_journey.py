@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from lesionlens import representation
+from lesionlens.api import negotiation
 from tests.web import service, visitor
 from tests.web.conftest import Visit
 
@@ -337,7 +337,7 @@ def test_figures_near_the_threshold_agree_with_its_words(visit: Visit, lesion: b
 
     # The page without JavaScript writes them alike.
     pairs = [(0.93, 0.07), (0.0718, 0.072113), (0.0721131, 0.072113), (0.1, 0.1), (0.002, 0.0064)]
-    written = [list(representation.apart(*pair)) for pair in pairs]
+    written = [list(negotiation.apart(*pair)) for pair in pairs]
     assert page.evaluate(_APART, pairs) == written
 
 

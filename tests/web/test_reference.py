@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from lesionlens import keys, query
-from lesionlens.rate import Rate
+from lesionlens.api import keys, parameters
+from lesionlens.api.rate import Rate
 from tests import server
 from tests.pictures import JPEG, encoded, lesion
 from tests.web.visitor import WEB, faults, picture_of
@@ -158,7 +158,7 @@ def test_the_client_gives_up(
 
 def test_an_example_has_options_and_the_page_says_how_to_get_a_key() -> None:
     said = html.unescape(re.sub(r"<[^>]+>", "", PAGE))
-    for name in (query.VIEWS, query.PRIOR):
+    for name in (parameters.VIEWS, parameters.PRIOR):
         assert f"{name}=" in EXAMPLES["options"]
     assert "How to get a key: ask the operator" in said
 

@@ -1,0 +1,1 @@
+"""HTTP: routes, admission, keys, limits, uploads and the forms of an answer."""

@@ -1,0 +1,258 @@
+"""The Flask application around the journey of an image: routes and what surrounds every answer."""
+
+import contextlib
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import flask
+from flask_cors import CORS
+
+from ..errors import ModelUnavailable, NotAcceptable
+from ..model import release
+from ..model.classifier import Classifier, Slot
+from ..model.diagnoses import TAXONOMY
+from ..model.manifest import ReleaseError
+from ..model.result import NOTICE
+from ..model.storage import StorageError, open_store
+from ..settings import Settings
+from . import admission, negotiation, problem_details, response_headers, structured_log
+from .admission import Admit
+from .upload import Request
+
+# An answer to a request: JSON that flask can write.
+Answer = Callable[[flask.Request, str, Classifier, Admit], dict[str, Any]]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+CORS_MAX_AGE_S = 3600
+# What other origins' pages may send, and read.
+ALLOWED_HEADERS = [
+    *("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-API-Key"),
+    *("X-Request-Id", "traceparent"),
+]
+EXPOSED_HEADERS = [
+    *("Deprecation", "ETag", "Idempotent-Replayed", "Link", "RateLimit", "RateLimit-Policy"),
+    *("Retry-After", "Server-Timing", "Sunset", "WWW-Authenticate", "X-Request-Id"),
+]
+LOGGED_PATH = 200  # characters of an address, at most
+TEMPLATES = Path(__file__).parents[1] / "templates"
+OPENAPI = Path(__file__).parents[2] / "openapi.json"
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
+}
+
+
+def create(settings: Settings, answer: Answer, answer_batch: Answer) -> flask.Flask:
+    """Return the application; ``answer`` is the journey of an image, given a loaded model.
+
+    ``answer_batch`` is that of several.
+    """
+    app = flask.Flask("lesionlens", static_folder=None, template_folder=str(TEMPLATES))
+    app.request_class = Request
+    # No redirects: they would be to http://, and a client that follows sends its image in clear.
+    app.url_map.merge_slashes = False
+    app.url_map.redirect_defaults = False
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
+    app.config["UPLOAD_SECONDS"] = settings.upload_seconds
+    # An image sent as text is told so, whatever its size; the body's limit bounds it.
+    app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_upload_bytes
+    structured_log.configure(settings.log_level)
+    slot = Slot(lambda: _load(settings))
+    app.extensions["lesionlens_slot"] = slot
+    CORS(
+        app,
+        resources={r"/v1/.*": {"origins": list(settings.allowed_origins)}},
+        methods=["GET", "POST"],
+        allow_headers=ALLOWED_HEADERS,
+        expose_headers=EXPOSED_HEADERS,
+        max_age=CORS_MAX_AGE_S,
+    )
+    problem_details.register(app)
+    _surround(app, settings, slot)
+    # Afterwards in reverse: what is kept is kept as it was, then compressed, then logged.
+    response_headers.register(app)
+    admit = admission.register(app, settings)
+    _route(app, settings, slot, admit, answer, answer_batch)
+    return app
+
+
+def secured(response: flask.Response) -> flask.Response:
+    """Give an answer the security headers that it lacks."""
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def preload(app: flask.Flask) -> None:
+    """Load the model before a request needs it; a failure is logged, and tried again by that."""
+    with contextlib.suppress(ModelUnavailable):
+        app.extensions["lesionlens_slot"].get()
+
+
+def _load(settings: Settings) -> Classifier:
+    started = time.perf_counter()
+    try:
+        loaded = release.load(open_store(settings.model_uri), settings.model_version)
+        classifier = Classifier(loaded, settings.interpreters)
+    except (StorageError, ReleaseError) as error:
+        structured_log.error(
+            "the model could not be loaded", error, reason=str(error), model_uri=settings.model_uri
+        )
+        raise ModelUnavailable("The model cannot be loaded at the moment; try again.") from error
+    structured_log.line(
+        logging.INFO,
+        "model loaded",
+        model_version=loaded.manifest.version,
+        seconds=round(time.perf_counter() - started, 3),
+    )
+    return classifier
+
+
+def _route(
+    app: flask.Flask,
+    settings: Settings,
+    slot: Slot,
+    admit: Admit,
+    answer: Answer,
+    answer_batch: Answer,
+) -> None:
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/ready")
+    def ready() -> dict[str, str]:
+        return {"status": "ok", "version": slot.get().manifest.version}
+
+    @app.get("/v1/labels")
+    def labels() -> dict[str, Any]:
+        return {"labels": [_label(label) for label in slot.get().manifest.classes]}
+
+    @app.get("/v1/model")
+    def model() -> dict[str, Any]:
+        return {**slot.get().manifest.document, "notice": NOTICE}
+
+    @app.post("/v1/classify")
+    def classify() -> dict[str, Any] | flask.Response | str:
+        form = negotiation.chosen(flask.request)
+        classifier = slot.get()
+        result = answer(flask.request, flask.g.request_id, classifier, admit)
+        response_headers.timed(result["timing_ms"])
+        if form == negotiation.JSON:
+            return result
+        if form == negotiation.FHIR:
+            return negotiation.report(result)
+        tested = classifier.manifest.document["malignancy"].get("test", {})
+        sensitivity = tested.get("sensitivity", {}).get("value")
+        return negotiation.page(result, sensitivity=sensitivity)
+
+    @app.post("/v1/batch")
+    def batch() -> dict[str, Any]:
+        if negotiation.chosen(flask.request) != negotiation.JSON:
+            raise NotAcceptable(f"This address answers {negotiation.JSON} only.")
+        document = answer_batch(flask.request, flask.g.request_id, slot.get(), admit)
+        # What a later try may well answer is not to be kept for the same Idempotency-Key.
+        flask.g.unfinished = any(
+            entry.get("problem", {}).get("status", 0) >= 500 for entry in document["results"]
+        )
+        for entry in document["results"]:
+            response_headers.timed(entry.get("result", {}).get("timing_ms", {}))
+        return document
+
+    description = OPENAPI.read_bytes()
+
+    @app.get("/openapi.json")
+    def openapi() -> flask.Response:
+        return flask.Response(description, content_type=negotiation.JSON)
+
+    if settings.web_dir is not None:
+        _route_page(app, settings.web_dir)
+
+
+def _route_page(app: flask.Flask, web_dir: Path) -> None:
+    """Serve the page's own files, and no more: a catch-all would hide the API's 404 and 405."""
+
+    def page(path: str = "", folder: str = "") -> flask.Response:
+        return flask.send_from_directory(web_dir / folder, path)
+
+    app.add_url_rule("/", "page", page, defaults={"path": "index.html"})
+    for entry in sorted(web_dir.iterdir()):
+        if entry.is_dir():
+            rule, fixed = f"/{entry.name}/<path:path>", {"folder": entry.name}
+            if (entry / "index.html").is_file():
+                front = {**fixed, "path": "index.html"}
+                app.add_url_rule(f"/{entry.name}/", "page", page, defaults=front)
+        else:
+            rule, fixed = f"/{entry.name}", {"path": entry.name}
+        app.add_url_rule(rule, "page", page, defaults=fixed)
+
+
+def _label(label: str) -> dict[str, Any]:
+    disease = TAXONOMY[label]
+    return {
+        "label": label,
+        "name": disease.name,
+        "malignant": disease.malignant,
+        "codes": [vars(code) for code in disease.codes],
+    }
+
+
+def _surround(app: flask.Flask, settings: Settings, slot: Slot) -> None:
+    """Give every request an id and a log line, and every answer its headers."""
+
+    @app.before_request
+    def begin() -> None:
+        flask.g.started = time.perf_counter()
+        proposed = flask.request.headers.get("X-Request-Id", "")
+        flask.g.request_id = proposed if _REQUEST_ID.fullmatch(proposed) else uuid.uuid4().hex
+        # Werkzeug takes several slashes at the start of a path for one: no address of ours.
+        if flask.request.environ.get("PATH_INFO", "").startswith("//"):
+            flask.request.path = f"/{flask.request.path}"
+            flask.abort(404)
+
+    @app.after_request
+    def finish(response: flask.Response) -> flask.Response:
+        secured(response)
+        response.headers["X-Request-Id"] = flask.g.request_id
+        if settings.allowed_origins:
+            # An answer cached for one origin must not serve another.
+            response.vary.add("Origin")
+        if flask.request.path in admission.CLASSIFICATIONS:
+            response.headers["Cache-Control"] = "no-store"
+            response.vary.add("Accept")
+        latency = time.perf_counter() - flask.g.started
+        request = flask.request
+        path = request.path[:LOGGED_PATH]
+        caller = flask.g.get("caller")
+        structured_log.line(
+            logging.ERROR if response.status_code >= 500 else logging.INFO,
+            f"{request.method} {path} {response.status_code}",
+            request_id=flask.g.request_id,
+            partner=caller.partner if caller else None,
+            model_version=slot.loaded.manifest.version if slot.loaded else None,
+            httpRequest={
+                "requestMethod": request.method,
+                "requestUrl": path,
+                "status": response.status_code,
+                "latency": f"{latency:.4f}s",
+                "requestSize": request.content_length,
+                "responseSize": response.content_length,
+            },
+            **structured_log.trace_fields(
+                request.headers.get("traceparent", ""), settings.google_cloud_project
+            ),
+        )
+        return response

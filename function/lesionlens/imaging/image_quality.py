@@ -1,0 +1,59 @@
+"""Is the picture good enough: sharp, well lit, large. The limits stand in the manifest.
+
+They were measured: see training/evaluation/quality_limits.py.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .decode import Caution
+
+SHARPNESS, DARKEST, BRIGHTEST, SIDE = "sharpness", "darkest", "brightest", "side"
+LIMITS = (SHARPNESS, DARKEST, BRIGHTEST, SIDE)
+
+# Of red, green and blue in the brightness that people see (ITU-R BT.601).
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def measures(tensor: NDArray[np.float32], side: int) -> dict[str, float]:
+    """Measure a (1, S, S, 3) image in [0, 255], made of one whose shorter side was ``side`` pixels.
+
+    Sharpness is the standard deviation of the Laplacian of the brightness (Pech-Pacheco et al.,
+    "Diatom autofocusing in brightfield microscopy", ICPR 2000); brightness is a mean, in [0, 255].
+    """
+    luma = tensor[0] @ _LUMA
+    laplacian = (
+        luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * luma[1:-1, 1:-1]
+    )
+    brightness = float(luma.mean())
+    return {
+        SHARPNESS: float(laplacian.std()),
+        DARKEST: brightness,
+        BRIGHTEST: brightness,
+        SIDE: float(side),
+    }
+
+
+def cautions(measured: Mapping[str, float], limits: Mapping[str, float]) -> tuple[Caution, ...]:
+    """What to tell the client, for each of the ``limits`` that is not kept."""
+    found = []
+    for name, limit in limits.items():
+        code, message = _CAUTIONS[name]
+        value = measured[name]
+        if value > limit if name == BRIGHTEST else value < limit:
+            found.append(Caution(code, message.format(value=value, limit=limit)))
+    # What is dark, bright or small looks blurred as well; taking it in focus would not help.
+    return tuple(found if len(found) == 1 else [c for c in found if c.code != "blurred"])
+
+
+_CAUTIONS = {
+    SHARPNESS: ("blurred", "The image is blurred; take it again, in focus."),
+    DARKEST: ("underexposed", "The image is very dark; take it again in more light."),
+    BRIGHTEST: ("overexposed", "The image is very bright; take it again in less light."),
+    SIDE: (
+        "low-resolution",
+        "The image's shorter side has {value:.0f} pixels; below {limit:.0f} the answer is worse.",
+    ),
+}

@@ -1,0 +1,1 @@
+"""The release, its interpreter, and what an answer says."""

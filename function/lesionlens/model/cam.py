@@ -1,0 +1,100 @@
+"""Where the model looked: the class activation map, exact and from the same forward pass.
+
+Source: Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016.
+"""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..imaging.decode import Decoded
+
+OVERLAY_SIDE = 512  # pixels, at most
+# An activation of 1 covers the image by this much; of 0 not at all.
+OPACITY = 0.75
+
+# Eleven stops of matplotlib's "inferno", a perceptually uniform colour map (CC0), dark to light.
+_INFERNO = np.array(
+    [
+        (0, 0, 4), (22, 11, 57), (66, 10, 104), (106, 23, 110), (147, 38, 103), (188, 55, 84),
+        (221, 81, 58), (243, 120, 25), (252, 165, 10), (246, 215, 70), (252, 255, 164),
+    ]
+)  # fmt: skip
+
+
+def build(
+    label: str,
+    classes: tuple[str, ...],
+    activation_maps: NDArray[np.float32],
+    decoded: Decoded,
+    with_overlay: bool = True,
+) -> dict[str, Any]:
+    """Return the explanation of one class, from (rows, columns, classes) activation maps."""
+    grid = normalized(activation_maps[..., classes.index(label)])
+    document = {
+        "label": label,
+        "method": "class-activation-map",
+        "grid": [[round(float(value), 3) for value in row] for row in grid],
+        "region": region(decoded.width, decoded.height),
+    }
+    if with_overlay:
+        picture = _png(overlay(grid, decoded.width, decoded.height))
+        document["overlay_png"] = base64.b64encode(picture).decode()
+    return document
+
+
+def normalized(activation: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Scale evidence for the class to [0, 1]; evidence against it becomes 0."""
+    positive = np.maximum(activation.astype(np.float64), 0)
+    peak = positive.max()
+    return positive / peak if peak > 0 else positive
+
+
+def region(width: int, height: int) -> dict[str, float]:
+    """The centred square that the model saw, as fractions of the upright image."""
+    side = min(width, height)
+    return {
+        "x": (width - side) / 2 / width,
+        "y": (height - side) / 2 / height,
+        "width": side / width,
+        "height": side / height,
+    }
+
+
+def overlay(grid: NDArray[np.float64], width: int, height: int) -> Image.Image:
+    """Return an RGBA heat map in the proportions of the image, to be laid over it."""
+    scale = min(1.0, OVERLAY_SIDE / max(width, height))
+    canvas = Image.new("RGBA", (max(1, round(width * scale)), max(1, round(height * scale))))
+    side = min(canvas.size)
+    heat = np.asarray(enlarged(grid, side), np.float64)
+    position = heat * (len(_INFERNO) - 1)
+    stops = np.arange(len(_INFERNO))
+    colours = [np.interp(position, stops, _INFERNO[:, channel]) for channel in range(3)]
+    pixels = np.stack([*colours, 255 * OPACITY * heat], axis=-1)
+    corner = ((canvas.width - side) // 2, (canvas.height - side) // 2)
+    canvas.paste(Image.fromarray(np.rint(pixels).astype(np.uint8), "RGBA"), corner)
+    return canvas
+
+
+def enlarged(grid: NDArray[np.float64], side: int) -> NDArray[np.float64]:
+    """Enlarge a small grid to (side, side), bilinearly; values stay in [0, 1]."""
+    rows, columns = (np.clip(_centres(n, side), 0, n - 1) for n in grid.shape)
+    across = np.array([np.interp(columns, np.arange(grid.shape[1]), row) for row in grid])
+    down = [np.interp(rows, np.arange(grid.shape[0]), column) for column in across.T]
+    return np.array(down).T
+
+
+def _centres(cells: int, side: int) -> NDArray[np.float64]:
+    """Where the centres of ``side`` pixels fall among ``cells`` cells, in units of cells."""
+    centres: NDArray[np.float64] = (np.arange(side) + 0.5) * cells / side - 0.5
+    return centres
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,95 @@
+"""The release: the contract between training and serving, read and checked.
+
+Its layout in object storage::
+
+    current.json               {"version": …}: the pointer
+    VERSION/manifest.json      all that serving needs to know
+    VERSION/model.tflite       the LiteRT model
+    VERSION/detector.npz       what the features of dermatoscopic images look like
+
+`training.releasing.publish` writes it.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from .manifest import Manifest, ReleaseError, StoredFile, parse_manifest
+from .storage import Store
+
+CURRENT = "current"
+POINTER = "current.json"
+MANIFEST = "manifest.json"
+
+MAX_JSON_BYTES = 1024 * 1024
+MAX_MODEL_BYTES = 64 * 1024 * 1024
+
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Release:
+    manifest: Manifest
+    files: dict[str, bytes]  # by name, as the manifest lists them
+
+
+def load(store: Store, version: str) -> Release:
+    """Read a release, or the current one, and check every byte of it against its manifest.
+
+    Raises StorageError, or ReleaseError where the release cannot be trusted.
+    """
+    if version == CURRENT:
+        version = current(store)
+    manifest = read_manifest(store, version)
+    return Release(
+        manifest, {name: _read(store, version, name, file) for name, file in manifest.files.items()}
+    )
+
+
+def _read(store: Store, version: str, name: str, expected: StoredFile) -> bytes:
+    data = store.read(f"{version}/{name}", MAX_MODEL_BYTES).data
+    if len(data) != expected.size:
+        raise ReleaseError(
+            f"{version}/{name} has {len(data)} bytes; its manifest says {expected.size}"
+        )
+    found = hashlib.sha256(data).hexdigest()
+    if found != expected.sha256:
+        raise ReleaseError(
+            f"{version}/{name} has SHA-256 {found}; its manifest says {expected.sha256}"
+        )
+    return data
+
+
+def current(store: Store) -> str:
+    """Return the version that the pointer names."""
+    document = _json(store.read(POINTER, MAX_JSON_BYTES).data, POINTER)
+    return check_version(str(document.get("version")))
+
+
+def read_manifest(store: Store, version: str) -> Manifest:
+    path = f"{check_version(version)}/{MANIFEST}"
+    manifest = parse_manifest(_json(store.read(path, MAX_JSON_BYTES).data, path))
+    if manifest.version != version:
+        raise ReleaseError(f"{path} says that it is of version {manifest.version!r}")
+    return manifest
+
+
+def check_version(version: str) -> str:
+    """Return the name of a version. Raises ReleaseError if it is none, or leaves its folder."""
+    if not _VERSION.fullmatch(version) or version == CURRENT:
+        raise ReleaseError(
+            f"{version!r} names no version; accepted are up to 64 letters, digits and . _ -"
+        )
+    return version
+
+
+def _json(data: bytes, name: str) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
+    except ValueError as error:
+        raise ReleaseError(f"{name} is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise ReleaseError(f"{name} is not a JSON object")
+    return document

@@ -1,0 +1,162 @@
+"""Idempotency-Key: the same answer, once charged, and nothing of the image kept."""
+
+import io
+from typing import Any
+
+import pytest
+from werkzeug.test import Client
+
+from lesionlens.api import idempotency
+from lesionlens.api.idempotency import Answer, Answers, Memory, Replay
+from lesionlens.errors import StillAnswering
+from tests.conftest import create_client
+from tests.pictures import JPEG, encoded, lesion
+
+UUID = "0c6bb1f0-6f0e-4c50-8a53-2f6b0a1d9e11"
+OTHER = encoded(lesion(90, 80))
+
+
+@pytest.fixture
+def limited(monkeypatch: pytest.MonkeyPatch) -> Client:
+    monkeypatch.setenv("RATE_LIMIT", "2/hour")
+    return create_client()
+
+
+def post(client: Client, data: bytes = JPEG, key: str = UUID, **options: Any) -> Any:
+    form = {"image": (io.BytesIO(data), "lesion.jpg")}
+    headers = {"Idempotency-Key": key, **options.pop("headers", {})}
+    return client.post("/v1/classify", data=form, headers=headers, **options)
+
+
+def test_a_repetition_gets_the_same_answer_and_costs_nothing(limited: Client) -> None:
+    # Each with another multipart boundary, as a client's repetition has.
+    first, *repeated = [post(limited) for _ in range(4)]
+    assert first.status_code == 200
+    assert "Idempotent-Replayed" not in first.headers
+    for answer in repeated:
+        assert answer.data == first.data
+        assert answer.headers["Idempotent-Replayed"] == "true"
+        assert answer.headers["X-Request-Id"] != first.headers["X-Request-Id"]
+    assert "r=1;" in first.headers["RateLimit"]
+    assert "r=1;" in repeated[-1].headers["RateLimit"]
+
+
+def test_also_when_the_limit_is_used_up(limited: Client) -> None:
+    post(limited)
+    post(limited, key="another-key-of-the-client")
+    assert post(limited).status_code == 200
+    assert post(limited, key="yet-another-of-the-client").status_code == 429
+
+
+def test_what_was_refused_for_a_moment_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = create_client()
+    with monkeypatch.context() as patch:
+        patch.setattr("lesionlens.imaging.decode.decode", lambda *_, **__: 1 / 0)
+        assert post(client).status_code == 500
+    assert post(client).status_code == 200
+
+
+def test_a_batch_with_a_fault_of_ours_in_it_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = create_client()
+
+    def batch() -> Any:
+        form = {"images": (io.BytesIO(JPEG), "lesion.jpg")}
+        answer = client.post("/v1/batch", data=form, headers={"Idempotency-Key": UUID})
+        return answer.json["results"][0]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lesionlens.imaging.decode.decode", lambda *_, **__: 1 / 0)
+        assert batch()["problem"]["status"] == 500
+    assert "result" in batch()
+
+
+def test_a_problem_of_the_image_is_kept(limited: Client) -> None:
+    first, second = post(limited, JPEG[:9000]), post(limited, JPEG[:9000])
+    assert first.status_code == second.status_code == 422
+    assert first.data == second.data
+    assert second.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"data": OTHER}, {"query_string": "explain=true"}, {"headers": {"Accept": "text/html"}}],
+    ids=["image", "query", "form of the answer"],
+)
+def test_a_key_of_another_request_is_422(limited: Client, changed: dict[str, Any]) -> None:
+    post(limited)
+    refused = post(limited, **changed)
+    assert refused.status_code == 422
+    assert post(limited).status_code == 200
+
+
+def test_a_key_is_that_of_its_caller_only(limited: Client) -> None:
+    first = post(limited)
+    second = post(limited, environ_overrides={"REMOTE_ADDR": "192.0.2.9"})
+    assert "Idempotent-Replayed" not in second.headers
+    assert second.json["request_id"] != first.json["request_id"]
+
+
+@pytest.mark.parametrize("key", ["", "short", "x" * 129, "with a space in the middle", '"' + UUID])
+def test_a_malformed_key_is_400(shared_client: Client, key: str) -> None:
+    response = post(shared_client, key=key)
+    assert response.status_code == 400
+    assert "accepted are 16 to 128" in response.json["detail"]
+
+
+def test_quotes_are_those_of_the_draft() -> None:
+    assert idempotency.key_of(f'"{UUID}"') == idempotency.key_of(UUID) == UUID
+
+
+def test_a_request_that_is_being_answered_is_409() -> None:
+    answers = Answers("memory://")
+    claim = answers.claim("caller", UUID, [JPEG])
+    with pytest.raises(StillAnswering) as refused:
+        answers.claim("caller", UUID, [JPEG])
+    assert refused.value.headers["Retry-After"] == "1"
+    answers.keep(claim, 200, "application/json", "{}")
+    with pytest.raises(Replay) as replayed:
+        answers.claim("caller", UUID, [JPEG])
+    assert replayed.value.answer.body == "{}"
+
+
+def test_parts_cannot_be_moved_between_images() -> None:
+    answers = Answers("memory://")
+    answers.claim("caller", UUID, [b"ab", b"c"])
+    with pytest.raises(idempotency.OtherRequest):
+        answers.claim("caller", UUID, [b"a", b"bc"])
+
+
+def test_nothing_that_is_kept_tells_the_image_or_the_key() -> None:
+    store = Memory()
+    answers = Answers("memory://")
+    answers._store = store
+    answers.claim("caller", UUID, [JPEG])
+    ((name, (_, kept)),) = store._answers.items()
+    assert UUID not in f"{name} {kept}"
+    # Under another key the same image leaves another trace.
+    answers.claim("caller", UUID.upper(), [JPEG])
+    assert len({kept.request for _, kept in store._answers.values()}) == 2
+
+
+def test_memory_is_bounded_and_the_oldest_goes_first() -> None:
+    store = Memory(max_bytes=10_000)
+    for number in range(50):
+        store.claim(str(number), Answer("r"))
+        store.keep(str(number), Answer("r", 200, "application/json", "x" * 1000))
+    assert store._bytes <= 10_000
+    assert "49" in store._answers
+    assert "0" not in store._answers
+    for name in list(store._answers):
+        store.drop(name)
+    assert store._bytes == 0
+
+
+def test_an_answer_is_forgotten_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(idempotency.time, "monotonic", lambda: now[0])
+    store = Memory()
+    store.keep("a", Answer("r", 200, "application/json", "{}"))
+    now[0] = idempotency.KEPT_S - 1.0
+    assert store.claim("a", Answer("r")) is not None
+    now[0] = idempotency.KEPT_S + 1.0
+    assert store.claim("a", Answer("r")) is None

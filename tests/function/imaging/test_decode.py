@@ -1,0 +1,305 @@
+import io
+import random
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lesionlens.errors import (
+    ImageProblem,
+    TooManyPixels,
+    TooSmall,
+    Truncated,
+    Undecodable,
+    UnsupportedType,
+)
+from lesionlens.imaging import decode
+from tests.conftest import ROOT
+from tests.pictures import JPEG, LESION, SKIN, encoded, lesion
+
+HEIC = (ROOT / "tests" / "data" / "lesion.heic").read_bytes()
+
+
+def colours(decoded: decode.Decoded) -> tuple[np.ndarray, np.ndarray]:
+    """The colour of a corner and of the lower right quarter of the disc."""
+    pixels = np.asarray(decoded.image, np.int64)
+    height, width, _ = pixels.shape
+    return pixels[2, 2], pixels[height * 5 // 9, width * 5 // 9]
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF"])
+def test_every_accepted_format_decodes_to_the_same_picture(file_format: str) -> None:
+    decoded = decode.decode(encoded(lesion(), file_format))
+    corner, centre = colours(decoded)
+    assert (decoded.width, decoded.height, decoded.image.mode) == (320, 240, "RGB")
+    assert np.abs(corner - SKIN).max() < 12
+    assert np.abs(centre - LESION).max() < 12
+    assert decoded.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("mode", "file_format"),
+    [("CMYK", "JPEG"), ("CMYK", "TIFF"), ("P", "PNG"), ("RGBA", "PNG"), ("RGBA", "WEBP")],
+)
+def test_other_modes_keep_their_colours(mode: str, file_format: str) -> None:
+    picture = lesion().quantize(16) if mode == "P" else lesion().convert(mode)
+    corner, centre = colours(decode.decode(encoded(picture, file_format)))
+    assert np.abs(corner - SKIN).max() < 16
+    assert np.abs(centre - LESION).max() < 16
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "1"])
+def test_grey_becomes_grey_rgb(mode: str) -> None:
+    pixels = np.asarray(decode.decode(encoded(lesion().convert(mode), "PNG")).image)
+    assert pixels.shape == (240, 320, 3)
+    assert (pixels[..., 0] == pixels[..., 2]).all()
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
+def test_16_bits_are_scaled_not_clipped(file_format: str) -> None:
+    ramp = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
+    pixels = np.asarray(decode.decode(encoded(Image.fromarray(ramp), file_format)).image)
+    assert np.abs(pixels[..., 0].astype(int) - ramp // 257).max() <= 1
+
+
+def test_an_iphones_heic_is_decoded() -> None:
+    decoded = decode.decode(HEIC)
+    corner, centre = colours(decoded)
+    assert (decoded.width, decoded.height, decoded.image.mode) == (320, 240, "RGB")
+    assert np.abs(corner - SKIN).max() < 12
+    assert np.abs(centre - LESION).max() < 12
+    with pytest.raises(ImageProblem):
+        decode.decode(HEIC[: len(HEIC) // 2])
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_values_of_32_bits_are_refused(kind: type) -> None:
+    picture = Image.fromarray(np.ones((64, 64), kind))
+    with pytest.raises(Undecodable, match="values of 32 bits; 8 or 16 are accepted"):
+        decode.decode(encoded(picture, "TIFF"))
+
+
+def test_a_fax_is_refused() -> None:
+    fax = encoded(Image.new("1", (64, 64)), "TIFF", compression="group4")
+    with pytest.raises(Undecodable, match="is a fax"):
+        decode.decode(fax)
+
+
+def test_more_tiles_than_rows_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Image.open
+
+    def tiled(*arguments: object, **options: object) -> Image.Image:
+        file = opened(*arguments, **options)
+        file.tile = file.tile * 5000
+        return file
+
+    monkeypatch.setattr(Image, "open", tiled)
+    with pytest.raises(Undecodable, match="more tiles than it has rows"):
+        decode.decode(encoded(lesion(), "BMP"))
+
+
+def test_text_that_unfolds_in_a_png_is_refused() -> None:
+    from PIL import PngImagePlugin
+
+    info = PngImagePlugin.PngInfo()
+    for number in range(4):
+        info.add_itxt(f"key{number}", "x" * 1_000_000, zip=True)
+    data = encoded(lesion(), "PNG", pnginfo=info)
+    assert len(data) < 20_000
+    with pytest.raises(ImageProblem):
+        decode.decode(data)
+
+
+def test_transparency_becomes_white() -> None:
+    picture = Image.new("RGBA", (64, 64), (255, 0, 0, 0))
+    assert decode.decode(encoded(picture, "PNG")).image.getpixel((5, 5)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_respected(orientation: int) -> None:
+    upright = lesion(320, 240)
+    stored = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    turned = upright.transpose(stored[orientation]) if orientation > 1 else upright
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    decoded = decode.decode(encoded(turned, exif=exif, quality=95))
+    assert (decoded.width, decoded.height) == (320, 240)
+    difference = np.abs(np.asarray(decoded.image, int) - np.asarray(upright, int))
+    assert difference.mean() < 3
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "WEBP", "TIFF", "PNG"])
+def test_first_picture_of_several_is_used_and_said(file_format: str) -> None:
+    black = Image.new("RGB", (320, 240))
+    data = encoded(lesion(), file_format, save_all=True, append_images=[black])
+    decoded = decode.decode(data)
+    assert [warning.code for warning in decoded.warnings] == ["first-picture"]
+    assert np.abs(colours(decoded)[0] - SKIN).max() < 16
+
+
+def test_draft_decodes_large_jpeg_smaller_but_reports_its_true_size() -> None:
+    decoded = decode.decode(encoded(lesion(4000, 3000)), enough=224)
+    assert (decoded.width, decoded.height) == (4000, 3000)
+    assert 224 <= min(decoded.image.size) < 1000
+
+
+BAD = {
+    "no image": (b"\x00" * 500, Undecodable, "not an image that can be read; accepted are JPEG"),
+    "text": (b"hello", Undecodable, "not an image"),
+    "pdf": (b"%PDF-1.7 ...", UnsupportedType, "a PDF document; accepted are JPEG, PNG"),
+    "html": (b"\n<!doctype html><html>", UnsupportedType, "an HTML page"),
+    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", UnsupportedType, "an SVG drawing"),
+    "svg with prolog": (b"<?xml version='1.0'?><svg/>", UnsupportedType, "an XML document"),
+    "jpeg 2000": (encoded(lesion(), "JPEG2000"), UnsupportedType, "a JPEG 2000 image; accepted"),
+    "jpeg 2000 stream": (b"\xff\x4f\xff\x51" * 9, UnsupportedType, "a JPEG 2000 image"),
+    "jpeg xl": (b"\0\0\0\x0cJXL \r\n\x87\n", UnsupportedType, "a JPEG XL image"),
+    "photoshop": (b"8BPS\0\1", UnsupportedType, "a Photoshop document"),
+    "zip": (b"PK\x03\x04....", UnsupportedType, "a ZIP archive"),
+    "truncated jpeg": (JPEG[: len(JPEG) // 2], Truncated, "ends too early"),
+    "jpeg of its first bytes": (JPEG[:20], Undecodable, "damaged|not an image"),
+    "truncated png": (encoded(lesion(), "PNG")[:400], ImageProblem, "damaged|too early"),
+    "small": (encoded(lesion(31, 200), "PNG"), TooSmall, "31×200 pixels; at least 32 a side"),
+    "bomb": (
+        encoded(Image.new("1", (20_000, 20_000)), "PNG"),
+        TooManyPixels,
+        "20000×20000 pixels, 400 megapixels; at most 25",
+    ),
+}
+
+
+def test_without_the_plugin_for_heic_other_files_are_looked_at() -> None:
+    script = "from lesionlens import image; image.decode(b'text' * 100)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT / "function", capture_output=True, text=True
+    )
+    assert "errors.Undecodable" in done.stderr
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_files_are_refused_with_a_reason(name: str) -> None:
+    data, error, message = BAD[name]
+    with pytest.raises(error, match=message):
+        decode.decode(data)
+
+
+@pytest.mark.parametrize(
+    "file_format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIC"]
+)
+def test_mutated_files_decode_or_raise_a_problem(file_format: str) -> None:
+    source = random.Random(file_format)
+    original = HEIC if file_format == "HEIC" else encoded(lesion(64, 48), file_format)
+    for _ in range(300):
+        data = bytearray(original)
+        for _ in range(source.randint(1, 12)):
+            data[source.randrange(len(data))] = source.randrange(256)
+        try:
+            decoded = decode.decode(bytes(data[: source.randint(20, len(data) * 2)]), enough=32)
+        except (ImageProblem, UnsupportedType):
+            continue
+        assert decoded.image.mode == "RGB"
+
+
+def test_unusual_formats_are_not_decoded() -> None:
+    buffer = io.BytesIO()
+    lesion().save(buffer, "PPM")
+    with pytest.raises(Undecodable):
+        decode.decode(buffer.getvalue())
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "TIFF", "PNG", "WEBP"])
+def test_several_pictures_cut_anywhere_decode_or_raise_a_problem(file_format: str) -> None:
+    black = Image.new("RGB", (64, 48))
+    data = encoded(lesion(64, 48), file_format, save_all=True, append_images=[black])
+    for end in range(1, len(data), 1 + len(data) // 600):
+        try:
+            assert decode.decode(data[:end], enough=32).image.mode == "RGB"
+        except (ImageProblem, UnsupportedType):
+            continue
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "RGB", "L", "I;16", "CMYK"])
+def test_a_large_image_takes_bounded_memory(mode: str) -> None:
+    """In a process of its own: the peak of the memory that it ever held."""
+    script = f"""
+import io, resource
+from PIL import Image
+from lesionlens import image
+buffer = io.BytesIO()
+Image.new({mode!r}, (5000, 5000)).save(buffer, "TIFF", compression="tiff_lzw")
+data = buffer.getvalue()
+del buffer
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+decoded = image.decode(data, enough=224)
+assert (decoded.width, min(decoded.image.size) >= 448) == (5000, True)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT / "function", capture_output=True, check=True
+    )
+    # What the picture itself takes, at most four bytes a pixel, was held while it was written.
+    assert float(done.stdout) < 120
+
+
+def with_scans(count: int) -> bytes:
+    """A progressive JPEG whose last scan is drawn again and again."""
+    data = encoded(lesion(), progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:-2] + data[last:-2] * count + data[-2:]
+
+
+def in_one_tile(side: int) -> bytes:
+    """A TIFF of 64 pixels a side that is one deflated tile of ``side`` pixels."""
+    words = {256: 64, 257: 64, 258: 8, 259: 8, 262: 1, 277: 1, 322: side, 323: side}
+    words |= {324: 8 + 2 + 12 * 10 + 4, 325: 10}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in words.items())
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(words)) + entries + bytes(14)
+
+
+OUTLINES: dict[str, tuple[bytes, str]] = {
+    "scans": (with_scans(200), "more than 100 scans"),
+    "segments": (b"\xff\xd8" + b"\xff\xe5\x00\x02" * 5000 + JPEG[2:], "more than 1000 segments"),
+    "fill bytes": (b"\xff\xd8" + b"\xff" * 5000 + JPEG[2:], "more than 1000 segments"),
+    "chunks": (
+        encoded(lesion(), "PNG")[:33] + b"\0\0\0\0tEXt\0\0\0\0" * 30_000,
+        "more than 20000 chunks",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OUTLINES)
+def test_files_of_countless_parts_are_refused(name: str) -> None:
+    data, message = OUTLINES[name]
+    with pytest.raises(Undecodable, match=message):
+        decode.decode(data)
+
+
+def test_a_progressive_photograph_is_decoded() -> None:
+    assert decode.decode(encoded(lesion(), progressive=True)).width == 320
+
+
+def test_a_tile_larger_than_its_image_counts_in_full() -> None:
+    data = in_one_tile(16384)
+    assert Image.open(io.BytesIO(data)).tag_v2[322] == 16384
+    with pytest.raises(TooManyPixels, match="268 megapixels"):
+        decode.decode(data)
+
+
+def test_exif_that_cannot_be_written_again_turns_the_image_all_the_same() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x011A] = 1.5  # a resolution, which is then given a divisor of 0
+    data = encoded(lesion(60, 40), exif=exif)
+    spoilt = data.replace(struct.pack(">II", 3, 2), struct.pack(">iI", -1, 0))
+    assert spoilt != data
+    assert decode.decode(spoilt).image.size == (40, 60)

@@ -1,0 +1,91 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.pictures import JPEG
+from training.data import dataset
+from training.data.dataset import Dataset, DatasetError
+
+HEADER = "lesion_id,image_id,dx,dx_type,age,sex,localization\n"
+
+
+def folder(root: Path, rows: str, images: tuple[str, ...] = ("a", "b")) -> Path:
+    (root / "images").mkdir(parents=True)
+    for name in images:
+        (root / "images" / f"{name}.jpg").write_bytes(JPEG)
+    (root / "HAM10000_metadata.csv").write_text(HEADER + rows)
+    return root
+
+
+def test_records_are_read_with_what_the_table_leaves_empty(tmp_path: Path) -> None:
+    read = dataset.read(folder(tmp_path, "l1,b,nv,histo,,male,back\nl2,a,mel,consensus,50.0,,\n"))
+    first, second = read.records
+    assert (first.image_id, first.dx, first.age, first.sex) == ("a", "mel", "50.0", "")
+    assert (second.image_id, second.lesion_id, second.age) == ("b", "l1", "")
+    assert read.labels.tolist() == [dataset.CLASSES.index("mel"), dataset.CLASSES.index("nv")]
+
+
+def test_every_layout_of_the_archives_is_the_same_data(drawings: Path, tmp_path: Path) -> None:
+    original = dataset.read(drawings)
+    parts = tmp_path / "parts"
+    for index, path in enumerate(sorted((drawings / "images").glob("*.jpg"))):
+        part = parts / f"HAM10000_images_part_{1 + index % 2}"
+        part.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, part)
+    table = (drawings / "HAM10000_metadata.csv").read_text()
+    (parts / "HAM10000_metadata.tab").write_text(table.replace(",", "\t"))
+    assert dataset.read(parts).fingerprint == original.fingerprint
+    (parts / "HAM10000_metadata.tab").rename(parts / "HAM10000_metadata")
+    assert dataset.read(parts).fingerprint == original.fingerprint
+
+
+def test_the_fingerprint_follows_labels_and_pixels(tmp_path: Path) -> None:
+    rows = "l1,a,nv,,,,\nl2,b,mel,,,,\n"
+    original = dataset.read(folder(tmp_path / "1", rows)).fingerprint
+    relabelled = dataset.read(folder(tmp_path / "2", rows.replace("mel", "bcc"))).fingerprint
+    changed = folder(tmp_path / "3", rows)
+    (changed / "images" / "a.jpg").write_bytes(JPEG + b"\0")
+    assert len({original, relabelled, dataset.read(changed).fingerprint}) == 3
+
+
+def test_everything_that_is_wrong_is_listed_at_once(tmp_path: Path) -> None:
+    rows = "l1,a,nv,,,,\nl1,a,nv,,,,\nl2,b,wart,,,,\nl1,c,mel,,,,\nl3,d,bkl,,,,\n"
+    with pytest.raises(DatasetError) as caught:
+        dataset.read(folder(tmp_path, rows, ("a", "b", "c")))
+    assert caught.value.problems == (
+        "line 3: duplicate image id a",
+        "line 4: unknown dx 'wart'; known are akiec, bcc, bkl, df, mel, nv, vasc",
+        "line 5: lesion l1 is both nv and mel",
+        "line 6: there is no image d",
+    )
+    assert "4 problem(s)" in str(caught.value)
+
+
+def test_a_long_list_of_problems_is_cut(tmp_path: Path) -> None:
+    rows = "".join(f"l{i},x{i},nv,,,,\n" for i in range(30))
+    with pytest.raises(DatasetError, match="… and 10 more"):
+        dataset.read(folder(tmp_path, rows))
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (None, "holds none of HAM10000_metadata.csv"),
+        ("image_id,dx\n", "lacks the column\\(s\\) lesion_id"),
+        (HEADER, "the table has no rows"),
+        (HEADER + "l1,a\n", "line 2: too few columns"),
+    ],
+)
+def test_a_table_that_is_none_is_refused(tmp_path: Path, table: str | None, message: str) -> None:
+    if table is not None:
+        (tmp_path / "HAM10000_metadata.csv").write_text(table)
+    with pytest.raises(DatasetError, match=message):
+        dataset.read(tmp_path)
+
+
+def test_the_distribution_counts_images_and_lesions(drawn: Dataset) -> None:
+    counts = dataset.distribution(drawn)
+    assert set(counts) == set(dataset.CLASSES)
+    assert sum(images for images, _ in counts.values()) == 84
+    assert sum(lesions for _, lesions in counts.values()) == len(set(drawn.lesions))

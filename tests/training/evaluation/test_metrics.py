@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_score
+
+from training.evaluation import metrics
+from training.evaluation.metrics import Predictions
+
+CLASSES = ("akiec", "mel", "nv")
+
+
+def predicted(images: int = 300, images_per_lesion: int = 1, skill: float = 1.5) -> Predictions:
+    random = np.random.default_rng(4)
+    lesions = np.repeat(np.arange(images // images_per_lesion), images_per_lesion)
+    labels = random.choice(3, len(np.unique(lesions)), p=[0.1, 0.2, 0.7])[lesions]
+    noise = random.normal(size=(len(np.unique(lesions)), 3))[lesions]
+    return Predictions(labels, noise + skill * np.eye(3)[labels], lesions.astype(str))
+
+
+def test_values_agree_with_scikit_learn() -> None:
+    case = predicted()
+    report = metrics.report(case, CLASSES, seed=0)
+    choices = case.logits.argmax(axis=1)
+    assert report["balanced_accuracy"]["value"] == pytest.approx(
+        balanced_accuracy_score(case.labels, choices), abs=1e-4
+    )
+    assert report["accuracy"]["value"] == pytest.approx((choices == case.labels).mean(), abs=1e-4)
+    assert report["confusion_matrix"] == confusion_matrix(case.labels, choices).tolist()
+    shares = metrics.softmax(case.logits)
+    assert report["macro_auc"]["value"] == pytest.approx(
+        roc_auc_score(case.labels, shares, multi_class="ovr", average="macro"), abs=1e-3
+    )
+    specificity = (predicted[case.labels != 1] != 1).mean()
+    melanoma = report["per_class"]["mel"]
+    assert melanoma["specificity"]["value"] == pytest.approx(specificity, abs=1e-4)
+    assert melanoma["images"] == (case.labels == 1).sum()
+
+
+def test_intervals_hold_the_value_and_widen_with_fewer_lesions() -> None:
+    single = metrics.report(predicted(300, 1), CLASSES, 0)["accuracy"]
+    repeated = metrics.report(predicted(300, 6), CLASSES, 0)["accuracy"]
+    for found in (single, repeated):
+        assert found["low"] <= found["value"] <= found["high"]
+    assert repeated["high"] - repeated["low"] > 1.5 * (single["high"] - single["low"])
+
+
+def test_a_resample_takes_whole_lesions() -> None:
+    lesions = np.array(["a", "a", "b", "c", "c", "c"])
+    weights = metrics.resampled_weights(lesions, seed=0)
+    assert weights.shape == (1 + metrics.RESAMPLES, 6)
+    assert (weights[0] == 1).all()
+    assert (weights[:, 0] == weights[:, 1]).all()
+    assert (weights[:, 3] == weights[:, 5]).all()
+    assert (weights[:, [0, 2, 3]].sum(axis=1) == 3).all()
+
+
+def test_a_class_that_a_resample_misses_does_not_spoil_it() -> None:
+    case = Predictions(
+        np.array([0, 1, 2, 2]), np.eye(3)[[0, 1, 2, 2]], np.array(["a", "b", "c", "d"])
+    )
+    found = metrics.report(case, CLASSES, 0)["balanced_accuracy"]
+    assert found == {"value": 1, "low": 1, "high": 1}
+
+
+def test_rates_of_a_flag_have_intervals_over_lesions() -> None:
+    case = predicted(600, 3, skill=2)
+    flagged, malignant = case.logits.argmax(axis=1) < 2, case.labels < 2
+    weights = metrics.resampled_weights(case.lesions, seed=0)
+    rates = metrics.rates(flagged, malignant, weights)
+    assert rates["sensitivity"]["value"] == pytest.approx(flagged[malignant].mean(), abs=1e-4)
+    assert rates["specificity"]["value"] == pytest.approx((~flagged)[~malignant].mean(), abs=1e-4)
+    for rate in rates.values():
+        assert rate["low"] < rate["value"] < rate["high"]
+
+
+def test_balanced_accuracy_while_training_is_the_same_figure() -> None:
+    case = predicted()
+    metric = metrics.KerasBalancedAccuracy(3)
+    truth = np.eye(3, dtype=np.float32)[case.labels]
+    for half in (slice(0, 150), slice(150, 300)):
+        metric.update_state(truth[half], case.logits[half].astype(np.float32))
+    expected = metrics.balanced_accuracy(case.labels, case.logits)
+    assert float(metric.result()) == pytest.approx(expected, abs=1e-5)

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from training.evaluation import quality_limits
+
+RANDOM = np.random.default_rng(0)
+# Half of the images have fine stripes, which small images lose.
+LABELS = np.arange(60) % 2
+STRIPES = 40 * (np.arange(64) % 2)[None, :, None] * LABELS[:, None, None, None]
+FRAMES = (RANDOM.integers(90, 130, (60, 1, 1, 3)) + RANDOM.integers(0, 9, (60, 64, 64, 3))).astype(
+    np.uint8
+) + STRIPES.astype(np.uint8)
+
+
+def seen(frames: np.ndarray) -> np.ndarray:
+    """A model that tells the classes by the stripes."""
+    striped = np.abs(np.diff(frames.astype(float), axis=2)).mean(axis=(1, 2, 3)) > 15
+    return np.eye(2)[striped.astype(int)]
+
+
+def test_limits_warn_of_what_is_made_worse_and_hardly_of_what_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(quality_limits, "SIDES", (16, 32))
+    found = quality_limits.limits(FRAMES, LABELS, seen)
+    warned = found["warned"]
+    assert max(warned["undisturbed"].values()) <= 0.02
+    assert warned["blur 4"]["sharpness"] > 0.9
+    assert warned["exposure 0.2"]["darkest"] == 1
+    assert warned["exposure 2.5"]["brightest"] == 1
+    assert warned["exposure 0.2"]["brightest"] == 0
+    assert found["balanced_accuracy_by_side"] == {"16": 0.5, "32": 0.5, "undisturbed": 1.0}
+    assert found["limits"]["side"] == 64
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "expected"),
+    [
+        ({32: 0.5, 64: 0.79, 96: 0.8}, 64),
+        ({32: 0.8, 64: 0.8, 96: 0.8}, 32),
+        # A lucky small size does not count.
+        ({32: 0.8, 64: 0.7, 96: 0.8}, 96),
+        ({32: 0.5, 64: 0.5, 96: 0.8}, 96),
+    ],
+)
+def test_the_least_side(accuracies: dict[int, float], expected: int) -> None:
+    assert quality_limits._least_side(accuracies, 0.8) == expected

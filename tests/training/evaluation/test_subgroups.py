@@ -1,0 +1,75 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from training.data.dataset import CLASSES, Dataset, Record
+from training.evaluation import metrics, subgroups
+from training.evaluation.served_predictions import Answers
+
+
+@pytest.mark.parametrize(
+    ("age", "band"),
+    [
+        ("5.0", "under 30"),
+        ("29", "under 30"),
+        ("30.0", "30 to 49"),
+        ("69", "50 to 69"),
+        ("70", "70 and over"),
+        ("85.0", "70 and over"),
+        ("0.0", "unknown"),
+        ("", "unknown"),
+        ("nan", "unknown"),
+        ("old", "unknown"),
+    ],
+)
+def test_ages_fall_into_bands(drawn: Dataset, age: str, band: str) -> None:
+    assert subgroups.age_band(dataclasses.replace(drawn.records[0], age=age)) == band
+
+
+def answered(records: tuple[Record, ...]) -> Answers:
+    """Right for women; wrong, and never alarmed, for men."""
+    labels = np.array([CLASSES.index(record.dx) for record in records])
+    women = np.array([record.sex == "female" for record in records])
+    shares = np.eye(7)[np.where(women, labels, (labels + 1) % 7)] * 0.9 + 0.1 / 7
+    malignant = np.isin(labels, [CLASSES.index(name) for name in ("akiec", "bcc", "mel")])
+    return Answers(
+        records, CLASSES, np.log(shares), shares, np.where(women & malignant, 0.9, 0.1), 0.5
+    )
+
+
+def test_what_goes_wrong_for_a_group_is_seen_there(drawn: Dataset) -> None:
+    found = subgroups.report(answered(drawn.records), seed=0)
+    women, men = found["sex"]["female"], found["sex"]["male"]
+    assert women["accuracy"] == {"value": 1, "low": 1, "high": 1}
+    assert women["malignancy_sensitivity"]["value"] == 1
+    assert men["balanced_accuracy"]["value"] == 0
+    assert men["malignancy_sensitivity"]["value"] == 0
+    assert men["malignancy_specificity"]["value"] == 1
+    assert women["images"] + men["images"] == 84
+    for grouping in found.values():
+        assert sum(group["images"] for group in grouping.values()) == 84
+        assert sum(group["lesions"] for group in grouping.values()) == 42
+
+
+def test_few_lesions_and_what_is_undefined_are_told(drawn: Dataset) -> None:
+    records = tuple(
+        dataclasses.replace(record, dx_type="histo" if record.dx == "mel" else "follow_up")
+        for record in drawn.records
+    )
+    found = subgroups.report(answered(records), seed=0)["dx_type"]
+    assert found["histo"]["few"]
+    assert not found["follow_up"]["few"]
+    assert found["histo"]["classes"] == 1
+    assert found["histo"]["malignancy_specificity"] == {"value": None, "low": None, "high": None}
+    assert found["histo"]["malignant"] == found["histo"]["images"] == 12
+
+
+def test_a_group_s_figures_are_those_of_its_images_alone(drawn: Dataset) -> None:
+    answers = answered(drawn.records)
+    inside = np.array([record.localization == "back" for record in drawn.records])
+    alone = metrics.report(answers.predicted.subset(inside), CLASSES, seed=1)
+    found = subgroups.report(answers, seed=0)["localization"]["back"]
+    assert found["accuracy"]["value"] == alone["accuracy"]["value"]
+    assert found["balanced_accuracy"]["value"] == alone["balanced_accuracy"]["value"]
+    assert found["accuracy"]["low"] < found["accuracy"]["value"] < found["accuracy"]["high"]

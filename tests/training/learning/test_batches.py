@@ -1,0 +1,57 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from training import config
+from training.learning import batches
+from training.learning.batches import Batches, Examples
+from training.learning.cluster import ALONE, Cluster
+
+CONFIG = config.load("smoke")
+
+
+def told(frames: np.ndarray, labels: np.ndarray) -> set[tuple[bytes, int]]:
+    return {(frame.tobytes(), int(label)) for frame, label in zip(frames, labels, strict=True)}
+
+
+def test_batches_follow_from_seed_epoch_and_index(examples: Examples) -> None:
+    made = Batches(examples, CONFIG, 48, epoch=2)
+    images, labels = made[1]
+    assert images.shape == (CONFIG.training.batch, 48, 48, 3)
+    assert labels.sum(axis=1).tolist() == [1] * CONFIG.training.batch
+    np.testing.assert_array_equal(images, Batches(examples, CONFIG, 48, epoch=2)[1][0])
+    made.on_epoch_end()
+    np.testing.assert_array_equal(made[1][0], Batches(examples, CONFIG, 48, epoch=3)[1][0])
+    assert np.abs(made[1][0] - images).mean() > 1
+
+
+def test_workers_cut_their_shares_from_the_same_batch(examples: Examples) -> None:
+    whole = Batches(examples, CONFIG, 48, epoch=1)[0]
+    shares = [
+        Batches(examples, CONFIG, 48, 1, Cluster(("a:1", "b:1"), index))[0] for index in (0, 1)
+    ]
+    for found, expected in zip(zip(*shares, strict=True), whole, strict=True):
+        np.testing.assert_array_equal(np.concatenate(found), expected)
+
+
+def test_alone_validation_is_every_image_once(examples: Examples) -> None:
+    frames, labels = batches.validation(examples, 8, 1, ALONE)
+    assert frames is examples.validation_frames
+    np.testing.assert_array_equal(labels.argmax(axis=1), examples.validation_labels)
+
+
+def test_what_fills_the_last_batch_of_validation_up_weighs_nothing(examples: Examples) -> None:
+    odd = dataclasses.replace(
+        examples,
+        validation_frames=examples.validation_frames[:31],
+        validation_labels=examples.validation_labels[:31],
+    )
+    shares = [batches.validation(odd, 8, 2, Cluster(("a:1", "b:1"), index)) for index in (0, 1)]
+    assert [len(frames) for frames, _, _ in shares] == [16, 16]
+    frames, labels, weights = (np.concatenate(parts) for parts in zip(*shares, strict=True))
+    assert np.sort(weights).tolist() == pytest.approx([0, *[32 / 31] * 31])
+    real = weights > 0
+    assert told(frames[real], labels[real].argmax(axis=1)) == told(
+        odd.validation_frames, odd.validation_labels
+    )

@@ -1,0 +1,110 @@
+import dataclasses
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from training import config
+from training.learning import fit, mobilenet
+from training.learning.batches import Examples
+from training.learning.callbacks import Checkpoint
+
+# One epoch of the head, one at the first size, two at the second.
+CONFIG = config.load("smoke")
+
+
+class Killed(Exception):
+    pass
+
+
+def trained(examples: Examples, run: Path, resume: bool = False) -> tuple[list[np.ndarray], list]:
+    run.mkdir(exist_ok=True)
+    network, history = fit.fit(CONFIG, examples, run, resume)
+    return network.get_weights(), history
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    folder: Path
+    weights: list[np.ndarray]
+    history: list[dict[str, float]]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(examples: Examples, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    # Without --resume, what an earlier run left is not looked at.
+    (folder / "checkpoint.json").write_text("no checkpoint")
+    return Run(folder, *trained(examples, folder))
+
+
+def test_history_names_every_epoch(uninterrupted: Run) -> None:
+    history = uninterrupted.history
+    assert [entry["epoch"] for entry in history] == [1, 2, 3, 4]
+    for name in ("loss", "accuracy", "balanced_accuracy"):
+        assert np.isfinite([entry[name] for entry in history]).all()
+        assert np.isfinite([entry[f"val_{name}"] for entry in history]).all()
+
+
+# After a stage and within one.
+@pytest.mark.parametrize("epoch", [pytest.param(2, marks=pytest.mark.slow), 3])
+def test_a_killed_run_ends_as_if_it_had_not_been(
+    examples: Examples,
+    uninterrupted: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    epoch: int,
+) -> None:
+    save = Checkpoint._save
+
+    def save_and_die(self: Checkpoint) -> None:
+        save(self)
+        if self.history[-1]["epoch"] == epoch:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "_save", save_and_die)
+        with pytest.raises(Killed):
+            trained(examples, tmp_path)
+    weights, history = trained(examples, tmp_path, resume=True)
+    assert history == uninterrupted.history
+    for found, expected in zip(weights, uninterrupted.weights, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_finished_run_is_resumed_without_training(examples: Examples, uninterrupted: Run) -> None:
+    weights, history = trained(examples, uninterrupted.folder, resume=True)
+    assert history == uninterrupted.history
+    for found, expected in zip(weights, uninterrupted.weights, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_one_checkpoint_is_kept_and_tensorboards_logs_are_there(uninterrupted: Run) -> None:
+    kept = [path.name for path in uninterrupted.folder.glob("checkpoint-*")]
+    assert kept == ["checkpoint-4.weights.h5"]
+    assert list((uninterrupted.folder / "tensorboard").rglob("events*"))
+
+
+def test_batch_normalization_can_be_frozen(examples: Examples, tmp_path: Path) -> None:
+    frozen = dataclasses.replace(CONFIG.training, freeze_batch_normalization=True)
+    short = dataclasses.replace(frozen, stages=frozen.stages[:1])
+    network, _ = fit.fit(dataclasses.replace(CONFIG, training=short), examples, tmp_path, False)
+    moving = network.get_layer("backbone").get_layer("conv1_bn").moving_mean.numpy()
+    assert (moving == 0).all()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25])
+def test_the_result_lies_between_the_start_and_the_end(
+    examples: Examples, uninterrupted: Run, tmp_path: Path, share: float
+) -> None:
+    training = dataclasses.replace(CONFIG.training, start_share=share)
+    keras.utils.set_random_seed(CONFIG.seed)
+    start = mobilenet.build(7, CONFIG.width, CONFIG.training.dropout, None).get_weights()
+    # A finished run is taken up again: nothing is trained, the weights are put together anew.
+    shutil.copytree(uninterrupted.folder, tmp_path / "run")
+    mixed = dataclasses.replace(CONFIG, training=training)
+    network, _ = fit.fit(mixed, examples, tmp_path / "run", resume=True)
+    for first, last, found in zip(start, uninterrupted.weights, network.get_weights(), strict=True):
+        np.testing.assert_allclose(found, share * first + (1 - share) * last, atol=1e-6)

@@ -1,0 +1,190 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lesionlens.model import release
+from lesionlens.model.manifest import DETECTOR, MODEL, ReleaseError
+from lesionlens.model.storage import ABSENT, FileStore, NotFound
+from tests import releases
+from tests.conftest import RELEASES
+from training.releasing import publish
+from training.releasing.publish import PublishError
+
+BYTES = (RELEASES / releases.VERSION / MODEL).read_bytes()
+
+
+def made(version: str, accuracy: float = 0.8, test: str = "same") -> tuple[dict, dict[str, bytes]]:
+    """A manifest and its files."""
+    manifest = json.loads(json.dumps(releases.MANIFEST_DOCUMENT))
+    manifest["version"] = version
+    manifest["metrics"]["test"]["balanced_accuracy"]["value"] = accuracy
+    manifest["data"]["split"]["test"]["sha256"] = test
+    files = {
+        MODEL: BYTES,
+        DETECTOR: (RELEASES / releases.VERSION / DETECTOR).read_bytes(),
+        "model.keras": b"keras",
+        "MODEL_CARD.md": b"# Card",
+    }
+    manifest["archive"] = publish.describe({"model.keras": b"keras"})
+    return manifest, files
+
+
+class Dying(FileStore):
+    """A store whose writer is killed after some writes."""
+
+    def __init__(self, root: Path, writes: int) -> None:
+        super().__init__(root)
+        self.left = writes
+
+    def write(self, name: str, data: bytes, generation: int) -> None:
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        super().write(name, data, generation)
+
+
+def test_what_is_published_and_promoted_is_served(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    assert publish.publish(store, *made("v1")) == "v1"
+    with pytest.raises(NotFound):
+        release.load(store, "current")
+    publish.promote(store, "v1")
+    assert release.load(store, "current").manifest.version == "v1"
+    assert (tmp_path / "v1" / "MODEL_CARD.md").read_text() == "# Card"
+
+
+def test_a_version_is_never_overwritten(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    publish.publish(store, *made("v1"))
+    assert publish.publish(store, *made("v1")) == "v1"  # the same again changes nothing
+    with pytest.raises(PublishError, match=r"v1/manifest\.json exists already with other content"):
+        publish.publish(store, *made("v1", accuracy=0.9))
+
+
+def test_files_that_are_not_the_manifests_are_refused(tmp_path: Path) -> None:
+    manifest, files = made("v1")
+    with pytest.raises(PublishError, match=r"model\.tflite is not the file that the manifest"):
+        publish.publish(FileStore(tmp_path), manifest, {**files, MODEL: b"other"})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("writes", range(4))
+def test_a_publisher_killed_between_writes_leaves_nothing_to_serve(
+    tmp_path: Path, writes: int
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        publish.publish(Dying(tmp_path, writes), *made("v1"))
+    store = FileStore(tmp_path)
+    with pytest.raises(NotFound):
+        release.load(store, "v1")
+    assert all(listed.manifest is None for listed in publish.list_releases(store))
+    with pytest.raises(NotFound):
+        publish.promote(store, "v1")
+    # The same publication, tried again, goes through.
+    publish.publish(store, *made("v1"))
+    assert release.load(store, "v1").manifest.version == "v1"
+
+
+def test_leftovers_of_another_publication_are_not_overwritten(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    store.write("v1/MODEL_CARD.md", b"another card", ABSENT)
+    with pytest.raises(PublishError, match=r"v1/MODEL_CARD\.md exists already with other content"):
+        publish.publish(store, *made("v1"))
+
+
+def test_a_worse_model_needs_force(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    for version, accuracy in (("v1", 0.80), ("v2", 0.79)):
+        publish.publish(store, *made(version, accuracy))
+    publish.promote(store, "v1")
+    with pytest.raises(PublishError, match=r"v2 has balanced accuracy 0\.7900 .* v1 has 0\.8000"):
+        publish.promote(store, "v2")
+    publish.promote(store, "v2", force=True)
+    assert release.current(store) == "v2"
+
+
+def test_figures_on_other_images_do_not_compare(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    publish.publish(store, *made("v1", 0.80))
+    publish.publish(store, *made("v2", 0.70, test="other"))
+    publish.promote(store, "v1")
+    publish.promote(store, "v2")
+    assert release.current(store) == "v2"
+
+
+def test_rollback_returns_step_by_step(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    for version in ("v1", "v2", "v3"):
+        publish.publish(store, *made(version))
+        publish.promote(store, version)
+    assert publish.rollback(store) == "v2"
+    assert publish.rollback(store) == "v1"
+    assert release.current(store) == "v1"
+    with pytest.raises(PublishError, match="no earlier version"):
+        publish.rollback(store)
+
+
+def test_a_spoilt_release_is_not_promoted(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    publish.publish(store, *made("v1"))
+    (tmp_path / "v1" / MODEL).write_bytes(b"x" * len(BYTES))
+    with pytest.raises(ReleaseError, match="SHA-256"):
+        publish.promote(store, "v1")
+
+
+def test_promoting_the_current_version_is_refused(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    publish.publish(store, *made("v1"))
+    publish.promote(store, "v1")
+    with pytest.raises(PublishError, match="v1 is the current version already"):
+        publish.promote(store, "v1")
+
+
+def test_of_two_promotions_at_once_one_loses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FileStore(tmp_path)
+    for version in ("v1", "v2"):
+        publish.publish(store, *made(version))
+    write = FileStore.write
+
+    def overtaken(self: FileStore, name: str, data: bytes, generation: int) -> None:
+        monkeypatch.undo()
+        publish.promote(store, "v2")
+        write(self, name, data, generation)
+
+    monkeypatch.setattr(FileStore, "write", overtaken)
+    with pytest.raises(PublishError, match="somebody else moved current at the same time"):
+        publish.promote(store, "v1")
+    assert release.current(store) == "v2"
+
+
+def test_the_list_marks_the_current_version(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    for version in ("v1", "v2"):
+        publish.publish(store, *made(version))
+    publish.promote(store, "v2")
+    listed: list[Any] = publish.list_releases(store)
+    assert [(entry.version, entry.current) for entry in listed] == [("v1", False), ("v2", True)]
+
+
+def test_the_list_shows_folders_that_are_no_release(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    publish.publish(store, *made("v1"))
+    (tmp_path / ".checkpoints").mkdir()
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "manifest.json").write_text('{"schema_version": 0}')
+    (tmp_path / "half").mkdir()
+    problems = {entry.version: entry.problem for entry in publish.list_releases(store)}
+    assert problems["v1"] == ""
+    assert "names no version" in problems[".checkpoints"]
+    assert "schema version 0" in problems["old"]
+    assert "interrupted" in problems["half"]
+
+
+def test_a_broken_pointer_is_told(tmp_path: Path) -> None:
+    (tmp_path / "current.json").write_text("{")
+    with pytest.raises(ReleaseError, match=r"current\.json is not JSON"):
+        publish.list_releases(FileStore(tmp_path))

@@ -1,0 +1,96 @@
+"""The images of a data set, decoded by the code that serving uses, and cached once."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from lesionlens.errors import Problem
+from lesionlens.imaging.decode import decode
+from lesionlens.imaging.preprocess import Preprocessing, frame
+
+from .dataset import Dataset, DatasetError, Record
+
+Taken = TypeVar("Taken")
+
+
+def squares(records: Sequence[Record], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+    """(N, S, S, 3) uint8: images as serving would see them. Raises DatasetError as `frames`."""
+    return frames(records, preprocessing.size, preprocessing.size, preprocessing)
+
+
+def frames(
+    records: Sequence[Record], width: int, height: int, preprocessing: Preprocessing
+) -> NDArray[np.uint8]:
+    """Decode images to (N, height, width, 3) uint8 through the code that serving uses.
+
+    Raises DatasetError that lists every unreadable file.
+    """
+    made = np.empty((len(records), height, width, 3), np.uint8)
+    _fill(made, records, preprocessing)
+    return made
+
+
+def cached(
+    dataset: Dataset, width: int, height: int, preprocessing: Preprocessing, cache: Path
+) -> NDArray[np.uint8]:
+    """Like `frames` for the whole data set, as a read-only memory map that is made once."""
+    options = f"{preprocessing.denoise:d}{preprocessing.colour_constancy:d}"
+    path = cache / f"{dataset.fingerprint[:16]}-{width}x{height}-{options}.npy"
+    if not path.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}.partial")
+        try:
+            made = np.lib.format.open_memmap(
+                partial, "w+", np.uint8, (len(dataset.records), height, width, 3)
+            )
+            _fill(made, dataset.records, preprocessing)
+            made.flush()
+            partial.rename(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]
+
+
+def _fill(made: NDArray[np.uint8], records: Sequence[Record], preprocessing: Preprocessing) -> None:
+    height, width = made.shape[1:3]
+
+    def fill(image: Image.Image, index: int) -> None:
+        made[index] = frame(image, width, height, preprocessing)
+
+    each_image(fill, records, max(width, height), "decoding")
+
+
+class _Unreadable(str):
+    """Why a file has no image."""
+
+
+def each_image(
+    take: Callable[[Image.Image, int], Taken], records: Sequence[Record], enough: int, doing: str
+) -> list[Taken]:
+    """Give ``take`` each record's upright RGB image and its place; return what it made of them.
+
+    Several are taken at once. ``enough``: the side, in pixels, that an image must not be decoded
+    smaller than. Raises DatasetError that lists every file that serving refuses.
+    """
+
+    def taken(index: int) -> Taken | _Unreadable:
+        record = records[index]
+        try:
+            image = decode(record.path.read_bytes(), enough=enough).image
+        except (OSError, Problem) as error:
+            return _Unreadable(f"{record.path.name} cannot be read: {error}")
+        return take(image, index)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        outcomes = pool.map(taken, range(len(records)))
+        found = list(tqdm(outcomes, doing, len(records), unit="image", leave=False))
+    if problems := [one for one in found if isinstance(one, _Unreadable)]:
+        raise DatasetError(problems)
+    return [one for one in found if not isinstance(one, _Unreadable)]

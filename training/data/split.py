@@ -1,0 +1,98 @@
+"""Train, validation and test: by lesion, stratified by class, fixed by a seed and written out."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from ..config import Data
+from .dataset import Dataset
+
+PARTS = ("train", "validation", "test")
+# What a model has not been trained on.
+HELD_OUT = PARTS[1:]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices into the data set's records, ascending; repeated only if oversampled first."""
+
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def make(dataset: Dataset, data: Data, seed: int) -> Split:
+    """Split the data set; every lesion, with all of its images, falls into one part.
+
+    With ``data.by_lesion`` false, images are split at random, as the paper did: the parts then
+    share lesions, and figures measured on them are inflated. With ``data.oversample_first`` they
+    also share images.
+    """
+    if data.oversample_first:
+        pool = _oversampled(dataset.labels)
+        places = _divide(np.arange(len(pool)), dataset.labels[pool], data, seed)
+        return Split(*(np.sort(pool[part]) for part in places))
+    groups = dataset.lesions if data.by_lesion else np.arange(len(dataset.records)).astype(str)
+    units, first, unit_of = np.unique(groups, return_index=True, return_inverse=True)
+    divided = _divide(np.arange(len(units)), dataset.labels[first], data, seed)
+    parts = (np.flatnonzero(np.isin(unit_of, part)) for part in divided)
+    split = Split(*parts)
+    if data.by_lesion:
+        assert_no_lesion_crosses(dataset, split)
+    return split
+
+
+def _divide(
+    units: NDArray[np.int64], classes: NDArray[np.int64], data: Data, seed: int
+) -> tuple[NDArray[np.int64], ...]:
+    """Draw train, validation and test from ``units`` (U,), stratified by their classes (U,)."""
+    rest, test = train_test_split(
+        units, test_size=data.test_fraction, stratify=classes, random_state=seed
+    )
+    train, validation = train_test_split(
+        rest,
+        test_size=data.validation_fraction / (1 - data.test_fraction),
+        stratify=classes[rest],
+        random_state=seed,
+    )
+    return train, validation, test
+
+
+def _oversampled(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Indices in which every class is as frequent as the largest, the others' images repeated."""
+    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    largest = max(len(images) for images in members)
+    return np.concatenate([np.resize(images, largest) for images in members])
+
+
+def assert_no_lesion_crosses(dataset: Dataset, split: Split) -> None:
+    parts = [set(dataset.lesions[getattr(split, part)]) for part in PARTS]
+    crossing = (parts[0] & parts[1]) | (parts[0] & parts[2]) | (parts[1] & parts[2])
+    if crossing:
+        raise AssertionError(f"{len(crossing)} lesions stand in two parts, first {min(crossing)}")
+
+
+def differ(one: Split, other: Split) -> bool:
+    return any(not np.array_equal(getattr(one, part), getattr(other, part)) for part in PARTS)
+
+
+def write(dataset: Dataset, split: Split, path: Path) -> None:
+    """Write the image ids of each part, with the fingerprint of the data they belong to."""
+    ids = {part: [r.image_id for r in dataset.subset(getattr(split, part))] for part in PARTS}
+    path.write_text(json.dumps({"fingerprint": dataset.fingerprint, **ids}, indent=0) + "\n")
+
+
+def read(dataset: Dataset, path: Path) -> Split:
+    """Read what `write` wrote. Raises ValueError if it belongs to other data."""
+    tree = json.loads(path.read_text())
+    if tree["fingerprint"] != dataset.fingerprint:
+        raise ValueError(
+            f"{path} was made for the data set {tree['fingerprint'][:16]}, "
+            f"this one is {dataset.fingerprint[:16]}"
+        )
+    position = {record.image_id: index for index, record in enumerate(dataset.records)}
+    return Split(*(np.array([position[i] for i in tree[part]], np.int64) for part in PARTS))

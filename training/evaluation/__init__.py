@@ -1,0 +1,1 @@
+"""Metrics, calibration and everything else that is measured."""

@@ -1,0 +1,130 @@
+"""What is left of an accuracy when no photograph of a tested lesion stands in the training part.
+
+One small network is trained three times: with copies made before the split, as many public
+notebooks do; with images split at random, as the paper did; and with a split by lesion.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..config import Data
+from ..data.dataset import Dataset
+from ..data.split import Split
+from ..releasing import markdown
+from . import metrics
+from .evaluate import text
+from .metrics import Predictions
+
+CLAIM = 0.97  # validation accuracy, without a balanced one and without an interval
+
+# The runs by name, the most telling first, and what each changes in the configuration.
+RUNS: dict[str, tuple[str, ...]] = {
+    "images": ("data.by_lesion=false",),
+    "lesions": ("data.by_lesion=true",),
+    # An epoch of the oversampled images is as long as five of the others.
+    "copies": (
+        "data.oversample_first=true",
+        "training.sampling_power=1.0",
+        "training.head_epochs=0",
+        "training.stages=[{ size = 96, epochs = 1 }]",
+    ),
+}
+# In the order of the table.
+TITLES = {
+    "copies": "oversampled first, then split at random",
+    "images": "images split at random, then oversampled",
+    "lesions": "split by lesion, then oversampled",
+}
+GROUPS = {
+    "all": "all held-out images",
+    "same_image": "of these, copies of images in training",
+    "same_lesion": "of these, other photographs of lesions in training",
+    "unseen": "of these, lesions that are not in training",
+}
+
+
+def kind(data: Data) -> str:
+    """Which of the `RUNS` a configuration is like."""
+    if data.oversample_first:
+        return "copies"
+    return "lesions" if data.by_lesion else "images"
+
+
+def judge(
+    dataset: Dataset, split: Split, held_out: dict[str, NDArray[np.float64]], seed: int
+) -> dict[str, Any]:
+    """Figures of the held-out images by what of them stands in the training part.
+
+    ``held_out``: logits (N, C) of the parts "validation" and "test". They are judged as they are:
+    the paper calibrates nothing.
+    """
+    indices = np.concatenate([getattr(split, part) for part in held_out])
+    lesions = dataset.lesions
+    predicted = Predictions(
+        dataset.labels[indices], np.concatenate(list(held_out.values())), lesions[indices]
+    )
+    same_image = np.isin(indices, split.train)
+    same_lesion = np.isin(predicted.lesions, lesions[split.train]) & ~same_image
+    groups = {
+        "all": np.ones(len(indices), bool),
+        "same_image": same_image,
+        "same_lesion": same_lesion,
+        "unseen": ~same_image & ~same_lesion,
+    }
+    return {
+        "fingerprint": dataset.fingerprint,
+        "groups": {
+            name: _figures(predicted.subset(inside), seed)
+            for name, inside in groups.items()
+            if inside.any()
+        },
+    }
+
+
+def _figures(predicted: Predictions, seed: int) -> dict[str, Any]:
+    weights = metrics.resampled_weights(predicted.lesions, seed)
+    confusion = metrics.confusions(predicted, weights)
+    sensitivity, _ = metrics.per_class_rates(confusion)
+    return {
+        "images": len(predicted.labels),
+        "lesions": len(np.unique(predicted.lesions)),
+        "classes": len(np.unique(predicted.labels)),
+        "accuracy": metrics.interval(metrics.accuracies(confusion)),
+        "balanced_accuracy": metrics.interval(metrics.mean_of_defined(sensitivity)),
+    }
+
+
+def collect(runs: Path, name: str, fingerprint: str) -> dict[str, Any]:
+    """Return the figures of those of the `RUNS` that were made in ``runs`` of the same data."""
+    found = {}
+    for run in TITLES:
+        path = runs / f"paper-{run}" / name
+        figures = json.loads(path.read_text()) if path.exists() else None
+        if figures and figures["fingerprint"] == fingerprint:
+            found[run] = figures["groups"]
+    return found
+
+
+def table(found: dict[str, Any]) -> str:
+    """The table in Markdown, for terminal, model card and README."""
+    rows = [
+        (
+            f"{TITLES[run]}: {GROUPS[group]}",
+            figures["images"],
+            figures["classes"],
+            text(figures["accuracy"]),
+            text(figures["balanced_accuracy"]),
+        )
+        for run, groups in found.items()
+        for group, figures in groups.items()
+        # Where nothing of them stands in training, the unseen are all.
+        if group == "all" or figures["images"] < groups["all"]["images"]
+    ]
+    return markdown.table(
+        ("how it was judged", "images", "classes", "accuracy", "balanced accuracy"),
+        [("the paper's claim", "", 7, CLAIM, "not given"), *rows],
+    )

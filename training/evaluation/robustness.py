@@ -1,0 +1,139 @@
+"""How the shipped model does when pictures are worse than those of the data set."""
+
+import io
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
+
+from lesionlens.model.classifier import Classifier
+
+from ..data.dataset import Record
+from . import metrics
+from .served_predictions import Answers, collect
+
+# From an upright RGB image, a strength and a source of chance to a worse image.
+Worsen = Callable[[Image.Image, float, np.random.Generator], Image.Image]
+
+HAIR_COLOUR = (45, 30, 25)
+# The points that a hair's curve is drawn through.
+HAIR_POINTS = 20
+
+
+def blur(image: Image.Image, strength: float, random: np.random.Generator) -> Image.Image:
+    """Gaussian blur; ``strength`` is its standard deviation as a share of the short side."""
+    return image.filter(ImageFilter.GaussianBlur(strength * min(image.size)))
+
+
+def jpeg(image: Image.Image, strength: float, random: np.random.Generator) -> Image.Image:
+    """Compress again; ``strength`` is the quality, from 1 (worst) to 95."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=int(strength))
+    return Image.open(buffer).convert("RGB")
+
+
+def brightness(image: Image.Image, strength: float, random: np.random.Generator) -> Image.Image:
+    """Multiply all values by ``strength``."""
+    return ImageEnhance.Brightness(image).enhance(strength)
+
+
+def rotation(image: Image.Image, strength: float, random: np.random.Generator) -> Image.Image:
+    """Turn by ``strength`` degrees about the centre; what was outside is black."""
+    return image.rotate(strength, Image.Resampling.BILINEAR)
+
+
+def hair(image: Image.Image, strength: float, random: np.random.Generator) -> Image.Image:
+    """Draw ``strength`` dark curved lines across, a hundredth of the short side wide at most."""
+    drawn = image.copy()
+    pen = ImageDraw.Draw(drawn)
+    width, height = image.size
+    short = min(width, height)
+    step = np.linspace(-0.5, 0.5, HAIR_POINTS)
+    for _ in range(int(strength)):
+        x, y = random.uniform(0.2, 0.8, 2) * (width, height)
+        angle, bend = random.uniform(0, 2 * math.pi), random.uniform(-0.3, 0.3)
+        length = random.uniform(0.5, 1.2) * short
+        along, across = length * step, length * bend * (4 * step**2)
+        points = np.stack(
+            [
+                x + along * math.cos(angle) - across * math.sin(angle),
+                y + along * math.sin(angle) + across * math.cos(angle),
+            ],
+            axis=1,
+        )
+        thick = max(1, round(random.uniform(0.003, 0.01) * short))
+        pen.line([tuple(point) for point in points.tolist()], HAIR_COLOUR, thick, "curve")
+    return drawn
+
+
+# Each kind with its strengths, from mild to strong; for brightness, dark and bright.
+SETTINGS: dict[str, tuple[Worsen, tuple[float, ...]]] = {
+    "blur": (blur, (0.005, 0.01, 0.02)),
+    "jpeg": (jpeg, (50, 20, 10)),
+    "brightness": (brightness, (0.5, 0.75, 1.25, 1.5)),
+    "rotation": (rotation, (45, 90, 180)),
+    "hair": (hair, (5, 15, 40)),
+}
+
+
+def report(classifier: Classifier, undisturbed: Answers, seed: int) -> dict[str, Any]:
+    """Figures of the images as they are, and of every kind and strength."""
+    records = undisturbed.records
+    return {
+        "none": _figures(undisturbed, undisturbed, seed),
+        **{
+            kind: [
+                {
+                    "strength": strength,
+                    **_figures(
+                        _worsened(classifier, records, worsen, strength, seed), undisturbed, seed
+                    ),
+                }
+                for strength in strengths
+            ]
+            for kind, (worsen, strengths) in SETTINGS.items()
+        },
+    }
+
+
+def rows(found: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Name and figures of each setting of a `report`, for a table."""
+    worse = [
+        (f"{kind} {figures['strength']:g}", figures)
+        for kind in SETTINGS
+        for figures in found.get(kind, [])
+    ]
+    return [("none", found["none"]), *worse]
+
+
+def _worsened(
+    classifier: Classifier,
+    records: tuple[Record, ...],
+    worsen: Worsen,
+    strength: float,
+    seed: int,
+) -> Answers:
+    def change(image: Image.Image, index: int) -> Image.Image:
+        # One image meets the same chance at every strength, whichever thread it falls to.
+        return worsen(image, strength, np.random.default_rng((seed, index)))
+
+    return collect(classifier, records, change)
+
+
+def _figures(answers: Answers, undisturbed: Answers, seed: int) -> dict[str, Any]:
+    weights = metrics.resampled_weights(answers.lesions, seed)
+    accuracy, before = (
+        metrics.balanced_accuracies(one.predicted, weights) for one in (answers, undisturbed)
+    )
+    rates = metrics.rates(answers.flagged, answers.malignant, weights)
+    passed = answers.in_distribution
+    return {
+        "balanced_accuracy": metrics.interval(accuracy),
+        # Paired: the same lesions, drawn together.
+        "difference": metrics.interval(accuracy - before),
+        "malignancy_sensitivity": rates["sensitivity"],
+        "malignancy_specificity": rates["specificity"],
+        "in_distribution": None if passed is None else round(float(passed.mean()), 4),
+    }

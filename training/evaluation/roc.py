@@ -1,0 +1,36 @@
+"""ROC curves: of each class against the rest, and of malignancy."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_curve
+
+from .served_predictions import Answers
+
+# The false positive rates at which the curves are kept.
+GRID = np.linspace(0, 1, 101)
+
+
+def curves(answers: Answers) -> dict[str, Any]:
+    """Sensitivity of each curve at every rate of `GRID`; what does not occur has no curve."""
+    members = {
+        label: (answers.labels == index, answers.shares[:, index])
+        for index, label in enumerate(answers.classes)
+    }
+    members["malignancy"] = (answers.malignant, answers.malignancy)
+    return {
+        "false_positive_rate": GRID.round(2).tolist(),
+        "sensitivity": {
+            name: _sensitivities(member, scores).round(4).tolist()
+            for name, (member, scores) in members.items()
+            if member.any() and not member.all()
+        },
+    }
+
+
+def _sensitivities(member: NDArray[np.bool_], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The highest sensitivity that each false positive rate of `GRID` allows."""
+    rates, sensitivities, _ = roc_curve(member, scores)
+    best: NDArray[np.float64] = sensitivities[np.searchsorted(rates, GRID, side="right") - 1]
+    return best

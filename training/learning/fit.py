@@ -1,0 +1,181 @@
+"""Training proper: the head first, then the whole network, at growing sizes, resumable."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..config import Config
+from ..data.dataset import CLASSES
+from ..evaluation.metrics import KerasBalancedAccuracy
+from . import callbacks, cluster, from_tflite, malloc, mobilenet, sampling
+from .batches import Batches, Examples, validation
+from .cluster import ALONE, Cluster
+
+# Names of the weights that weight decay leaves alone.
+UNDECAYED = ["gamma", "beta", "bias"]
+# From which a network that starts from a release learns what its normalizations will see.
+STATISTICS_BATCHES = 8
+
+
+@dataclass(frozen=True)
+class Leg:
+    """Consecutive epochs, ``first`` to before ``last``, that share a size and an optimizer."""
+
+    size: int
+    first: int
+    last: int
+    head_only: bool
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is the same for all legs of a training."""
+
+    config: Config
+    examples: Examples
+    run: Path
+    team: Cluster
+    devices: int  # of all workers of the team
+
+
+def fit(
+    config: Config,
+    examples: Examples,
+    run: Path,
+    resume: bool,
+    start: bytes | None = None,
+    team: Cluster = ALONE,
+) -> tuple[keras.Model, list[dict[str, Any]]]:
+    """Train as configured; return the model with its averaged weights, and the history by epoch.
+
+    ``run`` receives the checkpoints and TensorBoard's logs. With ``resume`` a run that was killed
+    continues after its last finished epoch and ends as if it had not been. ``start`` is the LiteRT
+    model to start from. Each worker of a ``team`` trains on its share of every batch, and ends with
+    the same weights; the chief alone writes.
+    """
+    malloc.keep_what_is_freed()
+    with cluster.joined(team) as devices:
+        if config.training.batch % devices:
+            raise ValueError(
+                f"training.batch is {config.training.batch}; accepted is a multiple of the "
+                f"{devices} devices that share it"
+            )
+        if start and devices > 1:
+            raise ValueError("a training that starts from a release can have one device only")
+        return _fit(Setting(config, examples, run, team, devices), resume, start)
+
+
+def _fit(
+    setting: Setting, resume: bool, start: bytes | None
+) -> tuple[keras.Model, list[dict[str, Any]]]:
+    config, examples = setting.config, setting.examples
+    keras.utils.set_random_seed(config.seed)
+    weights = mobilenet.imagenet_weights() if config.imagenet_weights else None
+    network = mobilenet.build(len(CLASSES), config.width, config.training.dropout, weights)
+    done, history = callbacks.saved(setting.run, setting.team) if resume else (0, [])
+    if start:
+        batches = Batches(examples, config, config.training.stages[0].size, epoch=0)
+        some = (batches[index][0] for index in range(min(STATISTICS_BATCHES, len(batches))))
+        from_tflite.restore(network, start, some)
+    begun = network.get_weights()
+
+    head_only = None
+    for leg in _legs(config):
+        if leg.last < done:
+            continue
+        if head_only is not leg.head_only:
+            prepare(network, config, examples, leg)
+            head_only = leg.head_only
+        if leg.first < done:
+            callbacks.restore(network, setting.run, done)
+        if done < leg.last:
+            _fit_leg(network, setting, leg, max(leg.first, done), history)
+    if share := config.training.start_share:
+        pairs = zip(begun, network.get_weights(), strict=True)
+        network.set_weights([share * first + (1 - share) * last for first, last in pairs])
+    return network, history
+
+
+def _legs(config: Config) -> list[Leg]:
+    stages = config.training.stages
+    legs = [Leg(stages[0].size, 0, config.training.head_epochs, head_only=True)]
+    for stage in stages:
+        if not stage.epochs:
+            continue
+        first = legs[-1].last
+        legs.append(Leg(stage.size, first, first + stage.epochs, head_only=False))
+    return legs
+
+
+def prepare(network: keras.Model, config: Config, examples: Examples, leg: Leg) -> None:
+    """Settle which layers learn in a leg, and compile the network with its optimizer and loss."""
+    training = config.training
+    backbone = network.get_layer(mobilenet.BACKBONE)
+    backbone.trainable = not leg.head_only
+    if training.freeze_batch_normalization:
+        for layer in backbone.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable = False
+    for layer in mobilenet.first_blocks(backbone, training.frozen_blocks):
+        layer.trainable = False
+    batches = len(examples.positions) // training.batch
+    if leg.head_only:
+        optimizer = keras.optimizers.AdamW(training.head_learning_rate)
+    else:
+        epochs = sum(stage.epochs for stage in training.stages)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0,
+            warmup_target=training.learning_rate,
+            warmup_steps=round(training.warmup_epochs * batches),
+            decay_steps=round((epochs - training.warmup_epochs) * batches),
+        )
+        optimizer = keras.optimizers.AdamW(
+            schedule,
+            weight_decay=training.weight_decay,
+            use_ema=True,
+            ema_momentum=training.average_momentum,
+        )
+        optimizer.exclude_from_weight_decay(var_names=UNDECAYED)
+    optimizer.build(network.trainable_variables)
+    shares = examples.class_shares(training.sampling_power)
+    prior = shares if training.logit_adjustment else np.ones(len(CLASSES))
+    network.compile(
+        optimizer,
+        sampling.adjusted_cross_entropy(prior, training.label_smoothing),
+        weighted_metrics=[
+            keras.metrics.CategoricalAccuracy("accuracy"),
+            KerasBalancedAccuracy(len(CLASSES)),
+        ],
+    )
+
+
+def _fit_leg(
+    network: keras.Model, setting: Setting, leg: Leg, first: int, history: list[dict[str, Any]]
+) -> None:
+    """Train from the epoch ``first`` on, and add the epochs to ``history``."""
+    config, examples, team = setting.config, setting.examples, setting.team
+    batch = config.training.batch
+    called = [callbacks.Checkpoint(setting.run, leg.last, history, team.is_chief)]
+    if team.is_chief:
+        called.append(callbacks.TensorBoard(setting.run / "tensorboard"))
+    if not leg.head_only:
+        # Validation judges the averaged weights: they are what will be released.
+        called.append(keras.callbacks.SwapEMAWeights())
+    # After a leg, JAX holds the averages and the weights as one array, which no step takes twice.
+    for variable in network.optimizer.variables:
+        variable.assign(keras.ops.copy(variable))
+    network.fit(
+        Batches(examples, config, leg.size, first, team),
+        validation_data=validation(examples, batch, setting.devices, team),
+        validation_batch_size=batch // team.workers,
+        initial_epoch=first,
+        epochs=leg.last,
+        callbacks=called,
+        # Keras would shuffle the batches anew, from a stream that a resumed run has lost.
+        shuffle=False,
+        verbose=(1 if sys.stdout.isatty() else 2) if team.is_chief else 0,
+    )

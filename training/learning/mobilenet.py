@@ -1,0 +1,68 @@
+"""MobileNet v1 with a global-average-pooling head, on raw RGB, returning logits.
+
+Source: Howard et al., "MobileNets" (2017), as in keras.applications.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+import keras
+
+IMAGENET_WEIGHTS_SHA256 = "b2dc06376b0002af72df6b1e7363ef5012207bd9094e25af053d68b01e6a546a"
+
+BACKBONE = "backbone"
+DROPOUT = "dropout"
+HEAD = "logits"
+# Whose averages over the image tell a dermatoscopic image from another (training/detectors.py).
+FEATURE_LAYERS = ("conv_pw_5_relu", "conv_pw_8_relu")
+
+
+def build(classes: int, width: float, dropout: float, weights: Path | str | None) -> keras.Model:
+    """Return a model from (N, S, S, 3) raw RGB in [0, 255], any S, to (N, classes) logits.
+
+    The softmax that ends the paper's network is applied to the logits where probabilities are
+    needed: serving divides them by the calibration temperature first.
+    """
+    image = keras.Input((None, None, 3), name="image")
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(image)
+    mobilenet = keras.applications.MobileNet(
+        input_shape=(None, None, 3), alpha=width, include_top=False, weights=weights
+    )
+    mobilenet.name = BACKBONE
+    features = mobilenet(scaled)
+    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(features)
+    dropped = keras.layers.Dropout(dropout, name=DROPOUT)(pooled)
+    logits = keras.layers.Dense(classes, name=HEAD, dtype="float32")(dropped)
+    return keras.Model(image, logits, name="lesionlens")
+
+
+def first_blocks(backbone: keras.Model, count: int) -> list[keras.layers.Layer]:
+    """The layers of the first ``count`` of MobileNet's 13 separable blocks and of what is before.
+
+    Raises ValueError if there are no so many.
+    """
+    if not count:
+        return []
+    names = [layer.name for layer in backbone.layers]
+    end = f"conv_pw_{count}_relu"
+    if end not in names:
+        raise ValueError(f"frozen_blocks is {count}; accepted are 0 to 13")
+    layers: list[keras.layers.Layer] = backbone.layers[: names.index(end) + 1]
+    return layers
+
+
+def imagenet_weights() -> Path | str:
+    """The file named by IMAGENET_WEIGHTS (default ../shared/weights), or Keras's own download.
+
+    Raises ValueError if the file is not the published one.
+    """
+    name = "mobilenet_1_0_224_imagenet_no_top.weights.h5"
+    default = Path(__file__).parents[3] / "shared" / "weights" / name
+    path = Path(os.environ.get("IMAGENET_WEIGHTS", default))
+    if not path.is_file():
+        return "imagenet"
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != IMAGENET_WEIGHTS_SHA256:
+        raise ValueError(f"{path} has SHA-256 {found}; expected {IMAGENET_WEIGHTS_SHA256}")
+    return path

@@ -1,0 +1,1 @@
+"""Export, manifest, model card, publication."""

@@ -1,0 +1,209 @@
+"""From the Keras model to LiteRT: every variant measured, the best one chosen, parity enforced.
+
+Beside the logits and the activation maps, the exported graph gives the averages of the layers
+`model.FEATURE_LAYERS` over the image, for the detector.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from lesionlens.model.classifier import ACTIVATION_MAPS, FEATURES, LOGITS, SIGNATURE
+
+from ..evaluation import metrics
+from ..learning import mobilenet
+
+# How far the probabilities of a variant may be from Keras's, on average over real images and
+# classes. A larger difference is a fault of the conversion, not of the rounding.
+PARITY_BOUNDS = {"float32": 1e-4, "float16": 5e-3, "int8": 2e-2}
+# The balanced accuracy that quantization, and a faster variant, may cost.
+ACCURACY_BOUND = 0.005
+# Latencies this close count as equal; the smaller file then wins.
+LATENCY_TIE = 1.1
+LATENCY_RUNS = 50
+CALIBRATION_IMAGES = 200
+
+
+class ParityError(ValueError):
+    """The exported model does not answer as the Keras model does."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    precision: str
+    size: int  # side of the input, pixels
+    data: bytes
+    latency_ms: float  # median of one image, one thread
+    balanced_accuracy: float  # on the validation part
+    parity: float  # mean absolute difference of probabilities to Keras
+
+    @property
+    def name(self) -> str:
+        return f"{self.precision}-{self.size}"
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "precision": self.precision,
+            "size": self.size,
+            "bytes": len(self.data),
+            "latency_ms": round(self.latency_ms, 2),
+            "balanced_accuracy": round(self.balanced_accuracy, 4),
+            "parity": float(f"{self.parity:.2g}"),
+        }
+
+
+@dataclass(frozen=True)
+class Images:
+    """What the variants of one input size are made and judged with, uint8."""
+
+    calibration: NDArray[np.uint8]  # (K, S, S, 3) training images, for int8
+    validation: NDArray[np.uint8]  # (V, S, S, 3)
+
+
+def export(
+    network: keras.Model, images: dict[int, Images], labels: NDArray[np.int64]
+) -> tuple[Variant, list[Variant], dict[str, str]]:
+    """Convert to each precision and size, judge it; return the one to ship, all, and the refused.
+
+    ``images`` by input size; ``labels`` (V,) of the validation part. Raises ParityError if float32
+    is not what Keras is.
+    """
+    variants, refused = [], {}
+    plan = [(size, precision) for size in images for precision in PARITY_BOUNDS]
+    expected = {size: predict_keras(network, images[size].validation) for size in images}
+    for size, precision in tqdm(plan, "exporting", unit="variant"):
+        frames = images[size].validation
+        data = convert(network, precision, images[size].calibration)
+        logits = predict(data, frames)
+        difference = np.abs(metrics.softmax(logits) - metrics.softmax(expected[size])).mean()
+        accuracy = metrics.balanced_accuracy(labels, logits)
+        variant = Variant(
+            precision, size, data, _latency_ms(data, frames), accuracy, float(difference)
+        )
+        bound = PARITY_BOUNDS[precision]
+        if difference <= bound:
+            variants.append(variant)
+            continue
+        refused[variant.name] = (
+            f"differs from Keras by {difference:.2g} in probability on average over {len(frames)} "
+            f"images; at most {bound:.2g} is accepted"
+        )
+        if precision == "float32":
+            # Without rounding there is no excuse: the conversion itself is at fault.
+            raise ParityError(f"{variant.name} {refused[variant.name]}")
+    return choose(variants), variants, refused
+
+
+def choose(variants: Sequence[Variant]) -> Variant:
+    """The fastest of the best: accuracy wins over speed, speed over the file's size."""
+    exact = {v.size: v.balanced_accuracy for v in variants if v.precision == "float32"}
+    # What quantization cost more than the bound is out, however lucky another size.
+    sound = [v for v in variants if v.balanced_accuracy >= exact[v.size] - ACCURACY_BOUND]
+    best = max(variant.balanced_accuracy for variant in sound)
+    accurate = [v for v in sound if v.balanced_accuracy >= best - ACCURACY_BOUND]
+    fastest = min(variant.latency_ms for variant in accurate)
+    fast = [variant for variant in accurate if variant.latency_ms <= fastest * LATENCY_TIE]
+    return min(fast, key=lambda variant: len(variant.data))
+
+
+def convert(network: keras.Model, precision: str, calibration: NDArray[np.uint8]) -> bytes:
+    """Return a LiteRT model from (1, S, S, 3) raw RGB to the outputs that serving reads.
+
+    S is that of the ``calibration`` images, (K, S, S, 3) uint8.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    whole, head = network.get_layer(mobilenet.BACKBONE), network.get_layer(mobilenet.HEAD)
+    inner = [whole.get_layer(name).output for name in mobilenet.FEATURE_LAYERS]
+    backbone = keras.Model(whole.inputs, [whole.output, *inner])
+    scale = network.get_layer("scale")
+    kernel = tf.constant(head.kernel.numpy()[np.newaxis, np.newaxis])
+    bias = tf.constant(head.bias.numpy())
+
+    def serve(image: Any) -> tuple[Any, Any, Any]:
+        last, *inner = backbone(scale(image), training=False)
+        # The head is linear: averaging its output is the same as applying it to the average.
+        maps = tf.nn.conv2d(last, kernel, 1, "VALID")
+        averages = [tf.reduce_mean(values, axis=(1, 2)) for values in inner]
+        return maps, tf.reduce_mean(maps, axis=(1, 2)) + bias, tf.concat(averages, axis=-1)
+
+    spec = tf.TensorSpec((1, *calibration.shape[1:]), tf.float32, name="image")
+    # Weights become constants here: left as variables, the converter loses Keras 3's.
+    frozen = convert_variables_to_constants_v2(tf.function(serve).get_concrete_function(spec))
+    module = tf.Module()
+    module.serve = tf.function(
+        lambda image: dict(zip((ACTIVATION_MAPS, LOGITS, FEATURES), frozen(image), strict=True)),
+        input_signature=[spec],
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures={SIGNATURE: module.serve})
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, [SIGNATURE])
+        if precision != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if precision == "int8":
+
+            def representative() -> Iterator[list[NDArray[np.float32]]]:
+                for image in calibration[:CALIBRATION_IMAGES]:
+                    yield [image[np.newaxis].astype(np.float32)]
+
+            converter.representative_dataset = representative
+        return bytes(converter.convert())
+
+
+def predict_keras(network: keras.Model, frames: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(N, C) logits of the Keras model for (N, S, S, 3) frames."""
+    return np.asarray(network.predict(frames, batch_size=32, verbose="auto"), np.float64)
+
+
+def predict(data: bytes, frames: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(N, C) logits of a LiteRT model for (N, S, S, 3) frames."""
+    return run(data, frames, (LOGITS,))[LOGITS].astype(np.float64)
+
+
+def run(
+    data: bytes, frames: NDArray[np.uint8], outputs: Sequence[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Outputs (N, …) of a LiteRT model, by name, for (N, S, S, 3) frames."""
+    runner = _runner(data, os.cpu_count() or 1)
+    found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in outputs}
+    for frame in tqdm(frames, "predicting", unit="image", leave=False):
+        answer = runner(image=frame[np.newaxis].astype(np.float32))
+        for name, rows in found.items():
+            rows.append(answer[name][0])
+    return {name: np.array(rows) for name, rows in found.items()}
+
+
+def _runner(data: bytes, threads: int) -> Any:
+    interpreter = Interpreter(model_content=data, num_threads=threads)
+    return interpreter.get_signature_runner(SIGNATURE)
+
+
+def _latency_ms(data: bytes, frames: NDArray[np.uint8]) -> float:
+    runner = _runner(data, threads=1)
+    taken = []
+    for index in range(LATENCY_RUNS):
+        image = frames[index % len(frames)][np.newaxis].astype(np.float32)
+        started = time.perf_counter()
+        runner(image=image)
+        taken.append(time.perf_counter() - started)
+    return float(1e3 * np.median(taken))
+
+
+def save(variants: Sequence[Variant], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for variant in variants:
+        (folder / f"{variant.name}.tflite").write_bytes(variant.data)

@@ -1,0 +1,151 @@
+"""Releases in object storage: publish, promote, roll back, list. See lesionlens.model.release."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from tqdm import tqdm
+
+from lesionlens.model.manifest import ReleaseError, parse_manifest
+from lesionlens.model.release import (
+    CURRENT,
+    MANIFEST,
+    MAX_JSON_BYTES,
+    MAX_MODEL_BYTES,
+    POINTER,
+    check_version,
+    load,
+    read_manifest,
+)
+from lesionlens.model.storage import ABSENT, NotFound, PreconditionFailed, Store
+
+# How many earlier versions the pointer remembers for a rollback.
+REMEMBERED = 20
+
+
+class PublishError(Exception):
+    """A release was not published, or the pointer not moved; the message says why."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    version: str
+    current: bool
+    manifest: dict[str, Any] | None
+    # Why there is no manifest; nothing in such a folder is ever served.
+    problem: str = ""
+
+
+def describe(files: dict[str, bytes]) -> dict[str, dict[str, Any]]:
+    """Size and SHA-256 of each file, as they stand in a manifest."""
+    return {
+        name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        for name, data in files.items()
+    }
+
+
+def publish(store: Store, manifest: dict[str, Any], files: dict[str, bytes]) -> str:
+    """Write a release: its files first, its manifest last. Return its version.
+
+    ``files`` are all of the folder's files but the manifest. An existing file is never overwritten;
+    one of the same bytes is kept, so that an interrupted publication can be repeated. Raises
+    PublishError.
+    """
+    version = check_version(parse_manifest(manifest).version)
+    described = {**manifest["files"], **manifest["archive"]}
+    for name, expected in described.items():
+        if describe({name: files[name]})[name] != expected:
+            raise PublishError(f"{name} is not the file that the manifest describes")
+    # The manifest is written last: where it is, the release is complete.
+    complete = {**files, MANIFEST: json.dumps(manifest, indent=1).encode()}
+    for name, data in tqdm(complete.items(), "publishing", unit="file"):
+        _write_once(store, f"{version}/{name}", data)
+    return version
+
+
+def promote(store: Store, version: str, force: bool = False) -> None:
+    """Move the pointer to a version, if it is intact and no worse than the current one.
+
+    Worse is: lower balanced accuracy on the same test images. ``force`` skips that comparison.
+    Raises PublishError, ReleaseError, StorageError.
+    """
+    manifest = load(store, version).manifest.document
+    pointer, generation = _pointer(store)
+    former = pointer.get("version")
+    if former == version:
+        raise PublishError(f"{version} is the current version already")
+    if former and not force:
+        _refuse_worse(manifest, read_manifest(store, former).document)
+    history = [*pointer.get("history", []), *([former] if former else [])]
+    _move(store, {"version": version, "history": history[-REMEMBERED:]}, generation)
+
+
+def rollback(store: Store) -> str:
+    """Move the pointer back to the version before; return it. Raises PublishError."""
+    pointer, generation = _pointer(store)
+    history = list(pointer.get("history", []))
+    if not history:
+        raise PublishError("there is no earlier version to roll back to")
+    version = str(history.pop())
+    load(store, version)
+    _move(store, {"version": version, "history": history}, generation)
+    return version
+
+
+def list_releases(store: Store) -> list[Listed]:
+    present = _pointer(store)[0].get("version")
+    listed = []
+    for folder in store.folders():
+        manifest, problem = None, ""
+        try:
+            manifest = read_manifest(store, folder).document
+        except NotFound:
+            problem = "incomplete: its publication was interrupted"
+        except ReleaseError as error:
+            problem = str(error)
+        listed.append(Listed(folder, folder == present, manifest, problem))
+    return listed
+
+
+def _refuse_worse(candidate: dict[str, Any], present: dict[str, Any]) -> None:
+    if candidate["data"]["split"]["test"]["sha256"] != present["data"]["split"]["test"]["sha256"]:
+        # Figures on different images do not compare: whoever promotes has looked at both.
+        return
+    new, old = (m["metrics"]["test"]["balanced_accuracy"]["value"] for m in (candidate, present))
+    if new < old:
+        raise PublishError(
+            f"{candidate['version']} has balanced accuracy {new:.4f} on the test split; the "
+            f"current {present['version']} has {old:.4f}. Use --force to promote it all the same"
+        )
+
+
+def _pointer(store: Store) -> tuple[dict[str, Any], int]:
+    try:
+        stored = store.read(POINTER, MAX_JSON_BYTES)
+    except NotFound:
+        return {}, ABSENT
+    try:
+        pointer = json.loads(stored.data)
+    except ValueError:
+        raise ReleaseError(f"{POINTER} is not JSON") from None
+    return pointer, stored.generation
+
+
+def _move(store: Store, pointer: dict[str, Any], generation: int) -> None:
+    try:
+        store.write(POINTER, json.dumps(pointer, indent=1).encode(), generation)
+    except PreconditionFailed:
+        raise PublishError(
+            f"somebody else moved {CURRENT} at the same time; look at it and try again"
+        ) from None
+
+
+def _write_once(store: Store, name: str, data: bytes) -> None:
+    try:
+        store.write(name, data, ABSENT)
+    except PreconditionFailed:
+        if store.read(name, max(len(data), MAX_MODEL_BYTES)).data != data:
+            raise PublishError(
+                f"{name} exists already with other content; a release is never overwritten"
+            ) from None
