@@ -142,7 +142,7 @@ def from_dict(tree: dict[str, Any]) -> Config:
     try:
         training = dict(tree["training"])
         training["stages"] = tuple(Stage(**stage) for stage in training["stages"])
-        augmentation = {
+        augmentation: dict[str, Any] = {
             name: Chance(**value) if isinstance(value, dict) else value
             for name, value in tree["augmentation"].items()
         }

@@ -180,6 +180,14 @@ def rows(table: Path, required: Sequence[str]) -> list[dict[str, str]]:
     return read
 
 
+def class_shares(labels: NDArray[np.int64], classes: int, power: float) -> NDArray[np.float64]:
+    """(classes,) share of each class among the drawn images, proportional to count**power."""
+    counts = np.bincount(labels, minlength=classes).astype(np.float64)
+    weights = np.where(counts > 0, counts**power, 0)
+    shares: NDArray[np.float64] = weights / weights.sum()
+    return shares
+
+
 def distribution(dataset: Dataset) -> dict[str, tuple[int, int]]:
     """Number of images and of lesions of each class, most images first."""
     images = Counter(record.dx for record in dataset.records)

@@ -1,4 +1,4 @@
-"""Augmentation: the paper's rotation, flips, zoom and shifts, and what happens to people's pictures.
+"""Augmentation: the paper's rotation, flips, zoom and shifts, and the flaws of people's pictures.
 
 A square of the frame is sampled at the frame's own resolution; hair, black surrounds, rulers, blur,
 light, noise and JPEG befall it there, and it is then resampled to the input size by the same filter
@@ -57,7 +57,7 @@ def mix(
 def _sample(
     frame: NDArray[np.uint8], settings: Augmentation, random: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """A turned, mirrored, shifted, stretched square of the frame, a pixel for each of its pixels."""
+    """A turned, mirrored, shifted, stretched square of the frame, at the frame's resolution."""
     height, width = frame.shape[:2]
     short = min(height, width)
     side = max(1, round(short * random.uniform(*settings.zoom)))

@@ -70,7 +70,7 @@ def _jpeg(square: Pixels, strength: float, random: np.random.Generator) -> Pixel
     # OpenCV takes the channels for blue, green, red: swapped, chroma is coded as in real pictures.
     quality = [cv2.IMWRITE_JPEG_QUALITY, round(strength)]
     _, coded = cv2.imencode(".jpg", square[..., ::-1], quality)
-    return np.ascontiguousarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1])
+    return np.ascontiguousarray(np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))[..., ::-1])
 
 
 def _hair(square: Pixels, strength: float, random: np.random.Generator) -> Pixels:
@@ -78,7 +78,8 @@ def _hair(square: Pixels, strength: float, random: np.random.Generator) -> Pixel
     drawn, side = square.copy(), len(square)
     step = np.linspace(-0.5, 0.5, HAIR_POINTS)
     pale = random.random() < PALE
-    tone = np.array([200, 190, 170] if pale else [40, 30, 25]) + random.integers(-20, 21, 3)
+    middle = np.array([200, 190, 170] if pale else [40, 30, 25])
+    tone = [float(value) for value in middle + random.integers(-20, 21, 3)]
     for _ in range(max(1, round(strength))):
         x, y = random.uniform(0, 1, 2) * side
         angle, bend = random.uniform(0, 2 * math.pi), random.uniform(-0.4, 0.4)
@@ -92,7 +93,7 @@ def _hair(square: Pixels, strength: float, random: np.random.Generator) -> Pixel
             drawn,
             [points.astype(np.int32)],
             isClosed=False,
-            color=tone.tolist(),
+            color=tone,
             thickness=thick,
             lineType=cv2.LINE_AA,
             shift=HAIR_SHIFT,
@@ -132,10 +133,7 @@ def _ruler(square: Pixels, strength: float, random: np.random.Generator) -> Pixe
     far = random.random() < 0.5
     for mark, place in enumerate(np.arange(start, side, max(strength * side, 3.0))):
         end = depth + length * (1.6 if mark % 5 == 0 else 1)
-        ends = [
-            (place, side - 1 - depth if far else depth),
-            (place, side - 1 - end if far else end),
-        ]
-        first, last = [(round(b), round(a)) if across else (round(a), round(b)) for a, b in ends]
+        reach = [round(side - 1 - x if far else x) for x in (depth, end)]
+        first, last = [(x, round(place)) if across else (round(place), x) for x in reach]
         cv2.line(drawn, first, last, (tone, tone, tone), max(1, side // 200), cv2.LINE_AA)
     return drawn

@@ -10,16 +10,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.dataset import class_shares
+
 # The log prior of a class that an origin has no images of: no gradient moves its logit there.
 ABSENT = -1e4
-
-
-def class_shares(labels: NDArray[np.int64], classes: int, power: float) -> NDArray[np.float64]:
-    """(classes,) share of each class among the drawn images, proportional to count**power."""
-    counts = np.bincount(labels, minlength=classes).astype(np.float64)
-    weights = np.where(counts > 0, counts**power, 0)
-    shares: NDArray[np.float64] = weights / weights.sum()
-    return shares
 
 
 def cell_shares(
