@@ -49,7 +49,7 @@ def examine(
     manifest = classifier.manifest
 
     started = time.perf_counter()
-    decoded = decode.decode(data, enough=manifest.preprocessing.size, room=_room)
+    decoded = decode.decode(data, room=_room)
     tensor = preprocess.tensor(decoded.image, manifest.preprocessing)
 
     ready = time.perf_counter()
