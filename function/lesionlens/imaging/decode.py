@@ -68,7 +68,7 @@ _FOREIGN = (
 FAX = ("tiff_ccitt", "group3", "group4")
 
 # Of callers that bring none of their own, such as the training job: these can wait.
-_ROOM = DecodeBudget(ROOM_PIXELS, waiting=None, patience_s=None)
+PATIENT = DecodeBudget(ROOM_PIXELS, waiting=None, patience_s=None)
 
 # Our own limit is checked before decoding; Pillow's only warns at 89 megapixels.
 Image.MAX_IMAGE_PIXELS = None
@@ -127,11 +127,11 @@ class _File:
     several: bool
 
 
-def decode(data: bytes, room: DecodeBudget = _ROOM) -> Decoded:
+def decode(data: bytes, budget: DecodeBudget = PATIENT) -> Decoded:
     """Decode a file of one of the `FORMATS`: the one rule of training, evaluation and serving.
 
     The picture is upright, converted to sRGB by its embedded profile, over white where it is
-    transparent, and shrunk as `Decoded` says. ``room``: bounds the pixels decoded at a time.
+    transparent, and shrunk as `Decoded` says. ``budget`` bounds the pixels decoded at a time.
 
     Raises UnsupportedType, Undecodable, Truncated, TooSmall, TooManyPixels, Overloaded.
     """
@@ -154,7 +154,7 @@ def decode(data: bytes, room: DecodeBudget = _ROOM) -> Decoded:
     # A tile needs a few bytes of the file and much more of the processor.
     if len(getattr(image, "tile", ())) > 4 * max(image.size):
         raise Undecodable("The image is cut into more tiles than it has rows.")
-    with room.take(pixels):
+    with budget.take(pixels):
         try:
             several = file.several or getattr(image, "is_animated", False)
             image.draft("RGB", (FULL_SIDE, FULL_SIDE))
