@@ -10,7 +10,7 @@ from ..config import Training
 
 @dataclass(frozen=True)
 class Cycle:
-    """Counts of steps: where it begins, its warm-up, where the decay begins, how long that takes."""
+    """Counts of steps: where it begins, its warm-up, where the decay begins and how long it is."""
 
     first: int
     warmup: int
