@@ -109,8 +109,9 @@ def test_what_is_wrong_with_a_picture_is_said_with_what_to_do(
     assert any(word in told for word in ("again", "original"))
 
 
-@pytest.mark.parametrize("language", visitor.LANGUAGES)
-@pytest.mark.parametrize("looks", ["melanoma", "mole"])
+@pytest.mark.parametrize(
+    ("looks", "language"), [("mole", "en"), ("mole", "hi"), ("melanoma", "hi"), ("mole", "mr")]
+)
 def test_one_screen_of_a_telephone_holds_what_matters(
     visit: Visit, lesion: bytes, looks: str, language: str
 ) -> None:
@@ -210,8 +211,7 @@ _PRINTED = """() => [...document.querySelectorAll("body *")]
   .map((node) => node.textContent).join(" ")"""
 
 
-@pytest.mark.parametrize("language", visitor.LANGUAGES)
-@pytest.mark.parametrize("paper", ["A4", "Letter"])
+@pytest.mark.parametrize(("language", "paper"), [("en", "A4"), ("hi", "Letter"), ("mr", "A4")])
 def test_a_printed_result_is_one_page_for_the_doctor(
     visit: Visit, lesion: bytes, language: str, paper: str
 ) -> None:
