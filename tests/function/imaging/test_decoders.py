@@ -2,7 +2,6 @@
 
 import os
 import signal
-import struct
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from lesionlens.errors import Overloaded, Problem, TooCostly, Truncated, Unsuppo
 from lesionlens.imaging import decoders, preprocess
 from lesionlens.imaging.decoders import Decoders
 from lesionlens.imaging.preprocess import Preprocessing
+from tests import hostile
 from tests.conftest import ROOT
 from tests.dicom import photograph
 from tests.pictures import JPEG, dermatoscopic, encoded, lesion
@@ -85,24 +85,6 @@ def wait_until_ended(*pids: int) -> None:
         time.sleep(0.01)
 
 
-def run_lengths(width: int = 781_250, height: int = 32) -> bytes:
-    """A BMP of a few bytes that Pillow decodes in Python, pixel by pixel."""
-    palette = b"".join(bytes((level, level, level, 0)) for level in range(256))
-    data = b"\x01\x00\x00\x00" * 40
-    start = 14 + 40 + len(palette)
-    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(data), 0, 0, 0, 0)
-    return b"BM" + struct.pack("<IHHI", start + len(data), 0, 0, start) + header + palette + data
-
-
-def offsets(count: int) -> bytes:
-    """A TIFF whose list of strips has an entry for each byte of the file."""
-    words = ((256, 4, 64), (257, 4, 64), (258, 3, 8), (259, 3, 1), (262, 3, 1), (278, 4, 1))
-    entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in words)
-    entries += struct.pack("<HHII", 273, 1, count, 8 + 2 + 12 * 8 + 4)
-    entries += struct.pack("<HHII", 279, 4, 1, 64)
-    return b"II*\0" + struct.pack("<IH", 8, 8) + entries + bytes(4) + b"\x08" * count
-
-
 @pytest.mark.parametrize("name", FILES)
 def test_a_decoder_makes_what_this_process_would_make(pool: Decoders, name: str) -> None:
     expected = preprocess.prepare(FILES[name], RULE)
@@ -125,7 +107,8 @@ def test_warnings_cross(pool: Decoders) -> None:
     assert [w.code for w in pool.prepare(several, RULE, soon()).warnings] == ["first-picture"]
 
 
-COSTLY = {"memory": offsets(18_000_000), "processor": run_lengths(1_500_000)}
+SLOW = hostile.bmp_of_run_lengths(1_500_000)
+COSTLY = {"memory": hostile.tiff_of_strips(18_000_000), "processor": SLOW}
 
 
 @pytest.mark.parametrize("name", COSTLY)
@@ -181,7 +164,7 @@ def test_a_picture_is_not_blamed_for_the_end_of_the_fork_server(own: Decoders) -
 
     def post() -> None:
         try:
-            own.prepare(run_lengths(1_500_000), RULE, soon())
+            own.prepare(SLOW, RULE, soon())
         except Problem as problem:
             outcome.append(problem)
 
@@ -202,7 +185,7 @@ def test_who_has_no_time_left_is_told_to_come_again(pool: Decoders) -> None:
     with pytest.raises(Overloaded):
         pool.prepare(JPEG, RULE, time.monotonic() - 1)
     with pytest.raises(Overloaded):
-        pool.prepare(run_lengths(), RULE, soon(0.1))
+        pool.prepare(SLOW, RULE, soon(0.1))
     assert pool.prepare(JPEG, RULE, soon()).width == 600
 
 

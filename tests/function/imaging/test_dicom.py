@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import ImageCms
 from pydicom.uid import (
     JPEG2000,
     DeflatedExplicitVRLittleEndian,
@@ -15,7 +15,6 @@ from pydicom.uid import (
 
 from lesionlens.errors import (
     Problem,
-    TooManyPixels,
     TooSmall,
     Truncated,
     Undecodable,
