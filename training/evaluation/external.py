@@ -8,6 +8,7 @@ from typing import Any
 from lesionlens.model.classifier import Classifier
 from lesionlens.model.manifest import MODEL
 
+from ..data import image_files
 from ..data.dataset import Dataset, DatasetError, parse, rows
 from . import isic, metrics, reliability, subgroups
 from .evaluate import summary, text
@@ -52,7 +53,7 @@ class ExternalEvaluation:
 
 
 def read(images: Path, labels: Path) -> Dataset:
-    """Read ``images``, a folder, and ``labels``, a table with at least image_id and dx.
+    """Read ``images``, a folder, and ``labels``, a table with at least image_id and dx, or one-hot.
 
     Without a lesion_id every image is a lesion of its own. Raises DatasetError.
     """
@@ -60,25 +61,11 @@ def read(images: Path, labels: Path) -> Dataset:
         raise DatasetError([f"{images} is no folder of images"])
     if not labels.is_file():
         raise DatasetError([f"{labels} is no table of labels"])
-    try:
-        table = rows(labels, ("image_id", "dx"))
-    except UnicodeDecodeError:
-        raise DatasetError([f"{labels.name} is not text in UTF-8"]) from None
+    table = rows(labels, ("image_id", "dx"))
     for row in table:
         row["lesion_id"] = row.get("lesion_id") or row["image_id"]
-    return parse(table, _files(images))
-
-
-def _files(images: Path) -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    problems = []
-    for path in sorted(images.iterdir()):
-        if path.suffix.lower() in SUFFIXES and files.setdefault(path.stem, path) != path:
-            former = files[path.stem].name
-            problems.append(f"{former} and {path.name} are both images of {path.stem}")
-    if problems:
-        raise DatasetError(problems)
-    return files
+    files = image_files.find(images, SUFFIXES)
+    return parse(table, files, image_files.looked_for(images, SUFFIXES, len(files)))
 
 
 def judge(classifier: Classifier, images: Path, labels: Path, seed: int) -> ExternalEvaluation:
