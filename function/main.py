@@ -12,7 +12,15 @@ import numpy as np
 from werkzeug.wrappers import Response
 
 from lesionlens import settings
-from lesionlens.api import admission, app, batch, negotiation, parameters, upload
+from lesionlens.api import (
+    admission,
+    app,
+    batch,
+    gunicorn_worker,
+    negotiation,
+    parameters,
+    upload,
+)
 from lesionlens.api.admission import Admit
 from lesionlens.imaging import decode, decode_budget, image_quality, preprocess
 from lesionlens.model import cam, result
@@ -77,6 +85,7 @@ _settings = settings.from_environment(os.environ)
 _room = decode_budget.DecodeBudget(_settings.max_pixels_decoded)
 decode_budget.return_what_is_freed()
 _app = app.create(_settings, answer, answer_batch)
+gunicorn_worker.install()
 
 if flask.has_app_context():
     # functions-framework imports this module inside of its own application, which answers

@@ -8,6 +8,7 @@
     ├── StillAnswering       409  the same Idempotency-Key is being answered just now
     ├── BodyTooLarge         413  too many bytes
     ├── UnsupportedType      415  a media type or file format that is not accepted
+    ├── UnsupportedCoding    415  a Content-Encoding, such as gzip
     ├── ImageProblem         422  an accepted type whose content cannot be used
     │   ├── Undecodable           not an image, or damaged
     │   ├── Truncated             the file ends too early
@@ -108,6 +109,17 @@ class UnsupportedType(Problem):
     status = 415
     slug = "unsupported-type"
     title = "Unsupported type"
+
+
+class UnsupportedCoding(Problem):
+    status = 415
+    slug = "unsupported-coding"
+    title = "Unsupported coding"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        # RFC 9110, 12.5.3: what would be accepted.
+        return {"Accept-Encoding": "identity"}
 
 
 class ImageProblem(Problem):

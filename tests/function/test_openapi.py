@@ -373,7 +373,7 @@ def test_an_early_repetition_is_as_documented(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_slow_upload_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the time were over at once."""
-    monkeypatch.setattr("lesionlens.api.upload_timeout.Watch._begin", lambda *_: None)
+    monkeypatch.setattr("lesionlens.api.deadlines.Deadlines.end", lambda *_: False)
     served = raw(JPEG, environ_overrides={"gunicorn.socket": object()})
     assert_as_documented(create_client().post(CLASSIFY, **served), "too-slow")
 

@@ -67,8 +67,6 @@ def create(settings: Settings, answer: Answer, answer_batch: Answer) -> flask.Fl
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     app.config["UPLOAD_SECONDS"] = settings.upload_seconds
-    # An image sent as text is told so, whatever its size; the body's limit bounds it.
-    app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_upload_bytes
     structured_log.configure(settings.log_level)
     slot = Slot(lambda: _load(settings))
     app.extensions["lesionlens_slot"] = slot

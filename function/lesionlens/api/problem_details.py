@@ -24,10 +24,7 @@ def register(app: flask.Flask) -> None:
 
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(error: RequestEntityTooLarge) -> flask.Response:
-        limit = flask.current_app.config["MAX_CONTENT_LENGTH"]
-        if (flask.request.content_length or 0) > limit:
-            return expected(BodyTooLarge.over(limit))
-        return expected(MalformedRequest("The form has too many fields; one is needed."))
+        return expected(BodyTooLarge.over(flask.current_app.config["MAX_CONTENT_LENGTH"]))
 
     @app.errorhandler(ClientDisconnected)
     def disconnected(error: ClientDisconnected) -> flask.Response:
@@ -57,9 +54,6 @@ def register(app: flask.Flask) -> None:
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> flask.Response:
-        if type(error).__name__.startswith("InvalidChunk"):
-            # The server's own, raised while the body is read.
-            return expected(MalformedRequest("The body's chunks are malformed (RFC 9112, 7.1)."))
         structured_log.error("internal error", error, request_id=flask.g.request_id)
         return expected(Problem.unexpected())
 

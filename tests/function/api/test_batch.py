@@ -9,12 +9,13 @@ from werkzeug.test import Client
 from lesionlens.errors import Overloaded
 from lesionlens.imaging import decode
 from tests.conftest import create_client
+from tests.multipart_forms import multipart
 from tests.pictures import JPEG, encoded, lesion
 
 
 def post(client: Client, *files: bytes, **options: Any) -> Any:
-    form = {"images": [(io.BytesIO(data), "lesion.jpg") for data in files]}
-    return client.post("/v1/batch", data=form, **options)
+    body, media_type = multipart(*(("images", "lesion.jpg", data) for data in files))
+    return client.post("/v1/batch", data=body, content_type=media_type, **options)
 
 
 def without_what_differs(result: dict[str, Any]) -> dict[str, Any]:
