@@ -15,6 +15,7 @@
     │   ├── TooSmall              fewer pixels than a lesion needs
     │   └── TooManyPixels         a decompression bomb, or nearly
     ├── OtherRequest         422  an Idempotency-Key that belongs to another request
+    ├── BeyondLimit          422  more images than the caller's limit ever holds
     └── Later                     a later request may be answered; Retry-After says when
         ├── TooManyRequests  429  a limit is used up
         ├── Overloaded       503  too many images are being decoded
@@ -150,6 +151,24 @@ class OtherRequest(Problem):
     status = 422
     slug = "other-request"
     title = "Other request"
+
+
+class BeyondLimit(Problem):
+    status = 422
+    slug = "beyond-limit"
+    title = "Beyond the limit"
+
+    @classmethod
+    def of(cls, images: int, views: int, limit: int, rate: str) -> "BeyondLimit":
+        """A request of ``images`` with ``views`` each, where ``limit`` are what a window holds."""
+        pictures = f"{images} image{'s' if images > 1 else ''}"
+        fewer = f"up to {limit // views} images with views={views}" if limit >= views else ""
+        less = f"views={limit // images} or fewer" if limit >= images else ""
+        accepted = " or ".join(filter(None, (fewer, less))) or f"up to {limit} images with views=1"
+        return cls(
+            f"{pictures} with views={views} count as {images * views}, above the limit of {rate}, "
+            f"so that waiting does not help; accepted are {accepted}."
+        )
 
 
 class Later(Problem):

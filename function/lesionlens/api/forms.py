@@ -4,7 +4,7 @@ Werkzeug's parser bounds neither a part's headers nor what is spent on them: 20 
 took 1.7 GB.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from multipart import MultipartSegment, ParserError, ParserLimitReached, PushMultipartParser
@@ -15,6 +15,7 @@ CHUNK_BYTES = 64 * 1024
 MAX_HEADER_BYTES = 4096  # of one header line of a part
 MAX_HEADERS = 8  # of one part
 MAX_PARTS = 128
+MAX_TEXT_BYTES = 1024  # of a text field
 MAX_BOUNDARY = 70  # RFC 2046, 5.1.1
 SHOWN = 40  # characters of a name or boundary in a message
 
@@ -25,11 +26,14 @@ class Form:
 
     files: list[bytes] = field(default_factory=list)  # of the field that was asked for
     as_text: bool = False  # whether that field came as text, without a filename
+    texts: dict[str, str] = field(default_factory=dict)  # of the text fields that were asked for
     names: list[str] = field(default_factory=list)  # of all fields, shortened
 
 
-def parse(read: Callable[[int], bytes], boundary: str, name: str) -> Form:
-    """Return the files in the field ``name`` of the form that ``read(size)`` yields.
+def parse(
+    read: Callable[[int], bytes], boundary: str, name: str, texts: Collection[str] = ()
+) -> Form:
+    """Return the files in the field ``name``, and the text fields, of what ``read(size)`` yields.
 
     Everything else is skipped, not kept. Raises MalformedRequest.
     """
@@ -40,7 +44,8 @@ def parse(read: Callable[[int], bytes], boundary: str, name: str) -> Form:
         )
     form = Form()
     beginning = b""
-    content: list[bytes] | None = None
+    content: list[bytes] | None = None  # of the part that is being read, if it is wanted
+    text = ""  # the name of that part, if it is a text field
     try:
         parser = PushMultipartParser(
             _encoded(boundary),
@@ -52,19 +57,27 @@ def parse(read: Callable[[int], bytes], boundary: str, name: str) -> Form:
             beginning = beginning or chunk[:MAX_BOUNDARY]
             for event in parser.parse(chunk):
                 if isinstance(event, MultipartSegment):
-                    content = _begin(form, event, name)
-                elif event is None:
-                    if content is not None:
-                        form.files.append(_whole(content, boundary))
-                elif content is not None:
+                    text = event.name if event.name in texts else ""
+                    content = [] if text else _begin(form, event, name)
+                elif content is None:
+                    continue
+                elif event is not None:
                     content.append(bytes(event))
+                    if text and sum(map(len, content)) > MAX_TEXT_BYTES:
+                        raise _too_long(text)
+                elif text:
+                    form.texts[text] = b"".join(content).decode()
+                else:
+                    form.files.append(_whole(content, boundary))
         parser.close()
     except ParserLimitReached as error:
         raise MalformedRequest(
             f"The form has too many or too long parts or headers ({error}); accepted are "
             f"{MAX_PARTS} parts, each with {MAX_HEADERS} headers of {MAX_HEADER_BYTES} bytes."
         ) from None
-    except (ParserError, UnicodeError, ValueError) as error:
+    except UnicodeDecodeError:
+        raise MalformedRequest(f"The field {text!r} is not text in UTF-8.") from None
+    except ParserError as error:
         if not form.names:
             raise MalformedRequest(_unfound(boundary, beginning)) from None
         if content:
@@ -100,6 +113,12 @@ def _begin(form: Form, segment: MultipartSegment, name: str) -> list[bytes] | No
             "accepted is the file as it is (RFC 7578, 4.7)."
         )
     return []
+
+
+def _too_long(name: str) -> MalformedRequest:
+    return MalformedRequest(
+        f"The field {name!r} is too long; accepted are up to {MAX_TEXT_BYTES} bytes."
+    )
 
 
 def _whole(content: list[bytes], boundary: str) -> bytes:

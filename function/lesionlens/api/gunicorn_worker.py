@@ -45,7 +45,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        application: Any = self.wsgi
+        application = self.app.wsgi()
 
         def bounded(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             body = application(environ, start_response)

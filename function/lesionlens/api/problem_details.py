@@ -12,7 +12,7 @@ from werkzeug.exceptions import (
 )
 
 from ..errors import BodyTooLarge, MalformedRequest, NotAcceptable, Problem
-from . import negotiation, structured_log
+from . import context, fhir, negotiation, structured_log
 
 
 def register(app: flask.Flask) -> None:
@@ -54,7 +54,7 @@ def register(app: flask.Flask) -> None:
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> flask.Response:
-        structured_log.error("internal error", error, request_id=flask.g.request_id)
+        structured_log.error("internal error", error, request_id=context.current().request_id)
         return expected(Problem.unexpected())
 
 
@@ -66,15 +66,19 @@ def _response(
         "title": title,
         "status": status,
         "detail": detail,
-        "request_id": flask.g.request_id,
+        "request_id": context.current().request_id,
     }
-    if _page_preferred():
+    form = _form()
+    if form == negotiation.HTML:
         return flask.Response(negotiation.page(problem=document), status, headers)
+    if form == negotiation.FHIR:
+        outcome = json.dumps(fhir.outcome(document))
+        return flask.Response(outcome, status, headers, content_type=negotiation.FHIR)
     return flask.Response(json.dumps(document), status, headers, content_type=negotiation.PROBLEM)
 
 
-def _page_preferred() -> bool:
+def _form() -> str:
     try:
-        return negotiation.chosen(flask.request) == negotiation.HTML
+        return negotiation.chosen(flask.request, (negotiation.JSON, *negotiation.ONE))
     except NotAcceptable:
-        return False
+        return negotiation.JSON

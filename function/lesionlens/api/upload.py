@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import IO, Any, cast
 
 import flask
@@ -16,6 +17,7 @@ from werkzeug.wsgi import LimitedStream
 from ..errors import BodyTooLarge, MalformedRequest, TooSlow, UnsupportedCoding, UnsupportedType
 from . import forms
 from .deadlines import DEADLINES
+from .record import FIELDS, NOTHING, Record
 
 FIELD = "image"
 BATCH_FIELD = "images"
@@ -29,12 +31,28 @@ ACCEPTED = (
     + ", ".join(RAW_TYPES)
 )
 
-# Brackets and commas of a JSON body: base64 has none of them.
+ACCEPTED_BATCH = (
+    f"{FORM_TYPE} (field {BATCH_FIELD!r}) and "
+    f'{JSON_TYPE} ({{"{BATCH_FIELD}": [{{"{FIELD}": BASE64}}, …]}})'
+)
+
+# Brackets and commas of a JSON body, beside those for each image: base64 has none of them.
 MAX_JSON_SIGNS = 100
+SIGNS_AN_IMAGE = 10
+MAX_ID = 128  # characters
 DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 # base64url (RFC 4648, 5) to base64.
 STANDARD = bytes.maketrans(b"-_", b"+/")
 WHITESPACE = b" \t\r\n"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One image as it was posted, not yet looked at."""
+
+    data: bytes
+    record: Record = NOTHING
+    id: str | None = None  # in a batch, to be found again in the answer
 
 
 class Body(LimitedStream):
@@ -63,8 +81,8 @@ class Request(flask.Request):
         return cast(IO[bytes], Body(self.environ["wsgi.input"], limit))
 
 
-def read(request: flask.Request) -> bytes:
-    """Return the posted image, not yet looked at.
+def read(request: flask.Request) -> Upload:
+    """Return the posted image.
 
     Raises MalformedRequest, UnsupportedType, UnsupportedCoding, TooSlow, and BodyTooLarge or
     Werkzeug's RequestEntityTooLarge if the body is over the app's limit.
@@ -72,40 +90,38 @@ def read(request: flask.Request) -> bytes:
     media_type = _media_type(request)
     with _reading(request):
         if media_type == FORM_TYPE:
-            data = _from_form(request)
+            posted = _from_form(request)
         elif media_type == JSON_TYPE:
-            data = _from_json(_body(request))
+            posted = _from_json(_body(request))
         elif not media_type or media_type in RAW_TYPES or media_type.startswith(RAW_FAMILY):
-            data = _body(request)
+            posted = Upload(_body(request))
         else:
             raise UnsupportedType(
                 f"The body is {media_type[:100]}; accepted are {ACCEPTED}, or no type at all."
             )
-    if not data:
+    if not posted.data:
         raise MalformedRequest("The image is empty (0 bytes); send the bytes of one image file.")
-    return data
+    return posted
 
 
-def read_batch(request: flask.Request, most: int) -> list[bytes]:
+def read_batch(request: flask.Request, most: int) -> list[Upload]:
     """Return the posted images in their order.
 
     Raises what `read` raises.
     """
     media_type = _media_type(request)
-    if media_type != FORM_TYPE:
-        raise UnsupportedType(
-            f"The body is {media_type[:100] or 'of no type'}; "
-            f"accepted is {FORM_TYPE} (field {BATCH_FIELD!r})."
-        )
     with _reading(request):
-        files = _form(request, BATCH_FIELD).files
-    if not files:
-        raise MalformedRequest(
-            f"The form holds no file in the field {BATCH_FIELD!r}; 1 to {most} are accepted."
-        )
-    if len(files) > most:
-        raise MalformedRequest(f"{len(files)} images were sent; at most {most} are accepted.")
-    return files
+        if media_type == FORM_TYPE:
+            posted = _several_from_form(request, most)
+        elif media_type == JSON_TYPE:
+            posted = _several_from_json(_body(request), most)
+        else:
+            raise UnsupportedType(
+                f"The body is {media_type[:100] or 'of no type'}; accepted are {ACCEPTED_BATCH}."
+            )
+    if len(posted) > most:
+        raise MalformedRequest(f"{len(posted)} images were sent; at most {most} are accepted.")
+    return posted
 
 
 def _media_type(request: flask.Request) -> str:
@@ -164,13 +180,14 @@ def _require_whole(request: flask.Request, received: int) -> None:
 
 
 def _form(request: flask.Request, field: str) -> forms.Form:
-    return forms.parse(request.stream.read, request.mimetype_params.get("boundary", ""), field)
+    boundary = request.mimetype_params.get("boundary", "")
+    return forms.parse(request.stream.read, boundary, field, FIELDS)
 
 
-def _from_form(request: flask.Request) -> bytes:
+def _from_form(request: flask.Request) -> Upload:
     form = _form(request, FIELD)
     if len(form.files) == 1:
-        return form.files[0]
+        return Upload(form.files[0], Record.of(form.texts))
     if form.files:
         raise MalformedRequest(f"{len(form.files)} images were sent; this address takes one.")
     if form.as_text:
@@ -182,14 +199,48 @@ def _from_form(request: flask.Request) -> bytes:
     raise MalformedRequest(f"The form holds {names}; the image belongs in the field {FIELD!r}.")
 
 
-def _from_json(body: bytes) -> bytes:
-    # What holds more of these is no image, and would take 30 times its size.
-    if sum(body.count(sign) for sign in (b"[", b"{", b",")) > MAX_JSON_SIGNS:
-        raise MalformedRequest(f'The JSON must be an object {{"{FIELD}": "BASE64"}}, no more.')
+def _several_from_form(request: flask.Request, most: int) -> list[Upload]:
+    form = _form(request, BATCH_FIELD)
+    if not form.files:
+        raise MalformedRequest(
+            f"The form holds no file in the field {BATCH_FIELD!r}; 1 to {most} are accepted."
+        )
+    record = Record.of(form.texts)
+    return [Upload(data, record) for data in form.files]
+
+
+def _from_json(body: bytes) -> Upload:
+    _require_few_signs(body, MAX_JSON_SIGNS, f'{{"{FIELD}": "BASE64"}}')
     document = _parsed(body)
     if not isinstance(document, dict) or not isinstance(document.get(FIELD), str):
         raise MalformedRequest(f'The JSON must be an object {{"{FIELD}": "BASE64"}}.')
-    return _from_base64(document[FIELD], FIELD)
+    return Upload(_from_base64(document[FIELD], FIELD), Record.of(document))
+
+
+def _several_from_json(body: bytes, most: int) -> list[Upload]:
+    shape = f'{{"{BATCH_FIELD}": [{{"{FIELD}": "BASE64", "id": "YOURS"}}, …]}}'
+    _require_few_signs(body, MAX_JSON_SIGNS + SIGNS_AN_IMAGE * most, shape)
+    document = _parsed(body)
+    images = document.get(BATCH_FIELD) if isinstance(document, dict) else None
+    if not isinstance(images, list) or not images:
+        raise MalformedRequest(f"The JSON must be an object {shape}; 1 to {most} are accepted.")
+    return [_one_of_several(number, entry, shape) for number, entry in enumerate(images)]
+
+
+def _one_of_several(number: int, entry: Any, shape: str) -> Upload:
+    place = f"{BATCH_FIELD}[{number}]"
+    if not isinstance(entry, dict) or not isinstance(entry.get(FIELD), str):
+        raise MalformedRequest(f"{place} is no object with {FIELD!r}; accepted is {shape}.")
+    name = entry.get("id")
+    if name is not None and not (isinstance(name, str) and 0 < len(name) <= MAX_ID):
+        raise MalformedRequest(f"{place}.id is no text of 1 to {MAX_ID} characters.")
+    return Upload(_from_base64(entry[FIELD], f"{place}.{FIELD}"), Record.of(entry), name)
+
+
+def _require_few_signs(body: bytes, most: int, shape: str) -> None:
+    # What holds more of these is no image, and would take 30 times its size.
+    if sum(body.count(sign) for sign in (b"[", b"{", b",")) > most:
+        raise MalformedRequest(f"The JSON must be an object {shape}, no more.")
 
 
 def _parsed(body: bytes) -> Any:

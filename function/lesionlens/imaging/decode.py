@@ -76,7 +76,7 @@ TURNED = (5, 6, 7, 8)
 FAX = ("tiff_ccitt", "group3", "group4")
 
 # Of callers that bring none of their own, such as the training job: these can wait.
-_ROOM = DecodeBudget(ROOM_PIXELS, waiting=None, patience_s=None)
+PATIENT = DecodeBudget(ROOM_PIXELS, waiting=None, patience_s=None)
 
 # Our own limit is checked before decoding; Pillow's only warns at 89 megapixels.
 Image.MAX_IMAGE_PIXELS = None
@@ -124,11 +124,11 @@ class Decoded:
     warnings: tuple[Caution, ...]
 
 
-def decode(data: bytes, enough: int | None = None, room: DecodeBudget = _ROOM) -> Decoded:
+def decode(data: bytes, enough: int | None = None, budget: DecodeBudget = PATIENT) -> Decoded:
     """Decode a file of one of the `FORMATS` to upright RGB.
 
     ``enough``: a side in pixels that the caller will not need to exceed; a JPEG may then be decoded
-    at a half, a quarter or an eighth of its size, which is up to 13 times faster. ``room``: what
+    at a half, a quarter or an eighth of its size, which is up to 13 times faster. ``budget``: what
     bounds the pixels that are decoded at a time.
 
     Raises UnsupportedType, Undecodable, Truncated, TooSmall, TooManyPixels, Overloaded.
@@ -151,7 +151,7 @@ def decode(data: bytes, enough: int | None = None, room: DecodeBudget = _ROOM) -
     # A tile needs a few bytes of the file and much more of the processor.
     if len(getattr(file, "tile", ())) > 4 * max(file.size):
         raise Undecodable("The image is cut into more tiles than it has rows.")
-    with room.take(pixels):
+    with budget.take(pixels):
         try:
             several = frames > 1 or getattr(file, "is_animated", False)
             if enough is not None:

@@ -13,6 +13,7 @@ from lesionlens.api import gunicorn_worker
 def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
     """The server's end of a connection, and the client's."""
     ours, theirs = socket.socketpair()
+    ours.settimeout(30)
     with ours, theirs:
         yield ours, theirs
 
@@ -23,7 +24,8 @@ def test_an_answer_that_nobody_reads_is_given_up(
     monkeypatch.setattr(gunicorn_worker, "ANSWER_S", 0.3)
     monkeypatch.setattr(gunicorn_worker, "SLOWEST", 10**9)
     started = time.monotonic()
-    part = next(gunicorn_worker._within([b"x" * 10_000_000], ends[0]))
+    writing = gunicorn_worker._within([b"x" * 10_000_000], ends[0])
+    part = next(writing)
     with pytest.raises(BrokenPipeError):
         ends[0].sendall(part)
     assert time.monotonic() - started < 5

@@ -1,0 +1,106 @@
+"""The addresses that take images: from a request to its answer, stage by stage."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import flask
+
+from ..errors import MalformedRequest, Overloaded, Problem
+from ..model.classifier import Classifier, Slot
+from ..model.options import Options
+from . import context, negotiation, parameters, response_headers, structured_log, upload
+from .admission import Admission
+from .upload import Upload
+
+# The journey of one image without HTTP: `pipeline.examine`, its budget given.
+Examine = Callable[[bytes, Classifier, Options, str], dict[str, Any]]
+Entry = dict[str, Any]
+
+
+def register(app: flask.Flask, slot: Slot, admission: Admission, examine: Examine) -> None:
+    """Add the addresses. Each takes every form of body; the names are for typed clients."""
+
+    @app.post("/v1/classify", endpoint="classify")
+    @app.post("/v1/classify/raw", endpoint="classify_raw")
+    @app.post("/v1/classify/base64", endpoint="classify_base64")
+    def classify() -> flask.Response | str:
+        request = flask.request
+        form = negotiation.chosen(request, negotiation.ONE)
+        classifier = slot.get()
+        options = parameters.read(request.args, classifier.manifest)
+        if options.explain:
+            negotiation.require_explainable(form)
+        posted = upload.read(request)
+        admission.admit(_parts(posted), 1, options.views)
+        return negotiation.render(form, _examined(examine, posted, classifier, options), classifier)
+
+    @app.post("/v1/batch", endpoint="batch")
+    @app.post("/v1/batch/base64", endpoint="batch_base64")
+    def batch() -> flask.Response | str:
+        request = flask.request
+        form = negotiation.chosen(request, negotiation.SEVERAL)
+        classifier = slot.get()
+        options = parameters.read(request.args, classifier.manifest)
+        if options.explain:
+            negotiation.require_explainable(form)
+        known = context.current()
+        assert known.caller is not None
+        posted = upload.read_batch(request, known.caller.batch)
+        parts = [part for one in posted for part in _parts(one)]
+        admission.admit(parts, len(posted), options.views)
+        entries = _entries(examine, posted, classifier, options, known)
+        if form == negotiation.JSON_LINES:
+            return negotiation.lines(entries)
+        document = {"request_id": known.request_id, "results": list(entries)}
+        return negotiation.render(form, document, classifier)
+
+
+def _examined(
+    examine: Examine, posted: Upload, classifier: Classifier, options: Options
+) -> dict[str, Any]:
+    result = examine(posted.data, classifier, options, context.current().request_id)
+    response_headers.timed(result["timing_ms"])
+    if record := posted.record.document():
+        result["record"] = record
+    return result
+
+
+def _entries(
+    examine: Examine,
+    posted: Sequence[Upload],
+    classifier: Classifier,
+    options: Options,
+    known: context.Context,
+) -> Iterator[Entry]:
+    """Yield the entries of a batch in their order, each with a result or a problem.
+
+    One after the other: other requests use the other interpreters meanwhile, and a batch holds no
+    more than one decoded image in memory.
+    """
+    full: Overloaded | None = None
+    for index, one in enumerate(posted):
+        entry: Entry = {"index": index, **({} if one.id is None else {"id": one.id})}
+        try:
+            if full:
+                # One wait for room is enough: sixteen would outlast the request.
+                raise full
+            if not one.data:
+                raise MalformedRequest("The image is empty (0 bytes).")
+            entry["result"] = _examined(examine, one, classifier, options)
+        except Problem as problem:
+            full = problem if isinstance(problem, Overloaded) else None
+            entry["problem"] = problem.document(known.request_id)
+            # What a later try may well answer is not to be kept for the same Idempotency-Key.
+            known.keepable &= problem.status < 500
+        except Exception as error:
+            # A fault of ours at one image is no reason to withhold the others' results.
+            structured_log.error("internal error", error, request_id=known.request_id)
+            entry["problem"] = Problem.unexpected().document(known.request_id)
+            known.keepable = False
+        yield entry
+
+
+def _parts(one: Upload) -> tuple[bytes, bytes]:
+    """What must be the same when a request is repeated."""
+    return one.data, json.dumps({"id": one.id, **one.record.document()}).encode()
