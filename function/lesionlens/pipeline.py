@@ -33,7 +33,7 @@ def examine(
     manifest = classifier.manifest
 
     started = time.perf_counter()
-    decoded = decode.decode(data, enough=manifest.preprocessing.size, budget=budget)
+    decoded = decode.decode(data, budget=budget)
     tensor = preprocess.tensor(decoded.image, manifest.preprocessing)
 
     ready = time.perf_counter()

@@ -94,7 +94,7 @@ class Admission:
         if claim is None:
             return response
         if response.is_streamed:
-            response.response = self._kept(claim, response, known)
+            response.response = self._kept(claim, response, response.iter_encoded(), known)
         elif response.status_code < 500 and response.status_code not in PASSING and known.keepable:
             self._keep(claim, response, response.get_data(as_text=True))
         else:
@@ -102,11 +102,10 @@ class Admission:
         return response
 
     def _kept(
-        self, claim: Claim, response: flask.Response, known: context.Context
+        self, claim: Claim, response: flask.Response, body: Iterable[bytes], known: context.Context
     ) -> Iterator[bytes]:
         """Pass an answer on as it is made, and keep it if it came to its end."""
         sent: list[bytes] = []
-        body: Iterable[bytes] = response.iter_encoded()
         try:
             for part in body:
                 sent.append(part)

@@ -183,8 +183,14 @@ def test_what_cannot_be_written_down_is_refused(
 
 
 def test_a_batch_is_a_bundle(shared_client: Client) -> None:
-    images = [{"image": base64.b64encode(data).decode(), "id": f"<{len(data)}>", "subject": "Patient/1"}
-              for data in (JPEG, JPEG[:900])]  # fmt: skip
+    images = [
+        {
+            "image": base64.b64encode(data).decode(),
+            "id": f"<{len(data)}>",
+            "subject": "Patient/1",
+        }
+        for data in (JPEG, JPEG[:900])
+    ]
     headers = {"Accept": "application/fhir+json"}
     answer = shared_client.post("/v1/batch", json={"images": images}, headers=headers)
     assert answer.content_type == "application/fhir+json"
