@@ -9,8 +9,9 @@ import flask
 from ..errors import MalformedRequest, Overloaded, Problem
 from ..model.classifier import Classifier, Slot
 from ..model.options import Options
-from . import context, negotiation, parameters, response_headers, structured_log, upload
+from . import context, negotiation, parameters, structured_log, upload
 from .admission import Admission
+from .context import Context
 from .upload import Upload
 
 # The journey of one image without HTTP: `pipeline.examine`, its budget given.
@@ -33,7 +34,8 @@ def register(app: flask.Flask, slot: Slot, admission: Admission, examine: Examin
             negotiation.require_explainable(form)
         posted = upload.read(request)
         admission.admit(_parts(posted), 1, options.views)
-        return negotiation.render(form, _examined(examine, posted, classifier, options), classifier)
+        result = _examined(examine, posted, classifier, options, context.current())
+        return negotiation.render(form, result, classifier)
 
     @app.post("/v1/batch", endpoint="batch")
     @app.post("/v1/batch/base64", endpoint="batch_base64")
@@ -57,10 +59,10 @@ def register(app: flask.Flask, slot: Slot, admission: Admission, examine: Examin
 
 
 def _examined(
-    examine: Examine, posted: Upload, classifier: Classifier, options: Options
+    examine: Examine, posted: Upload, classifier: Classifier, options: Options, known: Context
 ) -> dict[str, Any]:
-    result = examine(posted.data, classifier, options, context.current().request_id)
-    response_headers.timed(result["timing_ms"])
+    result = examine(posted.data, classifier, options, known.request_id)
+    known.add_stages(result["timing_ms"])
     if record := posted.record.document():
         result["record"] = record
     return result
@@ -71,12 +73,13 @@ def _entries(
     posted: Sequence[Upload],
     classifier: Classifier,
     options: Options,
-    known: context.Context,
+    known: Context,
 ) -> Iterator[Entry]:
     """Yield the entries of a batch in their order, each with a result or a problem.
 
-    One after the other: other requests use the other interpreters meanwhile, and a batch holds no
-    more than one decoded image in memory.
+    Needs no context of Flask's, which ends before an answer that streams. One after the other:
+    other requests use the other interpreters meanwhile, and a batch holds no more than one decoded
+    image in memory.
     """
     full: Overloaded | None = None
     for index, one in enumerate(posted):
@@ -87,7 +90,7 @@ def _entries(
                 raise full
             if not one.data:
                 raise MalformedRequest("The image is empty (0 bytes).")
-            entry["result"] = _examined(examine, one, classifier, options)
+            entry["result"] = _examined(examine, one, classifier, options, known)
         except Problem as problem:
             full = problem if isinstance(problem, Overloaded) else None
             entry["problem"] = problem.document(known.request_id)

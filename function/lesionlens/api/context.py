@@ -18,6 +18,10 @@ class Context:
     keepable: bool = True  # whether a repetition should get this answer, too
     stages: dict[str, float] = field(default_factory=dict)  # milliseconds, for Server-Timing
 
+    def add_stages(self, stages: dict[str, float]) -> None:
+        for name, milliseconds in stages.items():
+            self.stages[name] = self.stages.get(name, 0.0) + milliseconds
+
 
 def begin(context: Context) -> None:
     flask.g.context = context

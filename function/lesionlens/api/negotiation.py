@@ -66,8 +66,7 @@ def render(form: str, document: dict[str, Any], classifier: Classifier) -> flask
 def lines(entries: Iterable[dict[str, Any]]) -> flask.Response:
     """Write the entries of a batch as JSON Lines, each as soon as it is there."""
     written = (json.dumps(entry, separators=(",", ":")) + "\n" for entry in entries)
-    body = flask.stream_with_context(written)
-    return flask.Response(body, content_type=JSON_LINES)
+    return flask.Response(written, content_type=JSON_LINES)
 
 
 def page(

@@ -54,13 +54,6 @@ def register(app: flask.Flask) -> None:
         return response
 
 
-def timed(stages: dict[str, float]) -> None:
-    """Add stages in milliseconds to those of this answer."""
-    known = context.current().stages
-    for name, milliseconds in stages.items():
-        known[name] = known.get(name, 0.0) + milliseconds
-
-
 def _timing() -> str:
     known = context.current()
     stages = {**known.stages, "app": 1e3 * (time.perf_counter() - known.started)}
