@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import re
+import socket
 from collections.abc import Iterator
 from functools import partialmethod
 from pathlib import Path
@@ -409,8 +410,9 @@ def test_an_early_repetition_is_as_documented(monkeypatch: pytest.MonkeyPatch) -
 def test_a_slow_upload_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the time were over at once."""
     monkeypatch.setattr("lesionlens.api.deadlines.Deadlines.end", lambda *_: False)
-    served = raw(JPEG, environ_overrides={"gunicorn.socket": object()})
-    assert_as_documented(create_client().post(CLASSIFY, **served), "too-slow")
+    with socket.socket() as connection:
+        served = raw(JPEG, environ_overrides={"gunicorn.socket": connection})
+        assert_as_documented(create_client().post(CLASSIFY, **served), "too-slow")
 
 
 def test_limits_are_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
