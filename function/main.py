@@ -1,6 +1,5 @@
 """The Cloud Function: settings, the journey of an image, and the application around it."""
 
-import functools
 import os
 import threading
 
@@ -10,12 +9,9 @@ from werkzeug.wrappers import Response
 
 from lesionlens import pipeline, settings
 from lesionlens.api import app, gunicorn_worker
-from lesionlens.imaging import decode_budget
 
 _settings = settings.from_environment(os.environ)
-_budget = decode_budget.DecodeBudget(_settings.max_pixels_decoded)
-decode_budget.return_what_is_freed()
-_app = app.create(_settings, functools.partial(pipeline.examine, budget=_budget))
+_app = app.create(_settings, pipeline.examine)
 gunicorn_worker.install()
 
 if flask.has_app_context():

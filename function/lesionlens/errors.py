@@ -13,7 +13,8 @@
     │   ├── Undecodable           not an image, or damaged
     │   ├── Truncated             the file ends too early
     │   ├── TooSmall              fewer pixels than a lesion needs
-    │   └── TooManyPixels         a decompression bomb, or nearly
+    │   ├── TooManyPixels         a decompression bomb, or nearly
+    │   └── TooCostly             more memory or time to decode than a picture may take
     ├── OtherRequest         422  an Idempotency-Key that belongs to another request
     ├── BeyondLimit          422  more images than the caller's limit ever holds
     └── Later                     a later request may be answered; Retry-After says when
@@ -145,6 +146,11 @@ class TooSmall(ImageProblem):
 class TooManyPixels(ImageProblem):
     slug = "too-many-pixels"
     title = "Too many pixels"
+
+
+class TooCostly(ImageProblem):
+    slug = "too-costly-image"
+    title = "Image too costly"
 
 
 class OtherRequest(Problem):

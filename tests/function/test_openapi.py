@@ -6,7 +6,6 @@ import json
 import re
 import socket
 from collections.abc import Iterator
-from functools import partialmethod
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -19,7 +18,9 @@ from werkzeug.test import Client, TestResponse
 
 from lesionlens import errors
 from lesionlens.api import app
-from lesionlens.imaging import decode, decode_budget
+from lesionlens.imaging import decode, decoders
+from lesionlens.imaging.decoders import Decoders
+from lesionlens.imaging.lane import Lane
 from lesionlens.model.result import NOTICE
 from lesionlens.settings import Settings, from_environment
 from tests import releases
@@ -154,7 +155,8 @@ def test_every_operation_takes_one_form_of_body() -> None:
     [
         f"{Settings.max_upload_bytes} bytes",
         f"{decode.MIN_SIDE} pixels a side",
-        f"{decode.MAX_PIXELS / 1e6:.0f} megapixels",
+        f"{decode.MAX_PIXELS['JPEG'] / 1e6:.0f} megapixels",
+        f"{decode.MAX_PIXELS['WEBP'] / 1e6:.0f} as WebP and {decode.MAX_OTHER_PIXELS / 1e6:.0f}",
     ],
 )
 def test_it_has_the_limits(limit: str) -> None:
@@ -290,7 +292,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
 # These need a function of their own, or an earlier request; below.
 FAULTS = {
     *("internal-error", "model-unavailable", "overloaded", "other-request", "still-answering"),
-    *("limit", "beyond-limit", "guessing", "batch-as-a-page", "too-slow"),
+    *("limit", "beyond-limit", "guessing", "batch-as-a-page", "too-slow", "too-costly-image"),
 }
 
 
@@ -377,7 +379,7 @@ def test_a_batch_as_a_page_is_refused_as_documented(shared_client: Client) -> No
 
 
 def test_an_internal_error_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lesionlens.imaging.decode.decode", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", lambda *_: 1 / 0)
     assert_as_documented(create_client().post(CLASSIFY, **raw(JPEG)), "internal-error")
 
 
@@ -395,14 +397,14 @@ def test_an_early_repetition_is_as_documented(monkeypatch: pytest.MonkeyPatch) -
     client = create_client()
     key = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
     repeated = []
-    real = decode.decode
+    real = Decoders.prepare
 
-    def replaced(data: bytes, **options: Any) -> Any:
+    def replaced(*arguments: Any) -> Any:
         # While the first request is being answered.
         repeated.append(client.post(CLASSIFY, **raw(JPEG, headers=key)))
-        return real(data, **options)
+        return real(*arguments)
 
-    monkeypatch.setattr("lesionlens.imaging.decode.decode", replaced)
+    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", replaced)
     assert client.post(CLASSIFY, **raw(JPEG, headers=key)).status_code == 200
     assert_as_documented(repeated[0], "still-answering")
 
@@ -440,14 +442,21 @@ def test_a_304_is_as_documented(shared_client: Client, path: str) -> None:
     assert "content" not in described
 
 
+def test_a_costly_image_is_as_documented(
+    shared_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if its decoder had come to an end."""
+
+    def exceed(*_: object) -> None:
+        raise decoders._Exceeded
+
+    monkeypatch.setattr("lesionlens.imaging.decoders._Decoder.prepare", exceed)
+    assert_as_documented(shared_client.post(CLASSIFY, **raw(JPEG)), "too-costly-image")
+
+
 def test_an_overload_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a room that has no place, nor a line."""
-    monkeypatch.setattr(
-        decode_budget.DecodeBudget,
-        "__init__",
-        partialmethod(decode_budget.DecodeBudget.__init__, waiting=0),
-    )
-    monkeypatch.setattr(decode_budget.DecodeBudget, "_fits", lambda *_: False)
+    """In a lane that has no place, nor a line."""
+    monkeypatch.setattr(decoders.shared, "_modest", Lane(places=0, waiting=0))
     assert_as_documented(create_client().post(CLASSIFY, **raw(JPEG)), "overloaded")
 
 

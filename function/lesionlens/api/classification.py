@@ -1,6 +1,7 @@
 """The addresses that take images: from a request to its answer, stage by stage."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,9 +15,12 @@ from .admission import Admission
 from .context import Context
 from .upload import Upload
 
-# The journey of one image without HTTP: `pipeline.examine`, its budget given.
-Examine = Callable[[bytes, Classifier, Options, str], dict[str, Any]]
+# The journey of one image without HTTP: `pipeline.examine`.
+Examine = Callable[[bytes, Classifier, Options, str, float], dict[str, Any]]
 Entry = dict[str, Any]
+
+# For all images of a request, from its last byte on: an answer is due within 8 s.
+DECODE_SECONDS = 7.0
 
 
 def register(app: flask.Flask, slot: Slot, admission: Admission, examine: Examine) -> None:
@@ -33,6 +37,7 @@ def register(app: flask.Flask, slot: Slot, admission: Admission, examine: Examin
         if options.explain:
             negotiation.require_explainable(form)
         posted = upload.read(request)
+        context.current().decode_until = time.monotonic() + DECODE_SECONDS
         admission.admit(_parts(posted), 1, options.views)
         result = _examined(examine, posted, classifier, options, context.current())
         return negotiation.render(form, result, classifier)
@@ -49,6 +54,7 @@ def register(app: flask.Flask, slot: Slot, admission: Admission, examine: Examin
         known = context.current()
         assert known.caller is not None
         posted = upload.read_batch(request, known.caller.batch)
+        known.decode_until = time.monotonic() + DECODE_SECONDS
         parts = [part for one in posted for part in _parts(one)]
         admission.admit(parts, len(posted), options.views)
         entries = _entries(examine, posted, classifier, options, known)
@@ -61,7 +67,7 @@ def register(app: flask.Flask, slot: Slot, admission: Admission, examine: Examin
 def _examined(
     examine: Examine, posted: Upload, classifier: Classifier, options: Options, known: Context
 ) -> dict[str, Any]:
-    result = examine(posted.data, classifier, options, known.request_id)
+    result = examine(posted.data, classifier, options, known.request_id, known.decode_until)
     known.add_stages(result["timing_ms"])
     if record := posted.record.document():
         result["record"] = record

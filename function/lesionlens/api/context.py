@@ -1,5 +1,6 @@
 """What is known of the request that is being answered."""
 
+import math
 from dataclasses import dataclass, field
 
 import flask
@@ -14,6 +15,7 @@ class Context:
     started: float  # time.perf_counter()
     caller: Caller | None = None  # of addresses under /v1
     claim: Claim | None = None  # on an Idempotency-Key
+    decode_until: float = math.inf  # time.monotonic(), for all images
     charged: bool = False  # whether images were counted against a limit
     keepable: bool = True  # whether a repetition should get this answer, too
     stages: dict[str, float] = field(default_factory=dict)  # milliseconds, for Server-Timing
