@@ -243,7 +243,7 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "no json accepted": (
         raw(JPEG, headers={"Accept": "image/png"}),
         406,
-        "Accept is 'image/png'; this address answers application/json, text/html or",
+        "Accept is 'image/png'; this address answers application/json, text/html, app",
     ),
 }
 
