@@ -48,16 +48,11 @@ LOGGED_PATH = 200  # characters of an address, at most
 TEMPLATES = Path(__file__).parents[1] / "templates"
 OPENAPI = Path(__file__).parents[2] / "openapi.json"
 
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
-}
+# One file for the function and for the load balancer (infra/ensure_origin.sh): "Name: value" lines.
+SECURITY_HEADERS = dict(
+    line.split(": ", 1)
+    for line in (Path(__file__).parent / "security_headers.txt").read_text().splitlines()
+)
 
 
 def create(settings: Settings, examine: Examine) -> flask.Flask:

@@ -39,8 +39,11 @@ def register(app: flask.Flask, slot: Slot, admission: Admission, examine: Examin
         posted = upload.read(request)
         context.current().decode_until = time.monotonic() + DECODE_SECONDS
         admission.admit(_parts(posted), 1, options.views)
-        result = _examined(examine, posted, classifier, options, context.current())
-        return negotiation.render(form, result, classifier)
+        known = context.current()
+        result = _examined(examine, posted, classifier, options, known)
+        # A page that may be kept for repeated requests holds no image.
+        picture = b"" if known.claim else posted.data
+        return negotiation.render(form, result, classifier, picture)
 
     @app.post("/v1/batch", endpoint="batch")
     @app.post("/v1/batch/base64", endpoint="batch_base64")

@@ -1,5 +1,6 @@
 """The form of an answer that the client accepts: JSON or FHIR for programs, a page for people."""
 
+import base64
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -23,7 +24,9 @@ SYNONYMS = {"application/json+fhir": FHIR, "application/x-ndjson": JSON_LINES}
 ONE = (JSON, HTML, FHIR)
 SEVERAL = (JSON, JSON_LINES, FHIR)
 
-MOST_DIGITS = 20  # of a percentage, after the point; as in web/js/text.js
+# What browsers show, by how the file begins.
+SHOWN = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG": "image/png", b"RIFF": "image/webp"}
+MAX_SHOWN_BYTES = 4 * 1024 * 1024  # of an upload that its page gives back
 
 
 def chosen(request: flask.Request, offered: Sequence[str]) -> str:
@@ -52,11 +55,17 @@ def require_explainable(form: str) -> None:
         )
 
 
-def render(form: str, document: dict[str, Any], classifier: Classifier) -> flask.Response | str:
-    """Write the answer about one image, or about several, in the form that was chosen."""
+def render(
+    form: str, document: dict[str, Any], classifier: Classifier, picture: bytes = b""
+) -> flask.Response | str:
+    """Write the answer about one image, or about several, in the form that was chosen.
+
+    ``picture``: the file, to be shown on the page; empty to leave it out.
+    """
     if form == HTML:
         tested = classifier.manifest.document["malignancy"].get("test", {})
-        return page(document, sensitivity=tested.get("sensitivity", {}).get("value"))
+        sensitivity = tested.get("sensitivity", {}).get("value")
+        return page(document, sensitivity=sensitivity, picture=picture)
     if form == FHIR:
         answer = fhir.bundle(document) if "results" in document else fhir.report(document)
         return flask.Response(json.dumps(answer), content_type=FHIR)
@@ -73,16 +82,28 @@ def page(
     result: dict[str, object] | None = None,
     problem: dict[str, object] | None = None,
     sensitivity: float | None = None,
+    picture: bytes = b"",
 ) -> str:
-    """Render a result, or a problem, for people; ``sensitivity`` is that of the threshold."""
+    """Render a result, or a problem, for people.
+
+    ``sensitivity``: share of malignant lesions that are flagged; ``picture``: the upload.
+    """
     return flask.render_template(
         "result.html",
         result=result,
         problem=problem,
         sensitivity=sensitivity,
+        picture=_address(picture),
         percent=percent,
-        apart=apart,
     )
+
+
+def _address(picture: bytes) -> str | None:
+    """The picture as a data: address, if browsers show its format and it is not too large."""
+    media_type = next((kind for start, kind in SHOWN.items() if picture.startswith(start)), None)
+    if media_type is None or len(picture) > MAX_SHOWN_BYTES:
+        return None
+    return f"data:{media_type};base64,{base64.b64encode(picture).decode()}"
 
 
 def percent(share: float, digits: int = 0) -> str:
@@ -93,11 +114,3 @@ def percent(share: float, digits: int = 0) -> str:
     if share > 1 - least:
         return f"> {1 - least:.{digits}%}"
     return f"{share:.{digits}%}"
-
-
-def apart(one: float, other: float) -> tuple[str, str]:
-    """Write two probabilities with as many digits as it takes to see which is larger."""
-    digits = 0
-    while one != other and digits < MOST_DIGITS and percent(one, digits) == percent(other, digits):
-        digits += 1
-    return percent(one, digits), percent(other, digits)
