@@ -71,14 +71,14 @@ def _run_stage(options: argparse.Namespace) -> None:
     work = _job(options)
     stages = {
         "run": job.run,
-        "data": job.describe,
-        "split": job.divide,
+        "data": job.data,
+        "split": job.split,
         "train": job.train,
-        "evaluate": job.judge,
-        "export": job.convert,
+        "evaluate": job.evaluate,
+        "export": job.export,
         "safeguard": job.safeguard,
-        "evidence": job.prove,
-        "publish": job.release,
+        "evidence": job.evidence,
+        "publish": job.publish,
     }
     stages[options.command](work)
 

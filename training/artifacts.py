@@ -2,6 +2,8 @@
 
 # How the run was begun: its configuration, its code and libraries, and who is in which part.
 CONFIG, ORIGIN, SPLIT = "config.json", "origin.json", "split.json"
+# Which split was trained on: later stages compare it.
+TRAINING = "training.json"
 # What was trained, and its figures by epoch.
 MODEL, HISTORY = "model.keras", "history.json"
 # The Keras model's figures, and what is left of them where the lesion is not in training.

@@ -98,6 +98,8 @@ class Training:
     start_share: float = 0.0
     # From so many batches the normalizations' statistics are taken anew at the end; 0 for never.
     statistics_batches: int = 0
+    # Without tracing a graph, which takes longer than a training of seconds.
+    run_eagerly: bool = False
     # The rate stays at its peak until so many epochs from the end, or from the next restart; 0: it
     # falls all the way.
     decay_epochs: float = 0.0

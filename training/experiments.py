@@ -5,8 +5,9 @@ from pathlib import Path
 
 from . import artifacts
 from .data import decoding, ood_images
-from .evaluation import evaluate, guardrails, leakage, ood_comparison, predictions
-from .job import divide, judge, train
+from .evaluation import guardrails, leakage, ood_comparison, predictions
+from .evaluation.evaluate import text
+from .job import evaluate, split, train
 from .workspace import Job
 
 
@@ -18,11 +19,11 @@ def follow_paper(jobs: Mapping[str, Job]) -> None:
     for name, job in jobs.items():
         print(f"\n{name}: {leakage.TITLES[name]}")
         if (job.run / artifacts.LEAKAGE).exists():
-            job.require_own_configuration()
+            job.require_own_training()
             continue
-        divide(job)
+        split(job)
         train(job)
-        judge(job)
+        evaluate(job)
     found = leakage.collect(job.run.parent, artifacts.LEAKAGE, job.dataset.fingerprint)
     print(f"\n{leakage.table(found)}")
 
@@ -47,4 +48,4 @@ def compare_runs(first: Path, second: Path) -> None:
     answers = Path(artifacts.KERAS_ANSWERS) / "validation.csv"
     compared = predictions.compare(first / answers, second / answers, seed=0)
     for name, figure in compared.items():
-        print(f"{name:<12}{evaluate.text(figure)}")
+        print(f"{name:<12}{text(figure)}")

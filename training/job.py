@@ -1,7 +1,7 @@
 """The journey of a model, from a data set to a release in object storage.
 
-Each stage takes what the ones before it left in the run's folder (see `files`) and leaves its own
-result there, so that it can also be run alone.
+Each stage takes what the ones before it left in the run's folder (see `artifacts`) and leaves its
+own result there, so that it can also be run alone.
 """
 
 import dataclasses
@@ -21,22 +21,18 @@ from lesionlens.model.manifest import DETECTOR, Export
 from lesionlens.model.manifest import MODEL as SERVED
 
 from . import artifacts, workspace
-from .data import dataset, decoding, split
+from .data import dataset, decoding
+from .data import split as splits
 from .data.dataset import CLASSES
-from .evaluation import (
-    analysis,
-    evaluate,
-    external,
-    guardrails,
-    leakage,
-    plots,
-    predictions,
-)
+from .evaluation import analysis, external, guardrails, leakage, plots, predictions
+from .evaluation import evaluate as evaluation
 from .learning import cluster, fit
 from .learning.batches import Examples
-from .releasing import build_manifest, export, provenance, publish
+from .releasing import build_manifest, provenance
+from .releasing import export as conversion
+from .releasing import publish as releasing
 from .releasing.build_manifest import Exported
-from .workspace import Job
+from .workspace import Begun, Job
 
 # The engine that exports.
 EXPORTS = "tensorflow"
@@ -47,19 +43,19 @@ def run(job: Job) -> str | None:
 
     A worker that is not the chief has done its part, and returns None, when the training ends.
     """
-    describe(job)
-    divide(job)
+    data(job)
+    split(job)
     train(job)
     if not job.team.is_chief:
         return None
-    judge(job)
-    convert(job)
+    evaluate(job)
+    export(job)
     safeguard(job)
-    prove(job)
-    return release(job)
+    evidence(job)
+    return publish(job)
 
 
-def describe(job: Job) -> None:
+def data(job: Job) -> None:
     """Read the data set, decode all of it, print and plot the distribution of its classes."""
     config = job.config
     decoding.cached(job.dataset, *config.data.frame, config.preprocessing, job.cache)
@@ -72,33 +68,39 @@ def describe(job: Job) -> None:
     plots.distribution(counts, job.run / artifacts.DISTRIBUTION)
 
 
-def divide(job: Job) -> None:
-    """Split the data set by lesion and write the split out."""
-    config = job.config
-    parts = split.make(job.dataset, config.data, config.seed)
-    if job.resume and (job.run / artifacts.SPLIT).exists() and split.differ(job.split, parts):
-        raise ValueError(f"{job.run} was begun with another split; it cannot be resumed")
-    split.write(job.dataset, parts, job.run / artifacts.SPLIT)
-    for part in split.PARTS:
+def split(job: Job) -> None:
+    """Split the data set by lesion and write the split out; a trained run keeps the one it has."""
+    parts = splits.make(job.dataset, job.config.data, job.config.seed)
+    if not job.is_begun:
+        splits.write(job.dataset, parts, job.run / artifacts.SPLIT)
+    elif splits.differ(job.split, parts):
+        raise ValueError(
+            f"{job.run} was trained on another split, and would be judged on images that it has "
+            "seen; give another --run"
+        )
+    for part in splits.PARTS:
         print(f"{part:<12}{len(getattr(parts, part)):>6} images")
 
 
 def train(job: Job) -> None:
     """Train, or continue a training that was interrupted."""
-    config, data = job.config, job.dataset
-    if job.resume and (job.run / artifacts.CONFIG).exists():
-        job.require_own_configuration()
+    config, images = job.config, job.dataset
+    if job.resume and job.is_begun:
+        job.require_own_training()
     if not (job.resume and (job.run / artifacts.ORIGIN).exists()):
         job.write(artifacts.ORIGIN, provenance.origin(datetime.now(UTC)))
     job.write(artifacts.CONFIG, config.as_json())
+    job.write(artifacts.TRAINING, Begun(split_sha256=job.split_sha256))
     examples = Examples(
-        frames=decoding.cached(data, *config.data.frame, config.preprocessing, job.cache),
-        labels=data.labels,
+        frames=decoding.cached(images, *config.data.frame, config.preprocessing, job.cache),
+        labels=images.labels,
         positions=job.split.train,
-        validation_frames=decoding.squares(data.subset(job.split.validation), config.preprocessing),
-        validation_labels=data.labels[job.split.validation],
-        origins=data.origins,
-        validation_origins=data.origins[job.split.validation],
+        validation_frames=decoding.squares(
+            images.subset(job.split.validation), config.preprocessing
+        ),
+        validation_labels=images.labels[job.split.validation],
+        origins=images.origins,
+        validation_origins=images.origins[job.split.validation],
     )
     start = None
     if config.start:
@@ -111,46 +113,46 @@ def train(job: Job) -> None:
     plots.curves(history, job.run / artifacts.CURVES)
 
 
-def judge(job: Job) -> None:
+def evaluate(job: Job) -> None:
     """Evaluate the Keras model on validation and test."""
-    job.require_own_configuration()
+    job.require_own_training()
     network = job.network()
-    evaluation = evaluate.evaluate(
-        lambda frames: export.predict_keras(network, frames),
+    found = evaluation.evaluate(
+        lambda frames: conversion.predict_keras(network, frames),
         job.dataset,
         job.split,
         job.config.preprocessing,
         job.config.seed,
         job.run / artifacts.KERAS_ANSWERS,
     )
-    job.write(artifacts.EVALUATION, evaluation)
-    print(evaluate.summary(evaluation.metrics))
+    job.write(artifacts.EVALUATION, found)
+    print(evaluation.summary(found.metrics))
     held_out = predictions.held_out(job.run / artifacts.KERAS_ANSWERS)
-    found = leakage.judge(job.dataset, job.split, held_out, job.config.seed)
-    job.write(artifacts.LEAKAGE, found)
+    leaked = leakage.judge(job.dataset, job.split, held_out, job.config.seed)
+    job.write(artifacts.LEAKAGE, leaked)
     if not job.config.data.by_lesion:
-        shown = {leakage.kind(job.config.data): found["groups"]}
+        shown = {leakage.kind(job.config.data): leaked["groups"]}
         print(f"\nWhat is left of it, without calibration:\n\n{leakage.table(shown)}")
 
 
-def convert(job: Job) -> None:
+def export(job: Job) -> None:
     """Export to LiteRT, choose a variant, and evaluate it as what will be shipped.
 
     Only TensorFlow can; a model that was trained on another engine is exported by a process whose
     Keras runs on TensorFlow.
     """
-    job.require_own_configuration()
+    job.require_own_training()
     if keras.backend.backend() != EXPORTS:
         fresh = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, fresh, cluster.choose_engine, (EXPORTS,)) as pool:
-            pool.submit(convert, job).result()
+            pool.submit(export, job).result()
         return
     labels = job.dataset.labels[job.split.validation]
-    chosen, variants, refused = export.export(job.network(), _images_by_size(job), labels)
-    export.save(variants, job.run / artifacts.VARIANTS)
+    chosen, variants, refused = conversion.export(job.network(), _images_by_size(job), labels)
+    conversion.save(variants, job.run / artifacts.VARIANTS)
     served = dataclasses.replace(job.config.preprocessing, size=chosen.size)
-    evaluation = evaluate.evaluate(
-        lambda frames: export.predict(chosen.data, frames),
+    found = evaluation.evaluate(
+        lambda frames: conversion.predict(chosen.data, frames),
         job.dataset,
         job.split,
         served,
@@ -161,26 +163,26 @@ def convert(job: Job) -> None:
     exported = Exported(
         model_sha256=hashlib.sha256((job.run / artifacts.MODEL).read_bytes()).hexdigest(),
         export=Export(chosen.name, table, refused, provenance.processor()),
-        evaluation=evaluation,
+        evaluation=found,
     )
     job.write(artifacts.EXPORT, exported)
-    matrix = evaluation.metrics["test"].confusion_matrix
+    matrix = found.metrics["test"].confusion_matrix
     plots.confusion(matrix, CLASSES, job.run / artifacts.CONFUSION)
-    print(evaluate.summary(evaluation.metrics))
-    print(evaluate.flag_summary(evaluation.malignancy))
+    print(evaluation.summary(found.metrics))
+    print(evaluation.flag_summary(found.malignancy))
     for row in table:
         mark = "* " if row.name == chosen.name else "  "
         print(mark + msgspec.json.encode(row).decode())
 
 
-def _images_by_size(job: Job) -> dict[int, export.Images]:
+def _images_by_size(job: Job) -> dict[int, conversion.Images]:
     """What the variants of each input size are made and judged with."""
     chosen = np.random.default_rng(job.config.seed).permutation(job.split.train)
-    for_calibration = chosen[: export.CALIBRATION_IMAGES]
+    for_calibration = chosen[: conversion.CALIBRATION_IMAGES]
     found = {}
     for size in job.config.export_sizes or (job.config.preprocessing.size,):
         preprocessing = dataclasses.replace(job.config.preprocessing, size=size)
-        found[size] = export.Images(
+        found[size] = conversion.Images(
             decoding.squares(job.dataset.subset(for_calibration), preprocessing),
             decoding.squares(job.dataset.subset(job.split.validation), preprocessing),
         )
@@ -197,7 +199,7 @@ def safeguard(job: Job) -> None:
     print(guardrails.summary(found))
 
 
-def prove(job: Job) -> None:
+def evidence(job: Job) -> None:
     """Measure the exported model, as served, for what the model card shows beside the metrics."""
     records = job.dataset.subset(job.split.test)
     classifier = workspace.shippable(job).classifier()
@@ -211,12 +213,12 @@ def prove(job: Job) -> None:
 def evaluate_external(job: Job, images: Path, labels: Path) -> None:
     """Judge the exported model on a labelled set of any origin; the model card will show it."""
     classifier = workspace.shippable(job).classifier()
-    evaluation = external.judge(classifier, images, labels, job.config.seed)
-    evaluation.write(job.run / artifacts.ELSEWHERE)
-    print(evaluation.table())
+    found = external.judge(classifier, images, labels, job.config.seed)
+    found.write(job.run / artifacts.ELSEWHERE)
+    print(found.table())
 
 
-def release(job: Job) -> str:
+def publish(job: Job) -> str:
     """Publish the exported model; with ``promote`` make it the current one."""
     shipped = workspace.shippable(job)
     manifest, contents = build_manifest.assemble(
@@ -226,9 +228,9 @@ def release(job: Job) -> str:
         beside={name: (job.run / name).read_bytes() for name in artifacts.PUBLISHED},
     )
     store = storage.open_store(job.store)
-    version = publish.publish(store, manifest, contents)
+    version = releasing.publish(store, manifest, contents)
     print(f"published {version} to {job.store}")
     if job.promote:
-        publish.promote(store, version, job.force)
+        releasing.promote(store, version, job.force)
         print(f"{version} is now the current version")
     return version

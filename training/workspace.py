@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import keras
 import msgspec
 import numpy as np
+from msgspec import Struct
 
 from lesionlens.imaging.preprocess import Preprocessing
 from lesionlens.model.classifier import Classifier
@@ -38,6 +39,12 @@ T = TypeVar("T")
 
 # In the folder of the cache.
 HASHES = "hashes.json"
+
+
+class Begun(Struct, frozen=True):
+    """What a training was begun with, beside its configuration."""
+
+    split_sha256: str  # of the file
 
 
 @dataclass(frozen=True)
@@ -75,11 +82,30 @@ class Job:
     def split(self) -> Split:
         return split.read(self.dataset, self.run / artifacts.SPLIT)
 
-    def require_own_configuration(self) -> None:
-        """Raises ValueError if the run was begun with another configuration than this job's."""
+    @property
+    def split_sha256(self) -> str:
+        return hashlib.sha256((self.run / artifacts.SPLIT).read_bytes()).hexdigest()
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a training was begun in the run's folder."""
+        return (self.run / artifacts.TRAINING).exists()
+
+    def require_own_training(self) -> None:
+        """Raises ValueError if nothing, or something else than this job, was trained in the run.
+
+        That is another configuration, or another split than the one that is there.
+        """
+        if not self.is_begun:
+            raise ValueError(f"{self.run} holds no training; run the stage train")
         if self.read(artifacts.CONFIG, dict) != self.config.as_json():
             raise ValueError(
                 f"{self.run} was begun with another configuration; give the same --config and --set"
+            )
+        if self.read(artifacts.TRAINING, Begun).split_sha256 != self.split_sha256:
+            raise ValueError(
+                f"{self.run / artifacts.SPLIT} is not the split that was trained on: images of its "
+                "validation and test may have been seen; train again in another --run"
             )
 
     def read(self, name: str, of: type[T]) -> T:
@@ -121,7 +147,7 @@ class Shippable:
 
 def variant(job: Job) -> tuple[bytes, Preprocessing]:
     """LiteRT model and preprocessing of the variant that the export chose."""
-    job.require_own_configuration()
+    job.require_own_training()
     export = job.read(artifacts.EXPORT, Exported).export
     size = next(row.size for row in export.variants if row.name == export.chosen)
     data = (job.run / artifacts.VARIANTS / f"{export.chosen}.tflite").read_bytes()

@@ -170,15 +170,38 @@ def test_a_run_of_another_configuration_is_not_resumed(
         assert "was begun with another configuration" in capsys.readouterr().err
 
 
-def test_a_run_is_not_resumed_on_another_split(
+def test_the_split_of_a_trained_run_stays(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(made / "run", tmp_path / "run")
+    before = (run / "split.json").read_bytes()
+    assert main(["split", *options(made, run)]) == 0
+    assert main(["split", *options(made, run), "--set", "data.test_fraction=0.3"]) == 1
+    assert "was trained on another split" in capsys.readouterr().err
+    assert (run / "split.json").read_bytes() == before
+
+
+def test_what_was_trained_on_another_split_is_not_judged(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = shutil.copytree(made / "run", tmp_path / "run")
     parts = json.loads((run / "split.json").read_text())
     parts["test"].append(parts["train"].pop())
     (run / "split.json").write_text(json.dumps(parts))
-    assert main(["split", *options(made, run), "--resume"]) == 1
-    assert "was begun with another split; it cannot be resumed" in capsys.readouterr().err
+    given = (*options(made, run), "--store", (tmp_path / "store").as_uri())
+    for stage in ("train", "evaluate", "export", "safeguard", "evidence", "publish"):
+        assert main([stage, *given, *(["--resume"] if stage == "train" else [])]) == 1, stage
+        assert "is not the split that was trained on" in capsys.readouterr().err
+
+
+def test_without_a_training_nothing_is_judged(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert main(["split", *options(made, run)]) == 0
+    for stage in ("evaluate", "export", "safeguard", "evidence", "publish"):
+        assert main([stage, *options(made, run)]) == 1, stage
+        assert "holds no training; run the stage train" in capsys.readouterr().err
 
 
 def test_a_model_that_was_trained_after_its_export_is_not_published(
@@ -247,7 +270,10 @@ def test_the_life_of_a_release(made: Path, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["data", "--data", "/nowhere"], "/nowhere holds none of HAM10000_metadata.csv"),
+        (
+            ["data", "--data", "/nowhere"],
+            "/nowhere and its folders hold none of HAM10000",
+        ),
         (["train", "--config", "unheard"], "unknown configuration 'unheard'"),
         (["list", "--store", "s3://bucket"], "is no store; accepted are gs://"),
         (["rollback", "--store", "file:///nowhere"], "there is no earlier version"),

@@ -1,14 +1,10 @@
 """What every epoch leaves in the folder of a run, and how a killed run takes it up again."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import keras
-from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.record_writer import RecordWriter
 
 from . import cluster, mobilenet
 from .cluster import Cluster
@@ -73,32 +69,3 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         for old in self.folder.glob(f"{CHECKPOINT}-*.weights.h5"):
             if old != weights:
                 old.unlink()
-
-
-class TensorBoard(keras.callbacks.Callback):  # type: ignore[misc]
-    """Writes the figures of every epoch for TensorBoard; Keras's own callback needs TensorFlow."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self.folder = folder
-        # TensorBoard reads all files of a folder: a resumed run, or a new stage, has one more.
-        self.name = f"events.out.tfevents.{time.time_ns()}"
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        figures = logs or {}
-        validation = {name for name in figures if name.startswith("val_")}
-        for part, names in (("train", figures.keys() - validation), ("validation", validation)):
-            values = [
-                Summary.Value(tag=f"epoch_{name.removeprefix('val_')}", simple_value=figures[name])
-                for name in sorted(names)
-            ]
-            self._write(part, Event(step=epoch, summary=Summary(value=values)))
-
-    def _write(self, part: str, event: Event) -> None:
-        path = self.folder / part / self.name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        events = [event] if path.exists() else [Event(file_version="brain.Event:2"), event]
-        with path.open("ab") as file:
-            for each in events:
-                each.wall_time = time.time()
-                RecordWriter(file).write(each.SerializeToString())

@@ -64,7 +64,7 @@ def fit(
 ) -> tuple[keras.Model, list[dict[str, Any]]]:
     """Train as configured; return the model with its averaged weights, and the history by epoch.
 
-    ``run`` receives the checkpoints and TensorBoard's logs. With ``resume`` a run that was killed
+    ``run`` receives the checkpoints. With ``resume`` a run that was killed
     continues after its last finished epoch and ends as if it had not been. ``start`` is the LiteRT
     model to start from. Each worker of a ``team`` trains on its share of every batch, and ends with
     the same weights; the chief alone writes.
@@ -168,6 +168,7 @@ def prepare(network: keras.Model, config: Config, examples: Examples, leg: Leg) 
         # Keras would have TensorFlow compile with XLA, which takes minutes for every input size on
         # few cores. JAX has nothing else.
         jit_compile=keras.backend.backend() == "jax",
+        run_eagerly=training.run_eagerly,
     )
 
 
@@ -178,8 +179,6 @@ def _fit_leg(
     config, examples, team = setting.config, setting.examples, setting.team
     batch = config.training.batch
     called = [callbacks.Checkpoint(setting.run, leg.last, history, team.is_chief)]
-    if team.is_chief:
-        called.append(callbacks.TensorBoard(setting.run / "tensorboard"))
     if not leg.head_only:
         # Validation judges the averaged weights: they are what will be released.
         called.append(keras.callbacks.SwapEMAWeights())

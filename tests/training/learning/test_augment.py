@@ -2,8 +2,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from lesionlens.imaging import preprocess
+from lesionlens.imaging.preprocess import Preprocessing
 from training import config
+from training.config import Chance
 from training.learning.augment import augment, mix
 
 NONE = dataclasses.replace(
@@ -106,3 +110,99 @@ def test_without_mixup_nothing_is_mixed() -> None:
     mixed, same = mix(images, labels, NONE, np.random.default_rng(0))
     assert mixed is images
     assert same is labels
+
+
+def sharpness(pixels: np.ndarray) -> float:
+    """Mean square of the differences of neighbours: what blur takes away."""
+    values = pixels.astype(float)
+    return float(np.mean(np.diff(values, axis=0) ** 2) + np.mean(np.diff(values, axis=1) ** 2))
+
+
+def textured() -> np.ndarray:
+    """A network of lines, grain and an edge: what a lesion's picture is made of, at 320x240."""
+    random = np.random.default_rng(3)
+    y, x = np.mgrid[:240, :320]
+    network = 20 * np.sin(x / 2.1 + np.sin(y / 9)) * np.sin(y / 1.7)
+    inside = np.hypot(x - 160, y - 120) < 70
+    grey = 190 - 70 * inside + network * inside + random.normal(0, 8, (240, 320))
+    return np.clip(grey[..., None] * [1.0, 0.85, 0.8], 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", [128, 160, 224])
+def test_what_shrinks_is_as_sharp_as_serving_makes_it(size: int) -> None:
+    """One implementation means: the same filter, at the same scale, from the same frame."""
+    frame = textured()
+    served = preprocess.frame(Image.fromarray(frame), size, size, Preprocessing(size))
+    trained = augment(frame, size, NONE, np.random.default_rng(0))
+    assert sharpness(trained) == pytest.approx(sharpness(served), rel=0.05)
+    assert np.abs(trained.astype(int) - served).mean() < 1
+    # Turned, it loses little; sampled without antialiasing, it would gain a third and more.
+    turning = dataclasses.replace(NONE, rotation_degrees=10.0)
+    turned = augment(frame, size, turning, np.random.default_rng(1))
+    middle = slice(size // 5, -size // 5)
+    assert sharpness(turned[middle, middle]) == pytest.approx(
+        sharpness(served[middle, middle]), rel=0.25
+    )
+
+
+FLAWS = {
+    "hair": Chance(1.0, 5, 5),
+    "corners": Chance(1.0, 0.8, 0.8),
+    "bars": Chance(1.0, 0.1, 0.1),
+    "ruler": Chance(1.0, 0.04, 0.04),
+    "blur": Chance(1.0, 0.01, 0.01),
+    "noise": Chance(1.0, 8, 8),
+    "jpeg": Chance(1.0, 15, 15),
+}
+
+
+@pytest.mark.parametrize("flaw", FLAWS)
+def test_a_flaw_befalls_its_share_of_the_images_and_leaves_them_recognizable(flaw: str) -> None:
+    plain, frame = augment(textured(), 96, NONE, np.random.default_rng(0)), textured()
+    always = dataclasses.replace(NONE, **{flaw: FLAWS[flaw]})
+    changed = augment(frame, 96, always, np.random.default_rng(0))
+    assert 0.3 < np.abs(changed.astype(int) - plain).mean() < 90
+    sometimes = dataclasses.replace(
+        NONE, **{flaw: dataclasses.replace(FLAWS[flaw], probability=0.3)}
+    )
+    random = np.random.default_rng(1)
+    befallen = [
+        not np.array_equal(augment(frame, 32, sometimes, random), augment(frame, 32, NONE, random))
+        for _ in range(200)
+    ]
+    assert np.mean(befallen) == pytest.approx(0.3, abs=0.1)
+    clean = dataclasses.replace(always, clean=1.0)
+    np.testing.assert_array_equal(augment(frame, 96, clean, np.random.default_rng(0)), plain)
+
+
+@pytest.mark.parametrize(("flaw", "sharper"), [("blur", False), ("noise", True), ("hair", True)])
+def test_blur_takes_and_noise_and_hair_add_detail(flaw: str, sharper: bool) -> None:
+    plain = augment(textured(), 96, NONE, np.random.default_rng(0))
+    changed = augment(
+        textured(), 96, dataclasses.replace(NONE, **{flaw: FLAWS[flaw]}), np.random.default_rng(0)
+    )
+    assert (sharpness(changed) > sharpness(plain)) is sharper
+
+
+def test_a_round_field_of_view_leaves_the_middle_and_blackens_the_corners() -> None:
+    settings = dataclasses.replace(NONE, corners=FLAWS["corners"])
+    image = augment(np.full((240, 320, 3), 200, np.uint8), 100, settings, np.random.default_rng(0))
+    assert (image[35:65, 35:65] == 200).all()
+    assert image[[0, 0, -1, -1], [0, -1, 0, -1]].max() < 30
+
+
+def test_what_lies_beyond_the_frame_is_black_or_mirrored() -> None:
+    turning = dataclasses.replace(NONE, rotation_degrees=45.0, zoom=(1.3, 1.3))
+    white = np.full((240, 320, 3), 255, np.uint8)
+    black = augment(white, 60, turning, np.random.default_rng(5))
+    assert (black == 0).mean() > 0.02
+    mirrored = dataclasses.replace(turning, mirrored=1.0)
+    assert augment(white, 60, mirrored, np.random.default_rng(5)).min() == 255
+
+
+@pytest.mark.parametrize("change", ["gamma", "exposure", "aspect"])
+def test_light_and_shape_change(change: str) -> None:
+    settings = dataclasses.replace(NONE, **{change: 0.4})
+    changed = augment(textured(), 96, settings, np.random.default_rng(3))
+    plain = augment(textured(), 96, NONE, np.random.default_rng(3))
+    assert np.abs(changed.astype(int) - plain).mean() > 1
