@@ -68,8 +68,9 @@ class Manifest:
     calibrations: dict[str, Calibration]
     malignancy: Malignancy
     max_views: int  # that may be averaged for one answer
-    # Scores above it are of no dermatoscopic image; None where the release has no detector.
+    # The distance above which an image is not dermatoscopic; None where there is no detector.
     in_distribution_threshold: float | None
+    in_distribution_log_odds: float  # below which it is not either
     quality: dict[str, float]  # limit by name: see lesionlens.quality
     document: dict[str, Any]
 
@@ -141,6 +142,8 @@ def _calibrated(document: dict[str, Any]) -> dict[str, Any]:
         ),
         "max_views": int(document["input"]["max_views"]),
         "in_distribution_threshold": float(detector["threshold"]) if detector else None,
+        # Releases whose detector goes by the distance alone have none.
+        "in_distribution_log_odds": float((detector or {}).get("log_odds", 0)),
         "quality": {name: float(limit) for name, limit in document["quality"]["limits"].items()},
     }
 
@@ -154,6 +157,7 @@ def _first_schema(document: dict[str, Any]) -> dict[str, Any]:
         "malignancy": Malignancy(DECISION, slope=1, intercept=0, threshold=threshold),
         "max_views": 1,
         "in_distribution_threshold": None,
+        "in_distribution_log_odds": 0.0,
         "quality": {},
     }
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ..imaging.decode import Caution, Decoded
 from .diagnoses import TAXONOMY
 from .manifest import Calibration, Malignancy, Manifest
+from .ood import CLOSE_UP, OTHER, Recognition
 from .options import Options
 
 NOTICE = (
@@ -16,10 +17,18 @@ NOTICE = (
     "when in doubt, show the lesion to a doctor."
 )
 
-NOT_DERMATOSCOPIC = Caution(
-    "not-dermatoscopic",
-    "The image does not look like a dermatoscopic image of a skin lesion; no class is named.",
-)
+# What to tell of an image that is not dermatoscopic, by what it is instead.
+NOT_DERMATOSCOPIC = {
+    CLOSE_UP: Caution(
+        "not-dermatoscopic",
+        "The image looks like a photograph of skin taken without a dermatoscope; no class is "
+        "named. Take it through a dermatoscope, or show the skin to a doctor.",
+    ),
+    OTHER: Caution(
+        "not-dermatoscopic",
+        "The image does not look like a dermatoscopic image of a skin lesion; no class is named.",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -71,14 +80,14 @@ def build(
     decoded: Decoded,
     options: Options,
     logits: NDArray[np.float64],
-    score: float | None,
+    recognition: Recognition | None,
     cautions: tuple[Caution, ...],
     timing: Timing,
 ) -> dict[str, Any]:
     """Return the result for one image.
 
-    ``logits``: (classes,), averaged over the views; ``score``: how far the image is from
-    dermatoscopic ones, None if there is no detector; ``cautions`` beside those of the file.
+    ``logits``: (classes,), averaged over the views; ``recognition``: what the image is, None if
+    there is no detector; ``cautions`` beside those of the file.
     """
     shares = probabilities(logits, manifest.calibrations[options.calibration])
     entries = [
@@ -88,9 +97,9 @@ def build(
     mapping = manifest.malignancy
     odds = malignant_log_odds(logits, manifest.classes, manifest.calibrations[mapping.calibration])
     malignant = float(malignancy(odds, mapping))
-    recognized = score is None or score <= (manifest.in_distribution_threshold or 0)
-    if not recognized:
-        cautions = (NOT_DERMATOSCOPIC, *cautions)
+    recognized = recognition is None or recognition.in_distribution
+    if recognition and not recognized:
+        cautions = (NOT_DERMATOSCOPIC[recognition.kind], *cautions)
     return {
         "request_id": request_id,
         "model": {"name": manifest.name, "version": manifest.version},
@@ -113,8 +122,9 @@ def build(
             "width": decoded.width,
             "height": decoded.height,
             # Without a detector it is unknown, not "yes".
-            "in_distribution": None if score is None else recognized,
-            "score": None if score is None else round(score, 4),
+            "kind": recognition.kind if recognition else None,
+            "in_distribution": recognized if recognition else None,
+            "score": round(recognition.distance, 4) if recognition else None,
             "warnings": [
                 {"code": warning.code, "message": warning.message}
                 for warning in (*decoded.warnings, *cautions)
