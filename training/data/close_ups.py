@@ -4,11 +4,14 @@ A folder with ``images`` and ``labels.csv``: ``file, origin, group, licence``. A
 or a book; pictures of one group show the same patient or scene.
 """
 
+import csv
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import dataset
+import numpy as np
+
+from . import dataset, ood_images
 from .dataset import DatasetError
 
 TABLE, IMAGES = "labels.csv", "images"
@@ -54,3 +57,16 @@ def read(root: Path) -> tuple[CloseUp, ...]:
     if missing := [f"there is no image {one.path.name}" for one in found if not one.path.is_file()]:
         raise DatasetError(missing)
     return tuple(found)
+
+
+def draw(root: Path, images: int, seed: int) -> None:
+    """Draw ``images`` pictures of skin, of two origins, for the smoke configuration and tests."""
+    random = np.random.default_rng(seed)
+    (root / IMAGES).mkdir(parents=True, exist_ok=True)
+    rows = [COLUMNS]
+    for index in range(images):
+        name = f"skin_{index:04d}.jpg"
+        ood_images.healthy_skin(random).save(root / IMAGES / name)
+        rows.append((name, f"drawn {'ab'[index % 2]}", f"drawing {index}", "Apache-2.0"))
+    with (root / TABLE).open("w", newline="") as file:
+        csv.writer(file).writerows(rows)

@@ -19,7 +19,7 @@ from PIL import Image
 
 from lesionlens.imaging.decode import decode
 from lesionlens.imaging.preprocess import Preprocessing, frame
-from lesionlens.model.ood import CLOSE_UP, DERMATOSCOPIC, OTHER
+from lesionlens.model.ood import CLOSE_UP, DERMATOSCOPIC
 
 from ..config import Augmentation, Chance
 from ..learning.augment import augment
@@ -85,9 +85,7 @@ def pictures(
                 for one in dataset.subset(np.sort(inside))
             ]
     found += [
-        Picture(
-            CLOSE_UP, one.family, one.group, TRAIN if one.teaches else TEST, _opened(one.path)
-        )
+        Picture(CLOSE_UP, one.family, one.group, TRAIN if one.teaches else TEST, _opened(one.path))
         for one in close_ups
     ]
     return found + [

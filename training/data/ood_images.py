@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from lesionlens.model.ood import CLOSE_UP, OTHER

@@ -1,6 +1,5 @@
 """What tells a reader when not to believe the model: detector, quality limits, several views."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +88,7 @@ def _in_distribution(subject: Subject) -> tuple[dict[str, Any], Fitted]:
     frames = kinds.frames(pictures, preprocessing)
     altered = kinds.frames(teaching, preprocessing, kinds.altering(preprocessing))
     features = np.concatenate([subject.features(frames), subject.features(altered)])
-    shown = _shown([*pictures, *teaching], features, np.arange(len(features)) >= len(pictures))
+    shown = ood_report.shown(pictures, teaching, features)
     fitted = ood_report.fit(shown)
     report, refused = ood_report.report(shown, fitted)
     return {
@@ -107,17 +106,6 @@ def _in_distribution(subject: Subject) -> tuple[dict[str, Any], Fitted]:
     }, fitted
 
 
-def _shown(
-    pictures: Sequence[Picture], features: NDArray[np.float32], altered: NDArray[np.bool_]
-) -> Shown:
-    columns = ("kind", "origin", "group", "part")
-    return Shown(
-        features,
-        *(np.array([getattr(picture, name) for picture in pictures]) for name in columns),
-        altered,
-    )
-
-
 def _equalized(subject: Subject, pictures: list[Picture], fitted: Fitted) -> dict[str, Any]:
     """What is accepted and refused where resolution, shape and compression are all the same."""
     judged = [
@@ -128,7 +116,7 @@ def _equalized(subject: Subject, pictures: list[Picture], fitted: Fitted) -> dic
     ]
     preprocessing = subject.preprocessing
     frames = kinds.frames(judged, preprocessing, kinds.equalizing(preprocessing))
-    shown = _shown(judged, subject.features(frames), np.zeros(len(judged), bool))
+    shown = ood_report.shown(judged, [], subject.features(frames))
     accepted, home = fitted.accepts(shown.features), shown.kinds == ood.DERMATOSCOPIC
     return {
         "side": kinds.EQUAL_SIDE,

@@ -5,6 +5,7 @@ asked for them. That is what its figures on pictures of other clinics and teleph
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from skimage.color import rgb2lab
 
 from lesionlens.model.ood import CLOSE_UP, DERMATOSCOPIC, OTHER
 
-from ..data.kinds import TEST, TRAIN, VALIDATION
+from ..data.kinds import TEST, TRAIN, VALIDATION, Picture
 from . import ood_fit
 from .metrics import Interval
 from .ood_fit import Fitted, Mask, Shown
@@ -23,6 +24,21 @@ DEVIATIONS = 1.96
 # Individual typology angles, in degrees, from which on a picture's colour counts as that of lighter
 # skin: Chardon, Cretois and Hourseau, "Skin colour typology and suntanning pathways", 1991.
 TONES = {"dark": -30.0, "brown": 10.0, "tan": 28.0, "light": math.inf}
+
+
+def shown(
+    pictures: Sequence[Picture], altered: Sequence[Picture], features: NDArray[np.float32]
+) -> Shown:
+    """Pictures as they are, then those that were altered, with the (N, F) features of all."""
+    every = [*pictures, *altered]
+    return Shown(
+        features=features,
+        kinds=np.array([picture.kind for picture in every]),
+        origins=np.array([picture.origin for picture in every]),
+        groups=np.array([picture.group for picture in every]),
+        parts=np.array([picture.part for picture in every]),
+        altered=np.arange(len(every)) >= len(pictures),
+    )
 
 
 def fit(shown: Shown, without: str | None = None) -> Fitted:
@@ -67,8 +83,8 @@ def report(shown: Shown, fitted: Fitted) -> tuple[dict[str, Any], Mask]:
     if len(origins) > 1:
         for origin in origins:
             judged = held_out & (shown.origins == origin)
-            one = fit(shown, without=origin).accepts(shown.features)
-            left["dermatoscopic_accepted"][origin] = share(one, shown, judged)
+            stranger = fit(shown, without=origin).accepts(shown.features)
+            left["dermatoscopic_accepted"][origin] = share(stranger, shown, judged)
     refused = np.zeros(len(accepted), bool)
     for family in families:
         judged = close & (shown.origins == family)
@@ -112,7 +128,8 @@ def tones(pixels: NDArray[np.uint8]) -> NDArray[np.str_]:
     medians = np.median(pixels.reshape(len(pixels), -1, 3), axis=1)
     lightness, _, yellow = np.moveaxis(rgb2lab(medians[None] / 255)[0], -1, 0)
     angles = np.degrees(np.arctan2(lightness - 50, yellow))
-    return np.array(list(TONES))[np.searchsorted(list(TONES.values()), angles)]
+    names = np.array(list(TONES))
+    return np.asarray(names[np.searchsorted(list(TONES.values()), angles)])
 
 
 def _missed(accepted: Mask, shown: Shown, among: Mask) -> dict[str, float]:
