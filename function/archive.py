@@ -32,7 +32,7 @@ CHUNK = 64
 # Of a result, what is of one request only.
 VOLATILE = ("request_id", "timing_ms")
 # Of a CSV file, after the classes.
-COLUMNS = ("malignancy", "flag", "in_distribution", "warnings", "problem")
+COLUMNS = ("malignancy", "flag", "kind", "in_distribution", "warnings", "problem")
 
 
 def row(name: str, store: Store, classifier: Classifier, at_most: int) -> dict[str, Any]:
@@ -73,6 +73,7 @@ def columns(line: dict[str, Any]) -> dict[str, Any]:
         **shares,
         "malignancy": malignancy.get("probability", ""),
         "flag": malignancy.get("flag", ""),
+        "kind": seen.get("kind") or "",
         "in_distribution": seen.get("in_distribution", ""),
         "warnings": " ".join(warning["code"] for warning in seen.get("warnings", ())),
         "problem": ": ".join(problem.values()),

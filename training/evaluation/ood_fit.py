@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 from sklearn.linear_model import LogisticRegression
 
 from lesionlens.model.ood import KINDS, Detector, log_odds
@@ -17,13 +18,12 @@ Mask = NDArray[np.bool_]
 # The shares of validation images, origins weighing alike, that must pass each limit.
 PASS_DISTANCE = 0.995
 PASS_LOG_ODDS = 0.985
-# Principal components: of dermatoscopic images for the distance, of all for the classifier.
-COMPONENTS = 64
-CLASSIFIED_COMPONENTS = 200
+COMPONENTS = 64  # principal ones, for the distance
 # Components need several images each to be told from chance.
 IMAGES_A_COMPONENT = 4
-# Strength of the classifier's L2 penalty beside its mean loss.
+# Strength of the classifier's L2 penalty beside its mean loss; how well it is solved.
 PENALTY = 1 / 400
+TOLERANCE, STEPS = 1e-3, 300
 # Features that vary by less than this share of what the most variable does count as if they did.
 LEAST_SPREAD = 1e-2
 
@@ -74,16 +74,13 @@ def fit(taught: Shown, validation: Shown) -> Fitted:
     variances, directions = _principal((home - mean) / spread, COMPONENTS)
     projection = directions / np.sqrt(np.maximum(variances, 1e-9)) / spread[:, None]
 
-    standard = (taught.features - mean) / spread
-    _, basis = _principal(standard, CLASSIFIED_COMPONENTS)
-    classifier = LogisticRegression(
-        C=1 / (PENALTY * len(kinds)), solver="newton-cholesky", tol=1e-3, max_iter=50
-    )
-    classifier.fit(standard @ basis, kinds, sample_weight=_weights(kinds, taught.origins))
+    standard = ((taught.features - mean) / spread).astype(np.float32)
+    classifier = LogisticRegression(C=1 / (PENALTY * len(kinds)), tol=TOLERANCE, max_iter=STEPS)
+    classifier.fit(standard, kinds, sample_weight=_weights(kinds, taught.origins))
     detector = Detector(
         mean.astype(np.float32),
         projection.astype(np.float32),
-        (basis @ classifier.coef_.T / spread[:, None]).astype(np.float32),
+        (classifier.coef_.T / spread[:, None]).astype(np.float32),
         classifier.intercept_.astype(np.float32),
     )
     weights = _alike(validation.origins)
@@ -100,9 +97,11 @@ def _principal(
     values: NDArray[np.float64], components: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Variances (K,) and directions (F, K) of the first principal components of (N, F) values."""
-    variances, directions = np.linalg.eigh(np.cov(values, rowvar=False))
-    kept = min(components, values.shape[1], max(1, len(values) // IMAGES_A_COMPONENT))
-    return variances[::-1][:kept], directions[:, ::-1][:, :kept]
+    count = values.shape[1]
+    kept = min(components, count, max(1, len(values) // IMAGES_A_COMPONENT))
+    covariance = np.cov(values, rowvar=False)
+    variances, directions = eigh(covariance, subset_by_index=(count - kept, count - 1))
+    return variances[::-1], directions[:, ::-1]
 
 
 def _weights(kinds: NDArray[np.int64], origins: NDArray[np.str_]) -> NDArray[np.float64]:

@@ -84,12 +84,17 @@ class Detector:
         """
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                arrays = {name: _array(archive, name) for name in _FIELDS}
+                arrays = {name: _array(archive, name) for name in _FIELDS[:2]}
+                # Releases of before the classifier go by the distance alone.
+                with_classifier = bool({"weights.npy", "bias.npy"} & set(archive.namelist()))
+                for name in _FIELDS[2:] if with_classifier else ():
+                    arrays[name] = _array(archive, name)
         # Of hostile bytes the two parsers, of zip files and of array headers, raise many kinds.
         except Exception as error:
             raise ReleaseError(f"the detector cannot be read: {error}") from None
-        read = cls(**arrays)
-        count, components = len(read.mean), read.projection.shape[-1]
+        count, components = len(arrays["mean"]), arrays["projection"].shape[-1]
+        silent = np.zeros((count, len(KINDS)), np.float32)
+        read = cls(**{"weights": silent, "bias": silent[0], **arrays})
         expected = {
             "mean": (count,),
             "projection": (count, components),
@@ -122,7 +127,6 @@ def _array(archive: zipfile.ZipFile, name: str) -> NDArray[np.float32]:
     if npy.read_magic(stored) != (1, 0):
         raise ValueError(f"{name} is of another version of the format")
     shape, by_column, kind = npy.read_array_header_1_0(stored)
-    values = np.frombuffer(stored.read(), "<f4")
-    if kind != np.dtype("<f4") or by_column or len(shape) not in (1, 2):
+    if kind != np.dtype("<f4") or by_column or len(shape) not in (1, 2) or min(shape) < 0:
         raise ValueError(f"{name} holds {kind} of shape {shape}; expected float32 row by row")
-    return values.reshape(shape)
+    return np.frombuffer(stored.read(), "<f4").reshape(shape)

@@ -7,6 +7,7 @@ from PIL import Image
 from lesionlens.imaging.decode import Caution, Decoded
 from lesionlens.model import manifest, result
 from lesionlens.model.manifest import DECISION, Calibration, Malignancy
+from lesionlens.model.ood import CLOSE_UP, DERMATOSCOPIC, OTHER, Recognition
 from lesionlens.model.options import Options
 from lesionlens.model.result import Timing
 from tests import releases
@@ -19,23 +20,23 @@ MANIFEST = dataclasses.replace(
     classes=("akiec", "mel", "nv"),
     calibrations={DECISION: PLAIN, "dataset": DATASET},
     malignancy=Malignancy(DECISION, slope=1, intercept=0, threshold=0.5),
-    in_distribution_threshold=1.5,
 )
 DECODED = Decoded(Image.new("RGB", (60, 40)), 600, 400, (Caution("code", "Message."),))
 TIMING = Timing(1.234, 5.678, 6.912)
 USUAL = Options()
+AT_HOME = Recognition(DERMATOSCOPIC, 1.0)
 
 
 def built(
     shares: list[float],
     malignancy: Malignancy = MANIFEST.malignancy,
-    score: float | None = 1.0,
+    recognition: Recognition | None = AT_HOME,
     options: Options = USUAL,
     cautions: tuple[Caution, ...] = (),
 ) -> dict:
     release = dataclasses.replace(MANIFEST, malignancy=malignancy)
     logits = np.log(np.array(shares))
-    return result.build("id", release, DECODED, options, logits, score, cautions, TIMING)
+    return result.build("id", release, DECODED, options, logits, recognition, cautions, TIMING)
 
 
 def test_probabilities_sum_to_1_and_follow_the_temperature() -> None:
@@ -99,27 +100,28 @@ def test_malignancy_has_a_mapping_and_a_prior_of_its_own() -> None:
     assert answer["probability"] == pytest.approx(expected)
 
 
-def test_an_image_that_was_not_recognized_gets_no_headline() -> None:
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [(CLOSE_UP, "without a dermatoscope"), (OTHER, "does not look like a dermatoscopic image")],
+)
+def test_an_image_that_is_not_dermatoscopic_gets_no_headline(kind: str, message: str) -> None:
     blurred = Caution("blurred", "Blurred.")
-    answer = built([0.1, 0.3, 0.6], score=1.6, cautions=(blurred,))
+    answer = built([0.1, 0.3, 0.6], recognition=Recognition(kind, 1.60004), cautions=(blurred,))
     assert answer["prediction"] is None
     assert answer["malignancy"] is None
     assert len(answer["probabilities"]) == 3
-    assert answer["input"]["in_distribution"] is False
-    assert answer["input"]["score"] == 1.6
-    codes = [warning["code"] for warning in answer["input"]["warnings"]]
-    assert codes == ["code", "not-dermatoscopic", "blurred"]
-
-
-def test_a_score_at_the_threshold_passes() -> None:
-    assert built([0.1, 0.3, 0.6], score=1.5)["input"]["in_distribution"] is True
+    told = answer["input"]
+    assert (told["kind"], told["in_distribution"], told["score"]) == (kind, False, 1.6)
+    assert [warning["code"] for warning in told["warnings"]] == [
+        "code", "not-dermatoscopic", "blurred",
+    ]  # fmt: skip
+    assert message in told["warnings"][1]["message"]
 
 
 def test_without_a_detector_it_is_unknown() -> None:
-    answer = built([0.1, 0.3, 0.6], score=None)
+    answer = built([0.1, 0.3, 0.6], recognition=None)
     assert answer["prediction"] is not None
-    assert answer["input"]["in_distribution"] is None
-    assert answer["input"]["score"] is None
+    assert all(answer["input"][key] is None for key in ("kind", "in_distribution", "score"))
 
 
 def test_the_rest_of_the_result() -> None:
@@ -130,6 +132,7 @@ def test_the_rest_of_the_result() -> None:
     assert answer["input"] == {
         "width": 600,
         "height": 400,
+        "kind": "dermatoscopic",
         "in_distribution": True,
         "score": 1.0,
         "warnings": [{"code": "code", "message": "Message."}],
