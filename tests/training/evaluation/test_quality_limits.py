@@ -29,7 +29,9 @@ def test_limits_warn_of_what_is_made_worse_and_hardly_of_what_is_not(
     monkeypatch.setattr(quality_limits, "SIDES", (16, 32))
     found = quality_limits.limits(FRAMES, LABELS, seen, bright, seed=0)
     warned = found["warned"]
-    assert max(warned["undisturbed"][limit] for limit in ("sharpness", "darkest", "brightest")) <= 0.02
+    assert (
+        max(warned["undisturbed"][limit] for limit in ("sharpness", "darkest", "brightest")) <= 0.02
+    )
     assert warned["blur 4"]["sharpness"] > 0.9
     assert warned["exposure 0.2"]["darkest"] == 1
     assert warned["exposure 2.5"]["brightest"] == 1
