@@ -8,6 +8,7 @@ and compressed anew. None of these can then tell the kinds apart.
 
 import io
 import math
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -105,15 +106,18 @@ def frames(
 ) -> NDArray[np.uint8]:
     """(N, S, S, 3): the pictures as serving would see them, or as ``prepare`` makes them."""
     side = preprocessing.size
+    made = np.empty((len(shown), side, side, 3), np.uint8)
 
-    def made(index: int) -> NDArray[np.uint8]:
+    def fill(index: int) -> None:
         image = shown[index].load()
         if prepare is None:
-            return frame(image, side, side, preprocessing)
-        return prepare(image, np.random.default_rng((len(shown), index)))
+            made[index] = frame(image, side, side, preprocessing)
+        else:
+            made[index] = prepare(image, np.random.default_rng((len(shown), index)))
 
-    with ThreadPoolExecutor() as pool:
-        return np.stack(list(pool.map(made, range(len(shown)))))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(fill, range(len(shown))))
+    return made
 
 
 def altering(preprocessing: Preprocessing) -> Prepare:

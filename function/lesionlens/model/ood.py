@@ -72,7 +72,8 @@ class Detector:
     def write(self) -> bytes:
         """The detector as a file of a release."""
         buffer = io.BytesIO()
-        np.savez(buffer, **{name: getattr(self, name) for name in _FIELDS})
+        rows = {name: np.ascontiguousarray(getattr(self, name), "<f4") for name in _FIELDS}
+        np.savez(buffer, **rows)
         return buffer.getvalue()
 
     @classmethod
