@@ -65,7 +65,7 @@ def measure(subject: Subject) -> tuple[dict[str, Any], bytes]:
 
 def summary(found: dict[str, Any]) -> str:
     """A table for the terminal."""
-    detected = found["in_distribution"]
+    detected = found["in_distribution"]["report"]
     groups = {
         "accepted": detected["dermatoscopic_accepted"],
         "accepted, left out": detected["left_out"]["dermatoscopic_accepted"],
@@ -100,9 +100,11 @@ def _in_distribution(subject: Subject) -> tuple[dict[str, Any], Fitted]:
         },
         "threshold": fitted.farthest,
         "log_odds": fitted.least_log_odds,
-        **report,
-        "equalized": _equalized(subject, pictures, fitted),
-        "skin_tones": _skin_tones(shown, frames, refused),
+        "report": {
+            **report,
+            "equalized": _equalized(subject, pictures, fitted),
+            "skin_tones": _skin_tones(shown, frames, refused),
+        },
     }, fitted
 
 
@@ -155,9 +157,10 @@ def _views(subject: Subject, validation: NDArray[np.uint8]) -> dict[str, metrics
     )
     labels = subject.dataset.labels[subject.split.validation][drawn]
     lesions = subject.dataset.lesions[subject.split.validation][drawn]
+    origins = subject.dataset.origins[subject.split.validation][drawn]
     weights = metrics.resampled_weights(lesions, subject.seed)
     figures = {}
     for count in VIEW_COUNTS:
-        predicted = metrics.Predictions(labels, logits[:count].mean(axis=0), lesions)
+        predicted = metrics.Predictions(labels, logits[:count].mean(axis=0), lesions, origins)
         figures[str(count)] = metrics.interval(metrics.balanced_accuracies(predicted, weights))
     return figures
