@@ -116,8 +116,11 @@ def wilson(chosen: Mask, groups: int) -> Interval:
         / (1 + squared / groups)
         * math.sqrt(value * (1 - value) / groups + squared / (4 * groups**2))
     )
-    ends = {"value": value, "low": max(0.0, centre - half), "high": min(1.0, centre + half)}
-    return {name: round(end, 4) for name, end in ends.items()}
+    return {
+        "value": round(value, 4),
+        "low": round(max(0.0, centre - half), 4),
+        "high": round(min(1.0, centre + half), 4),
+    }
 
 
 def tones(pixels: NDArray[np.uint8]) -> NDArray[np.str_]:

@@ -72,8 +72,10 @@ class Detector:
     def write(self) -> bytes:
         """The detector as a file of a release."""
         buffer = io.BytesIO()
-        rows = {name: np.ascontiguousarray(getattr(self, name), "<f4") for name in _FIELDS}
-        np.savez(buffer, **rows)
+        mean, projection, weights, bias = (
+            np.ascontiguousarray(getattr(self, name), "<f4") for name in _FIELDS
+        )
+        np.savez(buffer, mean=mean, projection=projection, weights=weights, bias=bias)
         return buffer.getvalue()
 
     @classmethod
