@@ -110,6 +110,7 @@ def _load(settings: Settings) -> Classifier:
     try:
         loaded = release.load(open_store(settings.model_uri), settings.model_version)
         classifier = Classifier(loaded, settings.interpreters)
+        decoders.shared.wait()
     except (StorageError, ReleaseError) as error:
         structured_log.error(
             "the model could not be loaded", error, reason=str(error), model_uri=settings.model_uri
