@@ -273,6 +273,12 @@ def test_a_form_without_script_gets_a_page(shared_client: Client) -> None:
     assert answer["prediction"]["name"] in html.unescape(response.text)
     assert "not a diagnosis" in response.text
     assert "<script" not in response.text
+    picture = base64.b64encode(JPEG).decode()
+    assert picture in response.text
+    # What may be kept for a repeated request holds no image.
+    data = {"image": (io.BytesIO(JPEG), "a.jpg")}
+    headers = {**BROWSER, "Idempotency-Key": "once"}
+    assert picture not in shared_client.post(PATH, data=data, headers=headers).text
 
 
 def test_a_form_without_script_gets_its_problems_as_a_page(shared_client: Client) -> None:

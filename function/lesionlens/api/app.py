@@ -21,7 +21,14 @@ from ..model.manifest import ReleaseError
 from ..model.result import NOTICE
 from ..model.storage import StorageError, open_store
 from ..settings import Settings
-from . import admission, negotiation, problem_details, response_headers, structured_log
+from . import (
+    admission,
+    negotiation,
+    problem_details,
+    response_headers,
+    structured_log,
+    upload,
+)
 from .admission import Admit
 from .upload import Request
 
@@ -43,16 +50,11 @@ LOGGED_PATH = 200  # characters of an address, at most
 TEMPLATES = Path(__file__).parents[1] / "templates"
 OPENAPI = Path(__file__).parents[2] / "openapi.json"
 
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
-}
+# One file for the function and for the load balancer (infra/ensure_origin.sh): "Name: value" lines.
+SECURITY_HEADERS = dict(
+    line.split(": ", 1)
+    for line in (Path(__file__).parent / "security_headers.txt").read_text().splitlines()
+)
 
 
 def create(settings: Settings, answer: Answer, answer_batch: Answer) -> flask.Flask:
@@ -161,7 +163,10 @@ def _route(
             return negotiation.report(result)
         tested = classifier.manifest.document["malignancy"].get("test", {})
         sensitivity = tested.get("sensitivity", {}).get("value")
-        return negotiation.page(result, sensitivity=sensitivity)
+        # A page that may be kept for repeated requests holds no image.
+        kept = "Idempotency-Key" in flask.request.headers
+        picture = b"" if kept else upload.again(flask.request)
+        return negotiation.page(result, sensitivity=sensitivity, picture=picture)
 
     @app.post("/v1/batch")
     def batch() -> dict[str, Any]:

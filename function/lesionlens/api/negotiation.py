@@ -1,5 +1,6 @@
 """The form of an answer that the client accepts: JSON or FHIR for programs, a page for people."""
 
+import base64
 import json
 
 import flask
@@ -13,7 +14,9 @@ PROBLEM = "application/problem+json"
 HTML = "text/html"
 FHIR = fhir.MEDIA_TYPE
 
-MOST_DIGITS = 20  # of a percentage, after the point; as in web/js/text.js
+# What browsers show, by how the file begins.
+SHOWN = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG": "image/png", b"RIFF": "image/webp"}
+MAX_SHOWN_BYTES = 4 * 1024 * 1024  # of an upload that its page gives back
 
 
 def chosen(request: flask.Request) -> str:
@@ -51,16 +54,28 @@ def page(
     result: dict[str, object] | None = None,
     problem: dict[str, object] | None = None,
     sensitivity: float | None = None,
+    picture: bytes = b"",
 ) -> str:
-    """Render a result, or a problem, for people; ``sensitivity`` is that of the threshold."""
+    """Render a result, or a problem, for people.
+
+    ``sensitivity``: share of malignant lesions that are flagged; ``picture``: the upload.
+    """
     return flask.render_template(
         "result.html",
         result=result,
         problem=problem,
         sensitivity=sensitivity,
+        picture=_address(picture),
         percent=percent,
-        apart=apart,
     )
+
+
+def _address(picture: bytes) -> str | None:
+    """The picture as a data: address, if browsers show its format and it is not too large."""
+    media_type = next((kind for start, kind in SHOWN.items() if picture.startswith(start)), None)
+    if media_type is None or len(picture) > MAX_SHOWN_BYTES:
+        return None
+    return f"data:{media_type};base64,{base64.b64encode(picture).decode()}"
 
 
 def percent(share: float, digits: int = 0) -> str:
@@ -71,11 +86,3 @@ def percent(share: float, digits: int = 0) -> str:
     if share > 1 - least:
         return f"> {1 - least:.{digits}%}"
     return f"{share:.{digits}%}"
-
-
-def apart(one: float, other: float) -> tuple[str, str]:
-    """Write two probabilities with as many digits as it takes to see which is larger."""
-    digits = 0
-    while one != other and digits < MOST_DIGITS and percent(one, digits) == percent(other, digits):
-        digits += 1
-    return percent(one, digits), percent(other, digits)

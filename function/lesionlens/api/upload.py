@@ -72,6 +72,16 @@ def read(request: flask.Request) -> bytes:
     return data
 
 
+def again(request: flask.Request) -> bytes:
+    """The file that `read` took from a form; empty if the image came otherwise."""
+    file = request.files.get(FIELD)
+    if file is None:
+        return b""
+    file.seek(0)
+    data: bytes = file.read()
+    return data
+
+
 def read_batch(request: flask.Request, most: int) -> list[bytes]:
     """Return the posted images in their order.
 
