@@ -119,7 +119,7 @@ function actions(result, picture, named) {
     button("letter.open", letter.open, named),
     canShare() ? button("result.share", () => share(result, picture)) : null,
     named && answer.level(result) === "watch" ? button("result.remind", remind) : null,
-    button("result.again", shown.restart, !named),
+    button("result.again", shown.restart),
     named ? button("result.save", () => save(result)) : null);
 }
 
