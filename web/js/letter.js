@@ -73,9 +73,7 @@ function* paper(result, picture, named) {
   if (named) {
     yield make("ol", {}, result.probabilities.map(({ label, name, probability }) =>
       make("li", {}, `${lesion(label, name)}: ${percent(probability)}`)));
-    if (result.prior?.malignant) {
-      yield make("p", { class: "ll-small" }, text("practitioner.prior", { malignant: percent(result.prior.malignant, 1) }));
-    }
+    yield make("p", { class: "ll-small" }, text("practitioner.prior", { malignant: percent(result.prior.malignant, 1) }));
   }
   yield make("p", {}, make("strong", {}, text("result.notice")));
   yield make("h3", {}, text("letter.doctor"));
