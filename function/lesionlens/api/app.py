@@ -11,7 +11,7 @@ from typing import Any
 import flask
 from flask_cors import CORS
 
-from ..errors import ModelUnavailable
+from ..errors import Later, ModelUnavailable
 from ..imaging import decoders
 from ..model import release
 from ..model.classifier import Classifier, Slot
