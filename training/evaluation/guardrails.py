@@ -95,12 +95,13 @@ def _in_distribution(subject: Subject) -> tuple[dict[str, Any], Fitted]:
         "method": "softmax regression on three kinds, and Mahalanobis distance",
         "layers": list(mobilenet.FEATURE_LAYERS),
         "components": fitted.detector.projection.shape[1],
-        "fitted_to": {
-            kind: sum(picture.kind == kind for picture in teaching) for kind in ood.KINDS
-        },
+        "fitted_to": len(teaching),
         "threshold": fitted.farthest,
         "log_odds": fitted.least_log_odds,
         "report": {
+            "taught": {
+                kind: sum(picture.kind == kind for picture in teaching) for kind in ood.KINDS
+            },
             **report,
             "equalized": _equalized(subject, pictures, fitted),
             "skin_tones": _skin_tones(shown, frames, refused),

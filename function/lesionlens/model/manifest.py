@@ -82,7 +82,7 @@ class InDistribution(Strict, frozen=True):
     method: str
     layers: tuple[str, ...]
     components: Count
-    fitted_to: Count | dict[str, Count]  # pictures, by kind
+    fitted_to: Count  # pictures
     log_odds: Annotated[float, Meta(ge=-1e6, le=1e6)] = 0.0
     report: dict[str, Any] = {}  # see training.evaluation.ood_report
     passed: dict[str, Interval] = {}
