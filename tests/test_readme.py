@@ -1,8 +1,9 @@
-"""The README's commands, tables and figures are true."""
+"""The commands, tables, figures and links of the README files are true."""
 
 import dataclasses
 import json
 import re
+from pathlib import Path
 
 import pytest
 from werkzeug.test import Client
@@ -15,21 +16,29 @@ from training.evaluation import leakage
 from training.evaluation.evaluate import text
 
 README = (ROOT / "README.md").read_text()
+FUNCTION = (ROOT / "function" / "README.md").read_text()
+TRAINING = (ROOT / "training" / "README.md").read_text()
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "*/*.md", "tests/*/*.md", ".github/*.md")
+    for path in ROOT.glob(pattern)
+    if path.parent.name != "node_modules"
+)
 
 
-def commands() -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+def commands(*pages: str) -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", "\n".join(pages), re.DOTALL)
     return [line for block in blocks for line in block.splitlines()]
 
 
-def table(heading: str) -> dict[str, str]:
-    """Variable and default of the table of variables after ``heading``."""
-    section = README.partition(heading)[2].partition("\n\nOf ")[0].partition("\n\n## ")[0]
+def variables(page: str) -> dict[str, str]:
+    """Variable and default of the page's table of variables."""
+    section = page.partition("\n## Variables\n")[2].partition("\n## ")[0]
     return dict(re.findall(r"^\| `([A-Z0-9_]+)` \| (.*?) \|", section, re.MULTILINE))
 
 
 def test_every_variable_of_the_function_is_documented_with_its_default() -> None:
-    documented = table("Of the function;")
+    documented = variables(FUNCTION)
     fields = {field.name.upper(): field.default for field in dataclasses.fields(Settings)}
     assert set(documented) == set(fields)
     for name, default in documented.items():
@@ -40,19 +49,21 @@ def test_every_variable_of_the_function_is_documented_with_its_default() -> None
 
 def test_the_variables_of_the_training_job_are_read_by_it() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "training").rglob("*.py"))
-    documented = table("Of the training job and the tests:")
+    documented = variables(TRAINING)
     assert set(documented) == {"HAM10000_DIR", "IMAGENET_WEIGHTS"}
     for name in documented:
         assert f'"{name}"' in sources
 
 
-@pytest.mark.parametrize("command", [c for c in commands() if c.startswith("make ")])
+@pytest.mark.parametrize(
+    "command", [c for page in PAGES for c in commands(page.read_text()) if c.startswith("make ")]
+)
 def test_every_make_target_exists(command: str) -> None:
     makefile = (ROOT / "Makefile").read_text()
     assert re.search(rf"^{command.split()[1]}:.*## ", makefile, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", [c for c in commands() if "-m training" in c])
+@pytest.mark.parametrize("command", [c for c in commands(TRAINING) if "-m training" in c])
 def test_every_training_command_is_understood(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -65,36 +76,38 @@ def test_every_training_command_is_understood(
 
 def test_every_stage_is_shown() -> None:
     for stage in set(STAGES) - {"run"}:
-        assert f"-m training {stage}" in README
+        assert f"-m training {stage}" in TRAINING
 
 
 def test_the_results_are_those_of_the_shipped_release() -> None:
     metrics = releases.MANIFEST_DOCUMENT["metrics"]
     for part in ("validation", "test"):
         for name in ("balanced_accuracy", "accuracy", "macro_auc"):
-            assert text(metrics[part][name]) in README
+            assert text(metrics[part][name]) in TRAINING
     flag = releases.MANIFEST_DOCUMENT["malignancy"]["test"]
-    assert text(flag["sensitivity"]) in README
-    assert text(flag["specificity"]) in README
-    assert text(metrics["test"]["per_class"]["mel"]["sensitivity"]) in README
+    assert text(flag["sensitivity"]) in TRAINING
+    assert text(flag["specificity"]) in TRAINING
+    assert text(metrics["test"]["per_class"]["mel"]["sensitivity"]) in TRAINING
     evidence = releases.MANIFEST_DOCUMENT["evidence"]
     for line in leakage.table(evidence["paper"]).splitlines():
-        assert line in README
+        assert line in TRAINING
     errors = evidence["calibration"]["after"]
     for of in ("top_label", "malignancy"):
-        assert text(errors[of]["calibration_error"]) in README
+        assert text(errors[of]["calibration_error"]) in TRAINING
     detector = releases.MANIFEST_DOCUMENT["in_distribution"]
-    assert text(detector["passed"]["test"]) in README
-    assert text(detector["caught"]["unseen"]["share"]) in README
-    assert text(evidence["elsewhere"]["metrics"]["balanced_accuracy"]) in README
+    assert text(detector["passed"]["test"]) in TRAINING
+    assert text(detector["caught"]["unseen"]["share"]) in TRAINING
+    assert text(evidence["elsewhere"]["metrics"]["balanced_accuracy"]) in TRAINING
     for count in ("1", "8"):
-        assert text(releases.MANIFEST_DOCUMENT["views"][count]) in README
+        assert text(releases.MANIFEST_DOCUMENT["views"][count]) in TRAINING
+    assert f"releases/{releases.VERSION}/MODEL_CARD.md" in TRAINING
+    assert text(metrics["test"]["balanced_accuracy"]) in README
     assert f"training/releases/{releases.VERSION}/MODEL_CARD.md" in README
     assert (ROOT / "training" / "releases" / releases.VERSION / "MODEL_CARD.md").is_file()
 
 
 def test_curl_gets_the_answer_that_is_shown(shared_client: Client) -> None:
-    (command,) = [line for line in commands() if line.startswith("curl ")]
+    (command,) = [line for line in commands(README) if line.startswith("curl ")]
     picture, media_type = re.search(r"@(\S+) -H 'Content-Type: (\S+)' localhost", command).groups()
     data = (ROOT / picture).read_bytes()
     real = shared_client.post("/v1/classify", data=data, content_type=media_type).json
@@ -118,6 +131,18 @@ def test_the_safety_notice_and_the_licence_come_before_anything_to_run() -> None
     assert "CC BY-NC 4.0" in start
 
 
-def test_links_inside_the_repository_lead_somewhere() -> None:
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_term_of_the_glossary_is_used() -> None:
+    contributing = (ROOT / "CONTRIBUTING.md").read_text()
+    glossary = contributing.partition("\n## Terms\n")[2].partition("\n## ")[0]
+    terms = re.findall(r"^\| ([a-z ]+?) \|", glossary, re.MULTILINE)
+    paths = [path for part in ("function", "training") for path in (ROOT / part).rglob("*.py")]
+    sources = "\n".join(path.read_text() for path in paths).lower()
+    assert len(terms) > 10
+    for term in terms:
+        assert re.search(term.replace(" ", "[ _]?"), sources), term
