@@ -3,6 +3,7 @@
 import functools
 import os
 import threading
+import time
 from typing import Any
 
 import flask
@@ -12,8 +13,10 @@ from werkzeug.wrappers import Response
 from lesionlens import pipeline, settings
 from lesionlens.api import admission, app, batch, negotiation, parameters, upload
 from lesionlens.api.admission import Admit
-from lesionlens.imaging import decode_budget
 from lesionlens.model.classifier import Classifier
+
+# For all images of a request, from its last byte on: an answer is due within 8 s.
+DECODE_SECONDS = 7.0
 
 
 def answer(
@@ -25,7 +28,7 @@ def answer(
         negotiation.require_explainable(request)
     data = upload.read(request)
     admit([data], options.views)
-    return pipeline.examine(data, classifier, options, request_id, _budget)
+    return pipeline.examine(data, classifier, options, request_id, _deadline())
 
 
 def answer_batch(
@@ -40,14 +43,17 @@ def answer_batch(
         classifier=classifier,
         options=options,
         request_id=request_id,
-        budget=_budget,
+        until=_deadline(),
     )
     return batch.build(request_id, files, one)
 
 
+def _deadline() -> float:
+    """When the images of a request that is read now have to be decoded."""
+    return time.monotonic() + DECODE_SECONDS
+
+
 _settings = settings.from_environment(os.environ)
-_budget = decode_budget.DecodeBudget(_settings.max_pixels_decoded)
-decode_budget.return_what_is_freed()
 _app = app.create(_settings, answer, answer_batch)
 
 if flask.has_app_context():

@@ -146,6 +146,7 @@ def _job(
         force=options.force,
         version=options.version,
         team=team,
+        archive=options.archive,
     )
 
 
@@ -187,6 +188,9 @@ def _parser() -> argparse.ArgumentParser:
             "--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="override it"
         )
         stage.add_argument("--data", help="folder or gs://BUCKET/FOLDER (default: HAM10000_DIR)")
+        stage.add_argument(
+            "--archive", help="images of other clinics, likewise (default: ISIC_ARCHIVE_DIR)"
+        )
         stage.add_argument("--run", type=Path, help="folder of the run (default: runs/CONFIG)")
         stage.add_argument("--cache", type=Path, default=HERE / "cache", help="(%(default)s)")
         stage.add_argument("--resume", action="store_true", help="continue a killed training")

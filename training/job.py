@@ -96,6 +96,8 @@ def train(job: Job) -> None:
         positions=job.split.train,
         validation_frames=decoding.squares(data.subset(job.split.validation), config.preprocessing),
         validation_labels=data.labels[job.split.validation],
+        origins=data.origins,
+        validation_origins=data.origins[job.split.validation],
     )
     start = None
     if config.start:

@@ -42,13 +42,23 @@ class Job:
     force: bool = False
     version: str | None = None  # None: made from the date and the model
     team: Cluster = ALONE  # the workers that share the training
+    archive: str | None = None  # images of other clinics: a folder or gs:// address, or the default
 
     @cached_property
     def dataset(self) -> Dataset:
-        drawings = self.config.data.generated
-        if self.data is None and drawings:
-            return dataset.read(source.drawn(drawings, self.config.seed, self.cache))
-        return dataset.read(source.folder(self.data or source.default(), self.cache))
+        drawings, seed = self.config.data.generated, self.config.seed
+        drawn = self.data is None and drawings > 0
+        if drawn:
+            read = dataset.read(source.drawn(drawings, seed, self.cache))
+        else:
+            read = dataset.read(source.folder(self.data or source.default(), self.cache))
+        if not self.config.data.archive_fraction:
+            return read
+        if drawn:
+            archive = source.drawn_archive(drawings // 4, seed, self.cache)
+        else:
+            archive = source.folder(self.archive or source.default_archive(), self.cache)
+        return dataset.combine(read, dataset.read_archive(archive))
 
     @cached_property
     def split(self) -> Split:

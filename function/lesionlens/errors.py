@@ -12,7 +12,8 @@
     │   ├── Undecodable           not an image, or damaged
     │   ├── Truncated             the file ends too early
     │   ├── TooSmall              fewer pixels than a lesion needs
-    │   └── TooManyPixels         a decompression bomb, or nearly
+    │   ├── TooManyPixels         a decompression bomb, or nearly
+    │   └── TooCostly             more memory or time to decode than a picture may take
     ├── OtherRequest         422  an Idempotency-Key that belongs to another request
     └── Later                     a later request may be answered; Retry-After says when
         ├── TooManyRequests  429  a limit is used up
@@ -132,6 +133,11 @@ class TooSmall(ImageProblem):
 class TooManyPixels(ImageProblem):
     slug = "too-many-pixels"
     title = "Too many pixels"
+
+
+class TooCostly(ImageProblem):
+    slug = "too-costly-image"
+    title = "Image too costly"
 
 
 class OtherRequest(Problem):

@@ -229,7 +229,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(shared_client: Client) -> None:
     assert len(bomb) < 200_000
     response = post_raw(shared_client, bomb, "image/png")
     assert response.status_code == 422
-    assert "900 megapixels; at most 25 are accepted" in response.json["detail"]
+    assert "900 megapixels; at most 50 are accepted of a PNG" in response.json["detail"]
 
 
 @pytest.mark.parametrize("way", ["raw", "form"])
@@ -247,7 +247,7 @@ def test_an_unexpected_error_tells_the_client_nothing_and_the_log_where(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("sec" + "ret of the inside")
 
-    monkeypatch.setattr("lesionlens.imaging.decode.decode", fail)
+    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", fail)
     response = post_raw(create_client(), JPEG)
     assert response.status_code == 500
     assert "secret" not in response.text

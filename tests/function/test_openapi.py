@@ -5,7 +5,6 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from functools import partialmethod
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -18,7 +17,9 @@ from werkzeug.test import Client, TestResponse
 
 from lesionlens import errors
 from lesionlens.api import app, upload
-from lesionlens.imaging import decode, decode_budget
+from lesionlens.imaging import decode, decoders
+from lesionlens.imaging.decoders import Decoders
+from lesionlens.imaging.lane import Lane
 from lesionlens.model.result import NOTICE
 from lesionlens.settings import Settings, from_environment
 from tests import releases
@@ -148,7 +149,8 @@ def test_it_has_every_media_type_of_an_image() -> None:
     [
         f"{Settings.max_upload_bytes} bytes",
         f"{decode.MIN_SIDE} pixels a side",
-        f"{decode.MAX_PIXELS / 1e6:.0f} megapixels",
+        f"{decode.MAX_PIXELS['JPEG'] / 1e6:.0f} megapixels",
+        f"{decode.MAX_PIXELS['WEBP'] / 1e6:.0f} as WebP and {decode.MAX_OTHER_PIXELS / 1e6:.0f}",
     ],
 )
 def test_it_has_the_limits(limit: str) -> None:
@@ -263,7 +265,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
 # These need a function of their own, or an earlier request; below.
 FAULTS = {
     *("internal-error", "model-unavailable", "overloaded", "other-request", "still-answering"),
-    *("limit", "batch-above-limit", "guessing", "batch-as-a-page", "too-slow"),
+    *("too-costly-image", "limit", "batch-above-limit", "guessing", "batch-as-a-page", "too-slow"),
 }
 
 
@@ -341,7 +343,7 @@ def test_a_batch_as_a_page_is_refused_as_documented(shared_client: Client) -> No
 
 
 def test_an_internal_error_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lesionlens.imaging.decode.decode", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", lambda *_: 1 / 0)
     assert_as_documented(create_client().post(CLASSIFY, **raw(JPEG)), "internal-error")
 
 
@@ -359,14 +361,14 @@ def test_an_early_repetition_is_as_documented(monkeypatch: pytest.MonkeyPatch) -
     client = create_client()
     key = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
     repeated = []
-    real = decode.decode
+    real = Decoders.prepare
 
-    def replaced(data: bytes, **options: Any) -> Any:
+    def replaced(*arguments: Any) -> Any:
         # While the first request is being answered.
         repeated.append(client.post(CLASSIFY, **raw(JPEG, headers=key)))
-        return real(data, **options)
+        return real(*arguments)
 
-    monkeypatch.setattr("lesionlens.imaging.decode.decode", replaced)
+    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", replaced)
     assert client.post(CLASSIFY, **raw(JPEG, headers=key)).status_code == 200
     assert_as_documented(repeated[0], "still-answering")
 
@@ -402,14 +404,21 @@ def test_a_304_is_as_documented(shared_client: Client, path: str) -> None:
     assert "content" not in described
 
 
+def test_a_costly_image_is_as_documented(
+    shared_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if its decoder had come to an end."""
+
+    def exceed(*_: object) -> None:
+        raise decoders._Exceeded
+
+    monkeypatch.setattr("lesionlens.imaging.decoders._Decoder.prepare", exceed)
+    assert_as_documented(shared_client.post(CLASSIFY, **raw(JPEG)), "too-costly-image")
+
+
 def test_an_overload_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a room that has no place, nor a line."""
-    monkeypatch.setattr(
-        decode_budget.DecodeBudget,
-        "__init__",
-        partialmethod(decode_budget.DecodeBudget.__init__, waiting=0),
-    )
-    monkeypatch.setattr(decode_budget.DecodeBudget, "_fits", lambda *_: False)
+    """In a lane that has no place, nor a line."""
+    monkeypatch.setattr(decoders.shared, "_modest", Lane(places=0, waiting=0))
     assert_as_documented(create_client().post(CLASSIFY, **raw(JPEG)), "overloaded")
 
 

@@ -25,6 +25,7 @@ ERRORS = {
     "truncated-image": 422,
     "image-too-small": 422,
     "too-many-pixels": 422,
+    "too-costly-image": 422,
     "internal-error": 500,
 }
 

@@ -1,4 +1,7 @@
-"""HAM10000 as it is distributed: its table and its images, read and checked."""
+"""HAM10000, and images of other clinics beside it: tables and images, read and checked.
+
+Every record names its ``origin``: the collection, hence the clinics and instruments, it is from.
+"""
 
 import csv
 import hashlib
@@ -19,6 +22,15 @@ CLASSES = tuple(sorted(TAXONOMY))
 METADATA_NAMES = ("HAM10000_metadata.csv", "HAM10000_metadata.tab", "HAM10000_metadata")
 IMAGE_FOLDERS = ("images", "HAM10000_images_part_1", "HAM10000_images_part_2", ".")
 REQUIRED_COLUMNS = ("lesion_id", "image_id", "dx")
+HAM10000 = "ham10000"
+
+# A selection of the ISIC Archive outside of HAM10000; its lesions carry no ids, and images that may
+# show the same lesion share a ``group``.
+ARCHIVE_TABLE, ARCHIVE_IMAGES = "labels.csv", "images"
+ARCHIVE_COLUMNS = ("image_id", "dx", "origin", "group")
+# Three CC0 images of ISIC UDA-1 (a nevus, a melanoma, another nevus), chosen by eye for a centred
+# lesion without a frame, that the page shows as examples: in no part of the split.
+EXAMPLES = ("ISIC_0000060", "ISIC_0000157", "ISIC_0000027")
 
 # More problems than this are counted, not listed.
 LISTED_PROBLEMS = 20
@@ -47,6 +59,7 @@ class Record:
     age: str = ""
     sex: str = ""
     localization: str = ""
+    origin: str = HAM10000
 
 
 @dataclass(frozen=True)
@@ -64,6 +77,11 @@ class Dataset:
     def lesions(self) -> NDArray[np.str_]:
         return np.array([record.lesion_id for record in self.records])
 
+    @property
+    def origins(self) -> NDArray[np.str_]:
+        """(N,) collection that each image is from."""
+        return np.array([record.origin for record in self.records])
+
     def subset(self, indices: NDArray[np.int64]) -> tuple[Record, ...]:
         return tuple(self.records[index] for index in indices)
 
@@ -80,11 +98,42 @@ def read(root: Path) -> Dataset:
     return parse(rows(table, REQUIRED_COLUMNS), files)
 
 
-def parse(table: Sequence[dict[str, str]], files: dict[str, Path]) -> Dataset:
+def read_archive(root: Path) -> Dataset:
+    """Read the selection of the ISIC Archive in ``root``, without the page's `EXAMPLES`.
+
+    An image's group stands for its lesion. Raises DatasetError as `read` does.
+    """
+    table = root / ARCHIVE_TABLE
+    if not table.is_file():
+        raise DatasetError([f"{root} holds no {ARCHIVE_TABLE}"])
+    kept = [row for row in rows(table, ARCHIVE_COLUMNS) if row["image_id"] not in EXAMPLES]
+    for row in kept:
+        # Groups may span collections. The prefix keeps them apart from HAM10000's lesions.
+        row["lesion_id"] = f"isic_archive:{row['group']}"
+    files = {path.stem: path for path in (root / ARCHIVE_IMAGES).glob("*.jpg")}
+    return parse(kept, files, one_diagnosis=False)
+
+
+def combine(first: Dataset, second: Dataset) -> Dataset:
+    """Both data sets, the records of ``first`` in front.
+
+    Raises DatasetError if an image id stands in both.
+    """
+    ids = {record.image_id for record in first.records}
+    twice = [record.image_id for record in second.records if record.image_id in ids]
+    if twice:
+        raise DatasetError([f"image {image_id} is in both data sets" for image_id in twice])
+    both = hashlib.sha256(f"{first.fingerprint},{second.fingerprint}".encode()).hexdigest()
+    return Dataset((*first.records, *second.records), both)
+
+
+def parse(
+    table: Sequence[dict[str, str]], files: dict[str, Path], one_diagnosis: bool = True
+) -> Dataset:
     """Make a data set of a table's rows and its images by id.
 
-    Raises DatasetError with everything that is wrong: a duplicate id, an unknown ``dx``, a lesion
-    with two diagnoses, a missing image.
+    Raises DatasetError with everything that is wrong: a duplicate id, an unknown ``dx``, a missing
+    image and, with ``one_diagnosis``, a lesion with two.
     """
     records: list[Record] = []
     problems: list[str] = []
@@ -98,7 +147,7 @@ def parse(table: Sequence[dict[str, str]], files: dict[str, Path]) -> Dataset:
         seen.add(image_id)
         if dx not in TAXONOMY:
             problems.append(f"line {line}: unknown dx {dx!r}; known are {', '.join(CLASSES)}")
-        elif diagnosis.setdefault(lesion_id, dx) != dx:
+        elif one_diagnosis and diagnosis.setdefault(lesion_id, dx) != dx:
             problems.append(
                 f"line {line}: lesion {lesion_id} is both {diagnosis[lesion_id]} and {dx}"
             )
@@ -106,7 +155,8 @@ def parse(table: Sequence[dict[str, str]], files: dict[str, Path]) -> Dataset:
             problems.append(f"line {line}: there is no image {image_id}")
         else:
             rest = {key: row.get(key) or "" for key in ("dx_type", "age", "sex", "localization")}
-            records.append(Record(image_id, lesion_id, dx, files[image_id], **rest))
+            origin = row.get("origin") or HAM10000
+            records.append(Record(image_id, lesion_id, dx, files[image_id], **rest, origin=origin))
     if not seen:
         problems.append("the table has no rows")
     if problems:
@@ -128,6 +178,14 @@ def rows(table: Path, required: Sequence[str]) -> list[dict[str, str]]:
     if short:
         raise DatasetError([f"line {number}: too few columns" for number in short])
     return read
+
+
+def class_shares(labels: NDArray[np.int64], classes: int, power: float) -> NDArray[np.float64]:
+    """(classes,) share of each class among the drawn images, proportional to count**power."""
+    counts = np.bincount(labels, minlength=classes).astype(np.float64)
+    weights = np.where(counts > 0, counts**power, 0)
+    shares: NDArray[np.float64] = weights / weights.sum()
+    return shares
 
 
 def distribution(dataset: Dataset) -> dict[str, tuple[int, int]]:

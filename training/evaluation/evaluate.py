@@ -12,9 +12,8 @@ from lesionlens.model.manifest import DECISION, Calibration
 from lesionlens.model.result import malignancy, malignant_log_odds, probabilities
 
 from ..data import decoding
-from ..data.dataset import CLASSES, Dataset
+from ..data.dataset import CLASSES, Dataset, class_shares
 from ..data.split import HELD_OUT, Split
-from ..learning import sampling
 from . import calibration, isic, metrics, predictions
 from .metrics import Predictions
 
@@ -39,7 +38,7 @@ def evaluate(
         indices = getattr(split, part)
         logits = predict(decoding.squares(dataset.subset(indices), preprocessing))
         answers[part] = Predictions(dataset.labels[indices], logits, dataset.lesions[indices])
-    shares = sampling.class_shares(dataset.labels[split.train], len(CLASSES), power=1)
+    shares = class_shares(dataset.labels[split.train], len(CLASSES), power=1)
     calibrations = calibration.fit(answers["validation"], shares)
     folder.mkdir(exist_ok=True)
     for part, predicted in answers.items():

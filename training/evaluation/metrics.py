@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -173,30 +172,3 @@ def log_sum_exp(values: NDArray[np.float64]) -> NDArray[np.float64]:
     peak = values.max(axis=-1)
     total: NDArray[np.float64] = peak + np.log(np.exp(values - peak[..., None]).sum(axis=-1))
     return total
-
-
-class KerasBalancedAccuracy(keras.metrics.Metric):  # type: ignore[misc]
-    """Mean of the classes' sensitivities, over one-hot labels and logits, while training."""
-
-    def __init__(self, classes: int, name: str = "balanced_accuracy") -> None:
-        super().__init__(name=name)
-        self.hits = self.add_weight(shape=(classes,), initializer="zeros", name="hits")
-        self.totals = self.add_weight(shape=(classes,), initializer="zeros", name="totals")
-
-    def update_state(
-        self,
-        y_true: keras.KerasTensor,
-        y_pred: keras.KerasTensor,
-        sample_weight: keras.KerasTensor | None = None,
-    ) -> None:
-        right = keras.ops.equal(keras.ops.argmax(y_true, -1), keras.ops.argmax(y_pred, -1))
-        if sample_weight is not None:
-            y_true = y_true * sample_weight[:, None]
-        hits = y_true * keras.ops.cast(right, y_true.dtype)[:, None]
-        self.hits.assign_add(keras.ops.sum(hits, axis=0))
-        self.totals.assign_add(keras.ops.sum(y_true, axis=0))
-
-    def result(self) -> keras.KerasTensor:
-        seen = keras.ops.cast(self.totals > 0, "float32")
-        sensitivities = self.hits / keras.ops.maximum(self.totals, 1)
-        return keras.ops.sum(sensitivities) / keras.ops.maximum(keras.ops.sum(seen), 1)

@@ -13,6 +13,7 @@ import flask
 from flask_cors import CORS
 
 from ..errors import ModelUnavailable, NotAcceptable
+from ..imaging import decoders
 from ..model import release
 from ..model.classifier import Classifier, Slot
 from ..model.diagnoses import TAXONOMY
@@ -104,6 +105,8 @@ def preload(app: flask.Flask) -> None:
 
 def _load(settings: Settings) -> Classifier:
     started = time.perf_counter()
+    # The processes that decode come up meanwhile.
+    decoders.shared.start()
     try:
         loaded = release.load(open_store(settings.model_uri), settings.model_version)
         classifier = Classifier(loaded, settings.interpreters)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..imaging.decode import Decoded
+from ..imaging.preprocess import Prepared
 
 OVERLAY_SIDE = 512  # pixels, at most
 # An activation of 1 covers the image by this much; of 0 not at all.
@@ -30,7 +30,7 @@ def build(
     label: str,
     classes: tuple[str, ...],
     activation_maps: NDArray[np.float32],
-    decoded: Decoded,
+    decoded: Prepared,
     with_overlay: bool = True,
 ) -> dict[str, Any]:
     """Return the explanation of one class, from (rows, columns, classes) activation maps."""

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..imaging.decode import Caution, Decoded
+from ..imaging.decode import Caution
+from ..imaging.preprocess import Prepared
 from .diagnoses import TAXONOMY
 from .manifest import Calibration, Malignancy, Manifest
 from .options import Options
@@ -68,7 +69,7 @@ def _scaled(logits: NDArray[np.floating[Any]], by: Calibration) -> NDArray[np.fl
 def build(
     request_id: str,
     manifest: Manifest,
-    decoded: Decoded,
+    decoded: Prepared,
     options: Options,
     logits: NDArray[np.float64],
     score: float | None,

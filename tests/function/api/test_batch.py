@@ -7,7 +7,7 @@ import pytest
 from werkzeug.test import Client
 
 from lesionlens.errors import Overloaded
-from lesionlens.imaging import decode
+from lesionlens.imaging.decoders import Decoders
 from tests.conftest import create_client
 from tests.pictures import JPEG, encoded, lesion
 
@@ -40,12 +40,12 @@ def test_one_bad_image_does_not_fail_the_others(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     marked = b"\xff\xd8 marked"
-    real = decode.decode
+    real = Decoders.prepare
 
-    def replaced(data: bytes, **options: Any) -> Any:
-        return 1 / 0 if data == marked else real(data, **options)
+    def replaced(decoders: Decoders, data: bytes, *options: Any) -> Any:
+        return 1 / 0 if data == marked else real(decoders, data, *options)
 
-    monkeypatch.setattr("lesionlens.imaging.decode.decode", replaced)
+    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", replaced)
     answer = post(create_client(), JPEG, JPEG[:9000], b"%PDF-1.7", b"", marked, JPEG)
     entries = answer.json["results"]
     assert answer.status_code == 200
@@ -98,11 +98,11 @@ def test_after_one_wait_for_room_the_rest_is_not_tried(
 ) -> None:
     tried = []
 
-    def decode(data: bytes, **_: Any) -> Any:
+    def prepare(_: Decoders, data: bytes, *options: Any) -> Any:
         tried.append(data)
         raise Overloaded("No room.")
 
-    monkeypatch.setattr("lesionlens.imaging.decode.decode", decode)
+    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", prepare)
     results = post(shared_client, JPEG, JPEG, JPEG).json["results"]
     assert [entry["problem"]["status"] for entry in results] == [503, 503, 503]
     assert len(tried) == 1

@@ -2,9 +2,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from lesionlens.imaging.decode import Caution, Decoded
+from lesionlens.imaging.decode import Caution
+from lesionlens.imaging.preprocess import Prepared
 from lesionlens.model import manifest, result
 from lesionlens.model.manifest import DECISION, Calibration, Malignancy
 from lesionlens.model.options import Options
@@ -21,7 +21,7 @@ MANIFEST = dataclasses.replace(
     malignancy=Malignancy(DECISION, slope=1, intercept=0, threshold=0.5),
     in_distribution_threshold=1.5,
 )
-DECODED = Decoded(Image.new("RGB", (60, 40)), 600, 400, (Caution("code", "Message."),))
+DECODED = Prepared(np.zeros((40, 60, 3), np.uint8), 600, 400, (Caution("code", "Message."),))
 TIMING = Timing(1.234, 5.678, 6.912)
 USUAL = Options()
 

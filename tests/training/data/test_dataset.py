@@ -1,6 +1,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.pictures import JPEG
@@ -89,3 +90,58 @@ def test_the_distribution_counts_images_and_lesions(drawn: Dataset) -> None:
     assert set(counts) == set(dataset.CLASSES)
     assert sum(images for images, _ in counts.values()) == 84
     assert sum(lesions for _, lesions in counts.values()) == len(set(drawn.lesions))
+
+
+LABELS = np.array([0] * 80 + [1] * 16 + [2] * 4)
+
+
+@pytest.mark.parametrize(
+    ("power", "expected"), [(1, [0.8, 0.16, 0.04]), (0, [1 / 3] * 3), (0.5, [0.6, 0.268, 0.134])]
+)
+def test_class_shares(power: float, expected: list[float]) -> None:
+    found = dataset.class_shares(LABELS, 3, power)
+    np.testing.assert_allclose(found, expected, atol=0.03)
+    assert found.sum() == pytest.approx(1)
+
+
+def test_a_class_without_images_has_no_share() -> None:
+    assert dataset.class_shares(LABELS, 4, 0)[3] == 0
+
+
+ARCHIVE = "image_id,dx,origin,group,squashed,licence\n"
+
+
+def archive(root: Path, rows: str) -> Path:
+    (root / "images").mkdir(parents=True)
+    for line in rows.splitlines():
+        (root / "images" / f"{line.partition(',')[0]}.jpg").write_bytes(JPEG)
+    (root / "labels.csv").write_text(ARCHIVE + rows)
+    return root
+
+
+def test_a_group_of_the_archive_stands_for_a_lesion_and_may_have_several_diagnoses(
+    tmp_path: Path,
+) -> None:
+    read = dataset.read_archive(archive(tmp_path, "x,nv,Clinic A,G0,0,CC0\ny,mel,Clinic B,G0,0,\n"))
+    assert read.lesions.tolist() == ["isic_archive:G0"] * 2
+    assert read.origins.tolist() == ["Clinic A", "Clinic B"]
+
+
+def test_the_examples_of_the_page_are_in_no_part(tmp_path: Path) -> None:
+    rows = "".join(f"{name},nv,ISIC UDA-1,G0,0,CC0\n" for name in (*dataset.EXAMPLES, "other"))
+    assert [r.image_id for r in dataset.read_archive(archive(tmp_path, rows)).records] == ["other"]
+
+
+def test_two_data_sets_stand_one_behind_the_other(drawn: Dataset, tmp_path: Path) -> None:
+    other = dataset.read_archive(archive(tmp_path, "A,nv,Clinic A,G0,0,CC0\n"))
+    both = dataset.combine(drawn, other)
+    assert both.records == (*drawn.records, *other.records)
+    assert set(both.origins) == {dataset.HAM10000, "Clinic A"}
+    assert len({both.fingerprint, drawn.fingerprint, other.fingerprint}) == 3
+    with pytest.raises(DatasetError, match=r"image A is in both data sets"):
+        dataset.combine(both, other)
+
+
+def test_a_folder_that_is_no_archive_is_refused(drawings: Path) -> None:
+    with pytest.raises(DatasetError, match=r"holds no labels\.csv"):
+        dataset.read_archive(drawings)
