@@ -20,9 +20,8 @@ FUNCTION = (ROOT / "function" / "README.md").read_text()
 TRAINING = (ROOT / "training" / "README.md").read_text()
 PAGES = sorted(
     path
-    for pattern in ("*.md", "*/*.md", "tests/*/*.md", ".github/*.md")
+    for pattern in ("*.md", "[!.]*/*.md", "tests/*/*.md", ".github/*.md")
     for path in ROOT.glob(pattern)
-    if path.parent.name != "node_modules"
 )
 
 
