@@ -50,7 +50,7 @@ buckets() {
 
   # The page is public by nature; the load balancer reads it as anybody would.
   ensure_bucket "$WEB_BUCKET" --no-public-access-prevention
-  cloud storage buckets update "gs://$WEB_BUCKET" --web-main-page-suffix=index.html
+  cloud storage buckets update "gs://$WEB_BUCKET" --web-main-page-suffix=index.html --web-error-page=404.html
   grant_bucket "$WEB_BUCKET" allUsers roles/storage.objectViewer
 }
 
