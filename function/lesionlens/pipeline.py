@@ -4,7 +4,6 @@ HTTP ends before it: the routes, ``archive.py`` and the Beam pipeline all call `
 """
 
 import time
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from .imaging import decoders, image_quality, preprocess
 from .model import cam, result
 from .model.classifier import Classifier
 from .model.options import PREDICTED, Options
+from .model.result_document import Result
 
 PLAIN = Options()
 
@@ -22,7 +22,7 @@ def examine(
     options: Options = PLAIN,
     request_id: str = "",
     until: float | None = None,
-) -> dict[str, Any]:
+) -> Result:
     """Classify one image file and return its result document.
 
     ``until``: the time (`time.monotonic`) by which the file must have been decoded, if any. Raises
@@ -44,7 +44,7 @@ def examine(
 
     done = time.perf_counter()
     timing = result.Timing(1e3 * (ready - started), 1e3 * (done - ready), 1e3 * (done - started))
-    cautions = image_quality.cautions(measured, manifest.quality)
+    cautions = image_quality.cautions(measured, manifest.quality.limits)
     document = result.build(request_id, manifest, decoded, options, logits, score, cautions, timing)
     if options.explain:
         label = options.explain

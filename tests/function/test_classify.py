@@ -109,7 +109,7 @@ def test_several_views_are_another_answer_of_the_same_image(shared_client: Clien
 def test_another_prior_shifts_all_probabilities_alike(shared_client: Client) -> None:
     """Between two priors the log-odds of two classes move by the same for every image."""
     answers = {prior: asked(shared_client, f"prior={prior}") for prior in ("uniform", "dataset")}
-    assert {answer["prior"] for answer in answers.values()} == {"uniform", "dataset"}
+    assert [answer["prior"]["name"] for answer in answers.values()] == ["uniform", "dataset"]
     shares = {
         prior: {entry["label"]: entry["probability"] for entry in answer["probabilities"]}
         for prior, answer in answers.items()
@@ -117,8 +117,20 @@ def test_another_prior_shifts_all_probabilities_alike(shared_client: Client) -> 
     # Nevi are the most frequent: the data set's prior always makes them likelier.
     assert shares["dataset"]["nv"] > shares["uniform"]["nv"]
     assert shares["dataset"]["df"] < shares["uniform"]["df"]
-    assert answers["uniform"]["malignancy"] == answers["dataset"]["malignancy"]
-    assert asked(shared_client, "")["prior"] == "decision"
+    for key in ("flag", "decision"):
+        assert answers["uniform"]["malignancy"][key] == answers["dataset"]["malignancy"][key]
+
+
+@pytest.mark.parametrize("query", ["", "prior=dataset", "prior=uniform", "prevalence=0.05"])
+def test_what_an_answer_calls_its_prior_is_what_the_query_takes(
+    shared_client: Client, query: str
+) -> None:
+    first = asked(shared_client, query)
+    name, malignant = first["prior"]["name"], first["prior"]["malignant"]
+    again = f"prevalence={malignant!r}" if name == "prevalence" else f"prior={name}"
+    second = asked(shared_client, again)
+    for key in ("prior", "probabilities", "prediction", "malignancy"):
+        assert second[key] == first[key]
 
 
 def test_a_photograph_of_something_else_is_not_recognized(shared_client: Client) -> None:

@@ -16,7 +16,7 @@ from ..imaging import decoders
 from ..model import release
 from ..model.classifier import Classifier, Slot
 from ..model.diagnoses import TAXONOMY
-from ..model.manifest import ReleaseError
+from ..model.manifest import ReleaseError, as_document
 from ..model.result import NOTICE
 from ..model.storage import StorageError, open_store
 from ..settings import Settings
@@ -136,7 +136,7 @@ def _route(app: flask.Flask, settings: Settings, slot: Slot) -> None:
 
     @app.get("/v1/model")
     def model() -> dict[str, Any]:
-        return {**slot.get().manifest.document, "notice": NOTICE}
+        return {**as_document(slot.get().manifest), "notice": NOTICE}
 
     description = OPENAPI.read_bytes()
 

@@ -10,13 +10,14 @@ import flask
 from ..errors import MalformedRequest, Overloaded, Problem
 from ..model.classifier import Classifier, Slot
 from ..model.options import Options
+from ..model.result_document import Result
 from . import context, negotiation, parameters, structured_log, upload
 from .admission import Admission
 from .context import Context
 from .upload import Upload
 
 # The journey of one image without HTTP: `pipeline.examine`.
-Examine = Callable[[bytes, Classifier, Options, str, float], dict[str, Any]]
+Examine = Callable[[bytes, Classifier, Options, str, float], Result]
 Entry = dict[str, Any]
 
 # For all images of a request, from its last byte on: an answer is due within 8 s.
@@ -69,7 +70,7 @@ def register(app: flask.Flask, slot: Slot, admission: Admission, examine: Examin
 
 def _examined(
     examine: Examine, posted: Upload, classifier: Classifier, options: Options, known: Context
-) -> dict[str, Any]:
+) -> Result:
     result = examine(posted.data, classifier, options, known.request_id, known.decode_until)
     known.add_stages(result["timing_ms"])
     if record := posted.record.document():

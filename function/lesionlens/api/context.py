@@ -1,7 +1,9 @@
 """What is known of the request that is being answered."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import flask
 
@@ -20,7 +22,7 @@ class Context:
     keepable: bool = True  # whether a repetition should get this answer, too
     stages: dict[str, float] = field(default_factory=dict)  # milliseconds, for Server-Timing
 
-    def add_stages(self, stages: dict[str, float]) -> None:
+    def add_stages(self, stages: Mapping[str, Any]) -> None:
         for name, milliseconds in stages.items():
             self.stages[name] = self.stages.get(name, 0.0) + milliseconds
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..model.diagnoses import TAXONOMY, Code
+from ..model.result_document import ClassProbability, Record, Result
 
 MEDIA_TYPE = "application/fhir+json"
 
@@ -43,7 +44,7 @@ ISSUES = {
 }  # fmt: skip
 
 
-def report(result: dict[str, Any]) -> dict[str, Any]:
+def report(result: Result) -> dict[str, Any]:
     """Return the DiagnosticReport of a result as `pipeline.examine` returns it.
 
     Of an image that was not recognized (``prediction`` is None) every value is absent, with the
@@ -136,14 +137,14 @@ def _narrative(sentences: list[str]) -> dict[str, str]:
     }
 
 
-def _conclusion(result: dict[str, Any]) -> list[str]:
+def _conclusion(result: Result) -> list[str]:
     best = result["prediction"]
     first = f"{best['name']}: {best['probability']:.1%}." if best else NOT_RECOGNIZED
     warnings = [warning["message"] for warning in result["input"]["warnings"]]
     return [first, *warnings, result["notice"]]
 
 
-def _device(result: dict[str, Any]) -> dict[str, Any]:
+def _device(result: Result) -> dict[str, Any]:
     name = f"LesionLens {result['model']['name']}"
     return {
         "resourceType": "Device",
@@ -152,14 +153,18 @@ def _device(result: dict[str, Any]) -> dict[str, Any]:
         "version": [{"value": result["model"]["version"]}],
         # How it was set for this answer; no public code is known for either.
         "property": [
-            {"type": {"text": "prior"}, "valueCode": [{"text": result["prior"]}]},
+            {"type": {"text": "prior"}, "valueCode": [{"text": result["prior"]["name"]}]},
+            {
+                "type": {"text": "prior share of malignant lesions"},
+                "valueQuantity": [_quantity(result["prior"]["malignant"])],
+            },
             {"type": {"text": "views"}, "valueQuantity": [{"value": result["views"]}]},
         ],
         "note": [{"text": result["notice"]}],
     }
 
 
-def _class(entry: dict[str, Any], result: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+def _class(entry: ClassProbability, result: Result, shared: dict[str, Any]) -> dict[str, Any]:
     """The probability of one class, with the class as a component."""
     disease = TAXONOMY[entry["label"]]
     coding = [_coding(code) for code in disease.codes]
@@ -179,7 +184,7 @@ def _class(entry: dict[str, Any], result: dict[str, Any], shared: dict[str, Any]
     }
 
 
-def _malignancy(result: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+def _malignancy(result: Result, shared: dict[str, Any]) -> dict[str, Any]:
     malignant = " or ".join(
         entry["name"] for entry in result["probabilities"] if entry["malignant"]
     )
@@ -192,17 +197,21 @@ def _malignancy(result: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any
     found = result["malignancy"]
     if found is None:
         return {**observation, **_absent()}
-    threshold = found["threshold"]
+    decision = found["decision"]
+    threshold = decision["threshold"]
     side = "at or above" if found["flag"] else "below"
-    return {
-        **observation,
-        "valueQuantity": _quantity(found["probability"]),
-        "interpretation": [{"text": f"{side} the threshold of {threshold:g}"}],
-        "referenceRange": [{"high": _quantity(threshold), "text": "below the threshold"}],
-    }
+    decided = f"{decision['probability']:g} under the {decision['prior']} prior"
+    observation["valueQuantity"] = _quantity(found["probability"])
+    observation["interpretation"] = [{"text": f"{decided}: {side} the threshold of {threshold:g}"}]
+    if result["prior"]["name"] == decision["prior"]:
+        # Under another prior the value is not what is held against the threshold.
+        observation["referenceRange"] = [
+            {"high": _quantity(threshold), "text": "below the threshold"}
+        ]
+    return observation
 
 
-def _subject(record: dict[str, str]) -> dict[str, Any]:
+def _subject(record: Record) -> dict[str, Any]:
     return {"subject": {"reference": record["subject"]}} if "subject" in record else {}
 
 

@@ -56,15 +56,14 @@ def require_explainable(form: str) -> None:
 
 
 def render(
-    form: str, document: dict[str, Any], classifier: Classifier, picture: bytes = b""
+    form: str, document: Any, classifier: Classifier, picture: bytes = b""
 ) -> flask.Response | str:
     """Write the answer about one image, or about several, in the form that was chosen.
 
     ``picture``: the file, to be shown on the page; empty to leave it out.
     """
     if form == HTML:
-        tested = classifier.manifest.document["malignancy"].get("test", {})
-        sensitivity = tested.get("sensitivity", {}).get("value")
+        sensitivity = classifier.manifest.malignancy.test.sensitivity["value"]
         return page(document, sensitivity=sensitivity, picture=picture)
     if form == FHIR:
         answer = fhir.bundle(document) if "results" in document else fhir.report(document)

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from ..errors import MalformedRequest
+from ..model import result_document
 
 # FHIR R4B: a literal reference, and a token of a system and a value.
 SUBJECT = re.compile(r"https?://\S+|urn:\S+|[A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64}")
@@ -43,9 +44,10 @@ class Record:
             )
         return cls(**found)
 
-    def document(self) -> dict[str, str]:
+    def document(self) -> result_document.Record:
         """What is known, by name."""
-        return {name: value for name, value in vars(self).items() if value is not None}
+        known = {name: value for name, value in vars(self).items() if value is not None}
+        return cast(result_document.Record, known)
 
 
 FIELDS = tuple(field.name for field in fields(Record))

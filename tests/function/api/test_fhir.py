@@ -27,10 +27,14 @@ RESULT: dict[str, Any] = {
     "request_id": "mine",
     "model": {"name": "mobilenet", "version": "v1"},
     "prediction": {"label": "mel", "name": "Melanoma", "probability": 0.5},
-    "prior": "dataset",
+    "prior": {"name": "dataset", "malignant": 0.195},
     "views": 4,
     "probabilities": ENTRIES,
-    "malignancy": {"probability": 0.6, "threshold": 0.31, "flag": True},
+    "malignancy": {
+        "probability": 0.6,
+        "flag": True,
+        "decision": {"prior": "dataset", "probability": 0.6, "threshold": 0.31},
+    },
     "input": {"warnings": [{"code": "first-picture", "message": "Several pictures."}]},
     "notice": NOTICE,
 }
@@ -64,10 +68,22 @@ def test_a_report_has_an_observation_of_each_class_and_one_of_malignancy() -> No
         assert observation["device"] == {"reference": "#model"}
     malignancy = contained[fhir.MALIGNANCY]
     assert malignancy["valueQuantity"]["value"] == 0.6
-    assert malignancy["interpretation"] == [{"text": "at or above the threshold of 0.31"}]
+    assert malignancy["interpretation"] == [
+        {"text": "0.6 under the dataset prior: at or above the threshold of 0.31"}
+    ]
     assert malignancy["referenceRange"][0]["high"]["value"] == 0.31
     assert "Melanoma" in malignancy["code"]["text"]
     assert "nevus" not in malignancy["code"]["text"]
+
+
+def test_under_another_prior_the_value_is_not_held_against_the_threshold() -> None:
+    asked = {"probability": 0.2, "flag": True, "decision": RESULT["malignancy"]["decision"]}
+    prior = {"name": "prevalence", "malignant": 0.05}
+    contained = checked(fhir.report({**RESULT, "prior": prior, "malignancy": asked}))
+    malignancy = contained[fhir.MALIGNANCY]
+    assert malignancy["valueQuantity"]["value"] == 0.2
+    assert malignancy["interpretation"][0]["text"].startswith("0.6 under the dataset prior: at or")
+    assert "referenceRange" not in malignancy
 
 
 def test_a_report_names_the_model_and_no_patient() -> None:
@@ -80,8 +96,9 @@ def test_a_report_names_the_model_and_no_patient() -> None:
 
 
 def test_a_report_says_how_the_model_was_set() -> None:
-    prior, views = checked(fhir.report(RESULT))[fhir.MODEL]["property"]
+    prior, malignant, views = checked(fhir.report(RESULT))[fhir.MODEL]["property"]
     assert prior == {"type": {"text": "prior"}, "valueCode": [{"text": "dataset"}]}
+    assert malignant["valueQuantity"][0]["value"] == 0.195
     assert views == {"type": {"text": "views"}, "valueQuantity": [{"value": 4}]}
 
 

@@ -27,10 +27,18 @@ def page_of() -> Page:
             "request_id": "mine",
             "model": {"name": "mobilenet", "version": "v1"},
             "prediction": entry,
-            "prior": "dataset",
+            "prior": {"name": "dataset", "malignant": 0.195},
             "views": 4,
             "probabilities": [{**entry, "malignant": False}],
-            "malignancy": {"probability": probability, "threshold": threshold, "flag": flag},
+            "malignancy": {
+                "probability": probability,
+                "flag": flag,
+                "decision": {
+                    "prior": "dataset",
+                    "probability": probability,
+                    "threshold": threshold,
+                },
+            },
             "input": {"in_distribution": True, "warnings": []},
             "notice": NOTICE,
         }
