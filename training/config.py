@@ -70,6 +70,7 @@ class Augmentation:
 class Stage:
     size: int  # side of the input, pixels
     epochs: int
+    restart: bool = False  # the learning rate begins anew: warm-up, peak, decay
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ class Training:
     start_share: float = 0.0
     # From so many batches the normalizations' statistics are taken anew at the end; 0 for never.
     statistics_batches: int = 0
-    # The rate stays at its peak until so many epochs from the end; 0: it falls all the way.
+    # The rate stays at its peak until so many epochs from the end, or from the next restart; 0: it
+    # falls all the way.
     decay_epochs: float = 0.0
 
 

@@ -36,6 +36,9 @@ from .releasing.provenance import Origin
 
 T = TypeVar("T")
 
+# In the folder of the cache.
+HASHES = "hashes.json"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -54,18 +57,19 @@ class Job:
     @cached_property
     def dataset(self) -> Dataset:
         drawings, seed = self.config.data.generated, self.config.seed
+        hashes = self.cache / HASHES
         drawn = self.data is None and drawings > 0
         if drawn:
-            read = dataset.read(source.drawn(drawings, seed, self.cache))
+            read = dataset.read(source.drawn(drawings, seed, self.cache), hashes)
         else:
-            read = dataset.read(source.folder(self.data or source.default(), self.cache))
+            read = dataset.read(source.folder(self.data or source.default(), self.cache), hashes)
         if not self.config.data.archive_fraction:
             return read
         if drawn:
             archive = source.drawn_archive(drawings // 4, seed, self.cache)
         else:
             archive = source.folder(self.archive or source.default_archive(), self.cache)
-        return dataset.combine(read, dataset.read_archive(archive))
+        return dataset.combine(read, dataset.read_archive(archive, hashes))
 
     @cached_property
     def split(self) -> Split:

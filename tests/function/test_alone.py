@@ -14,7 +14,7 @@ from tests.conftest import RELEASES, ROOT
 pytestmark = pytest.mark.slow
 
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
-LIMIT_S = 600
+LIMIT_S = 1800
 
 
 def interpreter(version: str) -> str | None:

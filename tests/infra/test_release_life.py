@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 
-from lesionlens.model.manifest import MODEL, ReleaseError
+from lesionlens.model.manifest import MODEL, Manifest, ReleaseError, parse
 from lesionlens.model.release import MANIFEST, POINTER, load
 from lesionlens.model.storage import NotFound, StorageError, open_store
 from tests import emulator, server, smoke
@@ -50,7 +51,7 @@ def image(repository: Path) -> bytes:
     return (repository / "infra" / "smoke.jpg").read_bytes()
 
 
-Release = tuple[dict[str, Any], dict[str, bytes]]
+Release = tuple[Manifest, dict[str, bytes]]
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +63,12 @@ def release(made: Path) -> Release:
         for path in folder.rglob("*")
         if path.is_file()
     }
-    return json.loads(files.pop(MANIFEST)), files
+    return parse(files.pop(MANIFEST)), files
 
 
 def named(release: Release, version: str) -> Release:
     manifest, files = release
-    return {**manifest, "version": version}, files
+    return msgspec.structs.replace(manifest, version=version), files
 
 
 def function(folder: Path, address: str, **environment: str) -> AbstractContextManager[Server]:
@@ -230,8 +231,8 @@ def test_a_flipped_byte_is_not_served(
         refuses(served, image, f"v1/{MODEL} has SHA-256")
 
 
-def lie(manifest: dict[str, Any], what: str) -> dict[str, Any]:
-    changed = json.loads(json.dumps(manifest))
+def lie(manifest: Manifest, what: str) -> dict[str, Any]:
+    changed = json.loads(msgspec.json.encode(manifest))
     if what == "hash":
         changed["files"][MODEL]["sha256"] = hashlib.sha256(b"").hexdigest()
     elif what == "size":
@@ -305,10 +306,11 @@ def test_a_version_that_does_not_exist_is_not_promoted(published: str) -> None:
 def test_two_publishers_of_one_version_at_once_one_wins(address: str, release: Release) -> None:
     manifest, files = named(release, "v1")
     others = {**files, MODEL: files[MODEL] + b"\0"}
-    other = {**manifest, "files": manifest["files"] | describe({MODEL: others[MODEL]})}
+    described = {**manifest.files, **describe({MODEL: others[MODEL]})}
+    other = msgspec.structs.replace(manifest, files=described)
     start, outcomes = threading.Barrier(2), {}
 
-    def attempt(name: str, manifest: dict[str, Any], files: dict[str, bytes]) -> None:
+    def attempt(name: str, manifest: Manifest, files: dict[str, bytes]) -> None:
         start.wait()
         try:
             publish(open_store(STORE), manifest, files)

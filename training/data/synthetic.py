@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from .dataset import ARCHIVE_IMAGES, ARCHIVE_TABLE, CLASSES
+from .dataset import ARCHIVE_TABLE, CLASSES
 
 SIZE = (160, 120)
 # Lesions with one, two and three images, in turn, as HAM10000 has.
@@ -48,7 +48,7 @@ def write(root: Path, images: int, seed: int) -> None:
 def write_archive(root: Path, images: int, seed: int) -> None:
     """Draw images as of other clinics, and their table, in the layout of the ISIC selection."""
     random = np.random.default_rng((seed, images))
-    folder = root / ARCHIVE_IMAGES
+    folder = root / "images"
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for index in range(images):

@@ -10,6 +10,7 @@ from lesionlens.model.classifier import Classifier
 from lesionlens.model.figures import Interval, OriginRates, PartMetrics
 from lesionlens.model.manifest import DATASET, MODEL, UNIFORM
 
+from ..data import image_files
 from ..data.dataset import Dataset, DatasetError, parse, rows
 from . import isic, metrics, operating_point, reliability, subgroups
 from .evaluate import summary, text
@@ -85,7 +86,7 @@ class ExternalEvaluation:
 
 
 def read(images: Path, labels: Path) -> Dataset:
-    """Read ``images``, a folder, and ``labels``, a table with at least image_id and dx.
+    """Read ``images``, a folder, and ``labels``, a table with at least image_id and dx, or one-hot.
 
     Without a lesion_id every image is a lesion of its own, without an origin the set is one. Raises
     DatasetError.
@@ -94,26 +95,12 @@ def read(images: Path, labels: Path) -> Dataset:
         raise DatasetError([f"{images} is no folder of images"])
     if not labels.is_file():
         raise DatasetError([f"{labels} is no table of labels"])
-    try:
-        table = rows(labels, ("image_id", "dx"))
-    except UnicodeDecodeError:
-        raise DatasetError([f"{labels.name} is not text in UTF-8"]) from None
+    table = rows(labels, ("image_id", "dx"))
     for row in table:
         row["lesion_id"] = row.get("lesion_id") or row["image_id"]
         row["origin"] = row.get("origin") or _name(labels)
-    return parse(table, _files(images))
-
-
-def _files(images: Path) -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    problems = []
-    for path in sorted(images.iterdir()):
-        if path.suffix.lower() in SUFFIXES and files.setdefault(path.stem, path) != path:
-            former = files[path.stem].name
-            problems.append(f"{former} and {path.name} are both images of {path.stem}")
-    if problems:
-        raise DatasetError(problems)
-    return files
+    files = image_files.find(images, SUFFIXES)
+    return parse(table, files, image_files.looked_for(images, SUFFIXES, len(files)))
 
 
 def judge(classifier: Classifier, images: Path, labels: Path, seed: int) -> ExternalEvaluation:
