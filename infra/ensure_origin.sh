@@ -22,7 +22,7 @@ check_settings DOMAIN CANDIDATE_HOST
 temporary_folder
 
 # The function sends the others itself (SECURITY_HEADERS in function/lesionlens/api/app.py); a test
-# holds the two lists against each other.
+# compares the two lists.
 function_headers=(
   'Strict-Transport-Security: max-age=31536000; includeSubDomains'
 )
@@ -85,6 +85,11 @@ page_backend() {
   cloud compute backend-buckets update "$SERVICE-web" --gcs-bucket-name="$WEB_BUCKET" \
     --enable-cdn --cache-mode=USE_ORIGIN_HEADERS --compression-mode=AUTOMATIC \
     "${page_headers[@]/#/--custom-response-header=}"
+  # The load balancer's own identity reads the bucket, which no visitor can: organizations refuse
+  # grants to allUsers. It exists from the project's first backend bucket on.
+  # https://cloud.google.com/cdn/docs/configure-private-bucket-access
+  grant_bucket "$WEB_BUCKET" "service-$(project_number)@https-lb.iam.gserviceaccount.com" \
+    roles/storage.objectViewer
 }
 
 # A managed certificate cannot be changed, so its name holds a checksum of its host names.

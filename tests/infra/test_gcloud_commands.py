@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.recording import AFTER_CANARY, ALL_EXISTS, NOTHING_EXISTS, Answer, Scripts
+from tests.infra.recording import ALL_EXISTS, HALF, IMAGE, NOTHING_EXISTS, Answer, Scripts
 from tests.infra.standin import StandIn
 
 NEW: list[Answer] = [
@@ -16,6 +16,8 @@ NEW: list[Answer] = [
     (r"run services describe .*csv", 0, "100,,lesionlens-00001\n,candidate,lesionlens-00002\n", ""),
     (r"addresses describe .*value", 0, "203.0.113.7", ""),
     (r"sinks describe", 0, "", ""),
+    (r"revisions describe", 0, IMAGE, ""),
+    (r"projects describe", 0, "123456789012", ""),
     NOTHING_EXISTS,
 ]
 FOUND: list[Answer] = [(r"\blist\b|list-configs", 0, "found", "")]
@@ -26,22 +28,24 @@ RUNS: list[tuple[str, list[Answer]]] = [
     ("bootstrap.sh", ALL_EXISTS),
     ("deploy_function.sh --first", NEW),
     ("deploy_function.sh", []),
+    ("build_image.sh", []),
     ("deploy_function.sh --same-code --model-version v2", []),
     ("deploy_web.sh", []),
     ("ensure_origin.sh", NEW),
     ("ensure_origin.sh", ALL_EXISTS),
     ("traffic.sh show", []),
-    ("traffic.sh canary", []),
-    ("traffic.sh full", [(r"run services describe .*csv", 0, AFTER_CANARY, "")]),
+    ("traffic.sh canary --dry-run", []),
+    ("traffic.sh full", [(r"run services describe .*csv", 0, HALF, "")]),
     ("traffic.sh withdraw", []),
-    ("traffic.sh back", []),
+    ("traffic.sh back", [(r"run services describe .*csv", 0, "100,,a\n,previous,b\n", "")]),
     ("traffic.sh tag", []),
     ("train.sh --wait", []),
-    ("promote.sh v1", []),
+    ("promote.sh v1 --dry-run", []),
     ("rollback.sh", []),
+    ("rollout.sh --dry-run", []),
     ("releases.sh", []),
     ("teardown.sh --yes-remove demo-project --models --yes-remove-models "
-     "demo-project-lesionlens-models", FOUND),
+     "demo-project-lesionlens-models --data --yes-remove-data demo-project-lesionlens-data", FOUND),
 ]  # fmt: skip
 
 
