@@ -5,12 +5,18 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 BEAM := .venv-beam
+# The files of `make lock` name every package, with its hashes: nothing is left to resolve.
+INSTALL := pip install --quiet --disable-pip-version-check --no-deps
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command 'make lock' $(UPGRADE) pyproject.toml
+SUPPORTED = $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and \
+	"Python 3.11 to 3.14 is needed")'
 # Long and random, but public: hashes, and the request id of the examples.
 NO_SECRETS := --exclude-files '^training/releases/|/package-lock\.json$$' \
 	--exclude-lines '(?i)sha256' --exclude-secrets '^5d9c2f0b7e4a4c1f9a53b8e6d1720c4e$$'
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all lint audit-dependencies fuzz train evaluate bench chaos audit stack beam clean
+.PHONY: help serve test test-all lint lock audit-dependencies fuzz train evaluate bench chaos audit stack beam clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -31,6 +37,17 @@ lint: $(VENV)/.testing ## Check style and types, and that no secret is among the
 	$(BIN)/mypy
 	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook $(NO_SECRETS)
 
+lock: ## Write the locked requirements anew from pyproject.toml; UPGRADE=--upgrade for newer versions
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check "$$(sed -n 's/^  "\(uv==.*\)",$$/\1/p' pyproject.toml)"
+	$(LOCK) -o function/requirements.txt
+	$(LOCK) -o training/requirements.txt --group training -c function/requirements.txt
+	$(LOCK) -o training/requirements-cuda.txt --group training-cuda -c training/requirements.txt
+	$(LOCK) -o training/requirements-distributed.txt --group distributed -c training/requirements.txt
+	$(LOCK) -o training/requirements-distributed-cuda.txt --group distributed-cuda -c training/requirements.txt
+	$(LOCK) -o tests/requirements.txt --group tests -c training/requirements-distributed.txt
+	$(LOCK) -o infra/beam/requirements.txt --group beam --overrides infra/beam/overrides.txt
+
 audit-dependencies: $(VENV)/.testing ## Look the function's dependencies up among known vulnerabilities
 	$(BIN)/python infra/audit_dependencies.py
 
@@ -50,7 +67,7 @@ chaos: $(VENV)/.testing ## Attack a local server for a quarter of an hour; write
 	$(BIN)/python -m tests.chaos
 
 audit: $(VENV)/.testing ## Print what a browser's audit says of the page, speed included
-	PYTHONPATH=function $(BIN)/python -m tests.web.audit
+	$(BIN)/python -m tests.web.audit
 
 stack: $(VENV)/.testing ## Serve with an emulated object store
 	infra/stack.sh --port $(PORT)
@@ -62,24 +79,24 @@ clean: ## Remove the environment and caches; models and runs stay
 	rm -rf $(VENV) $(BEAM) .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed" if sys.version_info < (3, 11) else 0)'
+	$(SUPPORTED)
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.serving: function/requirements.txt function/constraints.txt | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check -r $<
+$(VENV)/.serving: function/requirements.txt pyproject.toml | $(VENV)/bin/python
+	$(BIN)/$(INSTALL) -r $<
+	$(BIN)/$(INSTALL) --editable .
 	touch $@
 
-$(VENV)/.training: training/requirements.txt training/constraints.txt $(VENV)/.serving
-	$(BIN)/pip install --quiet --disable-pip-version-check -r $<
+$(VENV)/.training: training/requirements.txt $(VENV)/.serving
+	$(BIN)/$(INSTALL) -r $<
 	touch $@
 
-$(VENV)/.testing: tests/requirements.txt training/requirements-distributed.txt $(VENV)/.training
-	$(BIN)/pip install --quiet --disable-pip-version-check -r $<
+$(VENV)/.testing: tests/requirements.txt $(VENV)/.training
+	$(BIN)/$(INSTALL) -r $<
 	touch $@
 
-$(BEAM)/.ready: infra/beam/requirements.txt infra/beam/constraints.txt infra/beam/overrides.txt
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed" if sys.version_info < (3, 11) else 0)'
+$(BEAM)/.ready: infra/beam/requirements.txt
+	$(SUPPORTED)
 	$(PYTHON) -m venv $(BEAM)
-	$(BEAM)/bin/pip install --quiet --disable-pip-version-check -r $<
-	$(BEAM)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $(word 3,$^)
+	$(BEAM)/bin/$(INSTALL) -r $<
 	touch $@

@@ -19,11 +19,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-import main as function
-from lesionlens import settings
+from lesionlens import pipeline, settings
 from lesionlens.api import structured_log
-from lesionlens.api.parameters import Options
 from lesionlens.errors import Problem
+from lesionlens.imaging import decode_budget
 from lesionlens.model import release
 from lesionlens.model.classifier import Classifier
 from lesionlens.model.storage import StorageError, Store, open_store
@@ -40,7 +39,7 @@ def row(name: str, store: Store, classifier: Classifier, at_most: int) -> dict[s
     """The line of one file: its result, or the ``problem`` with it."""
     try:
         data = store.read(name, at_most).data
-        result = function.examine(data, Options(), name, classifier)
+        result = pipeline.examine(data, classifier)
     except Problem as problem:
         told = {"title": problem.title, "detail": problem.detail}
     except StorageError as error:
@@ -155,6 +154,7 @@ def main() -> None:
     parser.add_argument("source", help="a folder, or gs://BUCKET/FOLDER")
     parser.add_argument("results", type=Path, help="a file in .jsonl or .csv")
     arguments = parser.parse_args()
+    decode_budget.return_what_is_freed()
     run(arguments.source, arguments.results, settings.from_environment(os.environ))
 
 

@@ -3,19 +3,16 @@
 import functools
 import os
 import threading
-import time
 from typing import Any
 
 import flask
 import functions_framework
-import numpy as np
 from werkzeug.wrappers import Response
 
-from lesionlens import settings
+from lesionlens import pipeline, settings
 from lesionlens.api import admission, app, batch, negotiation, parameters, upload
 from lesionlens.api.admission import Admit
-from lesionlens.imaging import decode, decode_budget, image_quality, preprocess
-from lesionlens.model import cam, result
+from lesionlens.imaging import decode_budget
 from lesionlens.model.classifier import Classifier
 
 
@@ -28,7 +25,7 @@ def answer(
         negotiation.require_explainable(request)
     data = upload.read(request)
     admit([data], options.views)
-    return examine(data, options, request_id, classifier)
+    return pipeline.examine(data, classifier, options, request_id, _budget)
 
 
 def answer_batch(
@@ -38,43 +35,18 @@ def answer_batch(
     options = parameters.read(request.args, classifier.manifest)
     files = upload.read_batch(request, admission.batch_limit())
     admit(files, options.views)
-    one = functools.partial(examine, options=options, request_id=request_id, classifier=classifier)
+    one = functools.partial(
+        pipeline.examine,
+        classifier=classifier,
+        options=options,
+        request_id=request_id,
+        budget=_budget,
+    )
     return batch.build(request_id, files, one)
 
 
-def examine(
-    data: bytes, options: parameters.Options, request_id: str, classifier: Classifier
-) -> dict[str, Any]:
-    """Classify one image file. Raises lesionlens.errors.ImageProblem, UnsupportedType."""
-    manifest = classifier.manifest
-
-    started = time.perf_counter()
-    decoded = decode.decode(data, enough=manifest.preprocessing.size, room=_room)
-    tensor = preprocess.tensor(decoded.image, manifest.preprocessing)
-
-    ready = time.perf_counter()
-    views = [classifier.run(view) for view in preprocess.views(tensor, options.views)]
-    logits = np.mean([view.logits for view in views], axis=0)
-    first = views[0]
-    score = classifier.distance(first)
-    measured = image_quality.measures(tensor, min(decoded.width, decoded.height))
-
-    done = time.perf_counter()
-    timing = result.Timing(1e3 * (ready - started), 1e3 * (done - ready), 1e3 * (done - started))
-    cautions = image_quality.cautions(measured, manifest.quality)
-    document = result.build(request_id, manifest, decoded, options, logits, score, cautions, timing)
-    if options.explain:
-        label = options.explain
-        if label is parameters.PREDICTED:
-            label = document["probabilities"][0]["label"]
-        document["explanation"] = cam.build(
-            label, manifest.classes, first.activation_maps, decoded, options.overlay
-        )
-    return document
-
-
 _settings = settings.from_environment(os.environ)
-_room = decode_budget.DecodeBudget(_settings.max_pixels_decoded)
+_budget = decode_budget.DecodeBudget(_settings.max_pixels_decoded)
 decode_budget.return_what_is_freed()
 _app = app.create(_settings, answer, answer_batch)
 

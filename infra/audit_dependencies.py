@@ -23,8 +23,7 @@ def main(arguments: list[str]) -> int:
     # What is pinned is all there is: nothing is resolved or installed.
     command = [sys.executable, "-m", "pip_audit", "--format=json", "--progress-spinner=off"]
     command += ["--no-deps", "--disable-pip", f"--vulnerability-service={service}"]
-    for name in ("requirements.txt", "constraints.txt"):
-        command += ["--requirement", str(FUNCTION / name)]
+    command += ["--requirement", str(FUNCTION / "requirements.txt")]
     done = subprocess.run(command, capture_output=True, text=True)
     if not done.stdout.strip():
         reason = (done.stderr.strip() or "no reason given").splitlines()[-1]

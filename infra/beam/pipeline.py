@@ -18,6 +18,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.utils.shared import Shared
 
+import archive
 from lesionlens import settings
 from lesionlens.model import release
 from lesionlens.model.classifier import Classifier
@@ -35,16 +36,11 @@ class Classify(beam.DoFn):
         self._shared = Shared()
 
     def setup(self) -> None:
-        # Workers have an environment of their own, and the function reads it when it is imported.
-        os.environ["MODEL_URI"] = self._model_uri
-        import archive
-
-        self._row = archive.row
         self._store = open_store(self._source)
         self._classifier = self._shared.acquire(self._load)
 
     def process(self, name: str) -> Iterator[str]:
-        yield json.dumps(self._row(name, self._store, self._classifier, self._at_most))
+        yield json.dumps(archive.row(name, self._store, self._classifier, self._at_most))
 
     def _load(self) -> Classifier:
         loaded = release.load(open_store(self._model_uri), self._version)

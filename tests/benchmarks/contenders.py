@@ -2,14 +2,13 @@
 
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-from tests import releases
+from tests import releases, requirements
 from tests.benchmarks import models, process
 from tests.conftest import ROOT
 
@@ -39,7 +38,7 @@ def line_up(folder: Path) -> list[Contender]:
     """The contenders on the models in ``folder`` (see models.py), the served variant first."""
     about = json.loads((folder / models.ABOUT).read_text())
     served, others = about["served"], sorted(set(about["variants"]) - {about["served"]})
-    needed = requirements(FUNCTION / "requirements.txt")
+    needed = tuple(requirements.direct())
     found = []
     for variant in (served, *others):
         name = OURS if variant == served else f"{OURS}-{variant}"
@@ -101,12 +100,6 @@ def _gunicorn(application: str) -> tuple[str, ...]:
         *(sys.executable, "-m", "gunicorn", "--workers", "1", "--threads", str(THREADS)),
         *("--timeout", "0", "--bind", "127.0.0.1:{port}", application),
     )
-
-
-def requirements(path: Path) -> tuple[str, ...]:
-    """The names in a requirements file."""
-    lines = (line.partition("#")[0].strip() for line in path.read_text().splitlines())
-    return tuple(re.split(r"[=<>\[]", line)[0] for line in lines if line and line[0] != "-")
 
 
 def closure(names: Iterable[str]) -> set[str]:

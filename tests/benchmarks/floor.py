@@ -58,7 +58,7 @@ def decoder(folder: Path, size: int) -> dict[str, float]:
     rule = preprocess.Preprocessing(size)
 
     def prepare(data: bytes) -> None:
-        preprocess.tensor(decode.decode(data, enough=size).image, rule)
+        preprocess.tensor(decode.decode(data).image, rule)
 
     return {
         path.name: median_ms(partial(prepare, path.read_bytes()))

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionlens.imaging import preprocess
+from lesionlens.imaging import decode, preprocess
 from lesionlens.imaging.preprocess import Preprocessing
 from lesionlens.model import release
 from lesionlens.model.classifier import Classifier, Outputs
@@ -158,19 +159,17 @@ def _starts(photograph: bytes, folder: Path) -> Iterator[Step]:
 
 
 def _decoding(files: dict[str, bytes], rule: Preprocessing) -> Iterator[Step]:
-    def decode(data: bytes, enough: int | None) -> float:
-        return floor.median_ms(
-            lambda: preprocess.tensor(decode.decode(data, enough=enough).image, rule)
-        )
+    def prepare(data: bytes, full_side: int) -> float:
+        with mock.patch.object(decode, "FULL_SIDE", full_side):
+            return floor.median_ms(lambda: preprocess.tensor(decode.decode(data).image, rule))
 
-    for name in (inputs.JPEG, inputs.LARGE):
-        yield Step(
-            "decoding no more than is needed (JPEG drafts, whole factors)",
-            f"{name} to the model's input",
-            "ms",
-            partial(decode, files[name], None),
-            partial(decode, files[name], rule.size),
-        )
+    yield Step(
+        "decoding no more than is needed (JPEG drafts, whole factors)",
+        f"{inputs.LARGE} to the model's input",
+        "ms",
+        partial(prepare, files[inputs.LARGE], sys.maxsize),
+        partial(prepare, files[inputs.LARGE], decode.FULL_SIDE),
+    )
 
 
 def _threads(loaded: Release) -> Iterator[Step]:

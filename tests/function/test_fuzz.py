@@ -64,7 +64,7 @@ def mutated(draw: st.DrawFn, seed: bytes) -> bytes:
 def test_a_mutated_file_decodes_or_raises_a_problem(name: str, data: Any) -> None:
     file = data.draw(mutated(SEEDS[name]))
     try:
-        decoded = decode.decode(file, enough=32)
+        decoded = decode.decode(file)
     except (ImageProblem, UnsupportedType):
         return
     assert decoded.image.mode == "RGB"

@@ -50,7 +50,7 @@ def test_the_deployed_folder_holds_the_function_and_nothing_else(
 ) -> None:
     files = uploaded(gcloud, copy(repository, tmp_path))
 
-    assert {"main.py", "openapi.json", "requirements.txt", "constraints.txt"} <= set(files)
+    assert {"main.py", "openapi.json", "requirements.txt"} <= set(files)
     modules = (repository / "function" / "lesionlens").rglob("*.py")
     assert {str(path.relative_to(repository / "function")) for path in modules} <= set(files)
     assert [file for file in files if UNWANTED.search(file)] == []
@@ -124,7 +124,7 @@ def test_the_training_image_gets_only_what_it_needs(repository: Path) -> None:
     # Nothing, then by name; and of what was named, not what a checkout has besides.
     assert rules[0] == "*"
     assert {rule for rule in rules if rule[0] == "!"} == {
-        "!function/*.txt", "!function/lesionlens", "!training"
+        "!function/lesionlens", "!training"
     }  # fmt: skip
     assert {"training/cache", "training/runs", "training/releases", "**/__pycache__"} <= set(rules)
 

@@ -61,7 +61,7 @@ def test_the_release_is_served_with_the_figures_it_claims(made: Path) -> None:
     confusion = np.zeros((7, 7), int)
     for image_id in parts["test"]:
         data = (drawings / "images" / f"{image_id}.jpg").read_bytes()
-        decoded = decode(data, enough=manifest.preprocessing.size)
+        decoded = decode(data)
         logits = classifier.run(tensor(decoded.image, manifest.preprocessing)).logits
         shares = probabilities(logits, manifest.calibrations[DECISION])
         confusion[CLASSES.index(truth[image_id]), int(np.argmax(shares))] += 1

@@ -12,7 +12,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from lesionlens.errors import Problem
-from lesionlens.imaging.decode import decode
+from lesionlens.imaging.decode import FULL_SIDE, decode
 from lesionlens.imaging.preprocess import Preprocessing, frame
 
 from .dataset import Dataset, DatasetError, Record
@@ -42,7 +42,7 @@ def cached(
 ) -> NDArray[np.uint8]:
     """Like `frames` for the whole data set, as a read-only memory map that is made once."""
     options = f"{preprocessing.denoise:d}{preprocessing.colour_constancy:d}"
-    path = cache / f"{dataset.fingerprint[:16]}-{width}x{height}-{options}.npy"
+    path = cache / f"{dataset.fingerprint[:16]}-{width}x{height}-{options}-{FULL_SIDE}.npy"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}.partial")
@@ -64,7 +64,7 @@ def _fill(made: NDArray[np.uint8], records: Sequence[Record], preprocessing: Pre
     def fill(image: Image.Image, index: int) -> None:
         made[index] = frame(image, width, height, preprocessing)
 
-    each_image(fill, records, max(width, height), "decoding")
+    each_image(fill, records, "decoding")
 
 
 class _Unreadable(str):
@@ -72,18 +72,18 @@ class _Unreadable(str):
 
 
 def each_image(
-    take: Callable[[Image.Image, int], Taken], records: Sequence[Record], enough: int, doing: str
+    take: Callable[[Image.Image, int], Taken], records: Sequence[Record], doing: str
 ) -> list[Taken]:
     """Give ``take`` each record's upright RGB image and its place; return what it made of them.
 
-    Several are taken at once. ``enough``: the side, in pixels, that an image must not be decoded
-    smaller than. Raises DatasetError that lists every file that serving refuses.
+    Several are taken at once, decoded in this process: the files of a data set are trusted.
+    Raises DatasetError that lists every file that serving refuses.
     """
 
     def taken(index: int) -> Taken | _Unreadable:
         record = records[index]
         try:
-            image = decode(record.path.read_bytes(), enough=enough).image
+            image = decode(record.path.read_bytes()).image
         except (OSError, Problem) as error:
             return _Unreadable(f"{record.path.name} cannot be read: {error}")
         return take(image, index)

@@ -102,7 +102,7 @@ def collect(
             image = change(image, index)
         return classifier.run(tensor(image, preprocessing))
 
-    found = decoding.each_image(outputs, records, preprocessing.size, "judging")
+    found = decoding.each_image(outputs, records, "judging")
     logits = np.array([row.logits for row in found], np.float64)
     distances = np.array([classifier.distance(row) for row in found], np.float64)
     limit = classifier.manifest.in_distribution_threshold

@@ -1,26 +1,14 @@
 """The query of a classification: what may be asked for in the address."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from werkzeug.datastructures import MultiDict
 
 from ..errors import MalformedRequest
 from ..model.manifest import DECISION, Manifest
+from ..model.options import PREDICTED, Options
 
 EXPLAIN, OVERLAY, VIEWS, PRIOR = NAMES = ("explain", "overlay", "views", "prior")
-# Stands for whichever class the model will predict.
-PREDICTED = "predicted"
-
-
-@dataclass(frozen=True)
-class Options:
-    """What one request asks for beside the class."""
-
-    explain: str | None = None  # the class to explain, `PREDICTED`, or None
-    overlay: bool = True  # whether an explanation comes with a picture
-    views: int = 1  # how many views of the image are averaged
-    calibration: str = DECISION
 
 
 def read(arguments: MultiDict[str, str], manifest: Manifest) -> Options:

@@ -21,7 +21,8 @@ from PIL import (
 )
 
 from ..errors import TooManyPixels, TooSmall, Truncated, Undecodable, UnsupportedType
-from . import dicom, file_limits
+from . import colour, dicom, exif, file_limits, png
+from .colour import CodePoints
 from .decode_budget import DecodeBudget
 
 HEIF = "HEIF"
@@ -41,7 +42,11 @@ FORMATS = {
 ACCEPTED = ", ".join(FORMATS)
 
 MIN_SIDE = 32  # pixels; below it no structure of a lesion is left
+# A picture is shrunk while it is decoded only as long as its shorter side stays at so many pixels.
+FULL_SIDE = 1024
 MAX_PIXELS = 25 * 1000 * 1000
+# Bytes at the start of an AVIF or HEIC file among which its properties stand.
+_MAX_PROPERTIES = 64 * 1024
 # Decoded at a time, where nobody sets another limit: as many as the largest image and a dozen of
 # the usual size. Decoding takes up to 15 bytes a pixel (WebP), so this is 420 MB at most.
 ROOM_PIXELS = 28 * 1000 * 1000
@@ -60,23 +65,10 @@ _FOREIGN = (
     (b"PK\x03\x04", "a ZIP archive"),
 )
 
-# EXIF's orientations, how each is put upright, and which lie on their side. Pillow's own helper
-# writes all of the EXIF anew, and fails where it cannot.
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-TURNED = (5, 6, 7, 8)
-
 FAX = ("tiff_ccitt", "group3", "group4")
 
 # Of callers that bring none of their own, such as the training job: these can wait.
-_ROOM = DecodeBudget(ROOM_PIXELS, waiting=None, patience_s=None)
+PATIENT = DecodeBudget(ROOM_PIXELS, waiting=None, patience_s=None)
 
 # Our own limit is checked before decoding; Pillow's only warns at 89 megapixels.
 Image.MAX_IMAGE_PIXELS = None
@@ -113,9 +105,10 @@ FIRST_PICTURE = Caution(
 
 @dataclass(frozen=True)
 class Decoded:
-    """An upright RGB image; ``width`` and ``height`` are the file's own, in pixels, once upright.
+    """An upright picture in sRGB; ``width`` and ``height`` are the file's own, once upright.
 
-    ``image`` may be smaller than that: see `decode`.
+    ``image`` is the file's picture, shrunk by 2, 4 or 8 as long as its shorter side stays at
+    `FULL_SIDE` or more.
     """
 
     image: Image.Image
@@ -124,46 +117,55 @@ class Decoded:
     warnings: tuple[Caution, ...]
 
 
-def decode(data: bytes, enough: int | None = None, room: DecodeBudget = _ROOM) -> Decoded:
-    """Decode a file of one of the `FORMATS` to upright RGB.
+@dataclass(frozen=True)
+class _File:
+    """A file whose size is known and whose pixels are not decoded yet."""
 
-    ``enough``: a side in pixels that the caller will not need to exceed; a JPEG may then be decoded
-    at a half, a quarter or an eighth of its size, which is up to 13 times faster. ``room``: what
-    bounds the pixels that are decoded at a time.
+    image: Image.Image
+    profile: bytes | CodePoints | None
+    exif: bytes
+    several: bool
+
+
+def decode(data: bytes, budget: DecodeBudget = PATIENT) -> Decoded:
+    """Decode a file of one of the `FORMATS`: the one rule of training, evaluation and serving.
+
+    The picture is upright, converted to sRGB by its embedded profile, over white where it is
+    transparent, and shrunk as `Decoded` says. ``budget`` bounds the pixels decoded at a time.
 
     Raises UnsupportedType, Undecodable, Truncated, TooSmall, TooManyPixels, Overloaded.
     """
-    file, frames = _open(data)
-    width, height = file.size
+    file = _open(data)
+    image = file.image
+    width, height = image.size
     if min(width, height) < MIN_SIDE:
         raise TooSmall(
             f"The image is {width}×{height} pixels; at least {MIN_SIDE} a side are needed."
         )
-    pixels = max(width * height, _tile_pixels(file))
+    pixels = max(width * height, _tile_pixels(image))
     if pixels > MAX_PIXELS:
         raise TooManyPixels(
             f"The image is {width}×{height} pixels, {pixels / 1e6:.0f} megapixels; "
             f"at most {MAX_PIXELS / 1e6:.0f} are accepted."
         )
     # Fax compressions make a picture of any noise, and libtiff logs each line of it.
-    if str(file.info.get("compression", "")).startswith(FAX):
+    if str(image.info.get("compression", "")).startswith(FAX):
         raise Undecodable("The image is a fax (CCITT); send a photograph.")
     # A tile needs a few bytes of the file and much more of the processor.
-    if len(getattr(file, "tile", ())) > 4 * max(file.size):
+    if len(getattr(image, "tile", ())) > 4 * max(image.size):
         raise Undecodable("The image is cut into more tiles than it has rows.")
-    with room.take(pixels):
+    with budget.take(pixels):
         try:
-            several = frames > 1 or getattr(file, "is_animated", False)
-            if enough is not None:
-                file.draft("RGB", (enough, enough))
-            file.load()
-            orientation = file.getexif().get(ExifTags.Base.Orientation, 1)
-            picture = _rgb(_reduced(file, enough))
+            several = file.several or getattr(image, "is_animated", False)
+            image.draft("RGB", (FULL_SIDE, FULL_SIDE))
+            image.load()
+            picture = _over_white(_reduced(_eight_bits(image)), file.profile)
         except _DAMAGE as error:
             raise _damaged(error) from None
-    if orientation in _UPRIGHT:
-        picture = picture.transpose(_UPRIGHT[orientation])
-    if orientation in TURNED:
+    orientation = exif.orientation(file.exif)
+    if orientation in exif.UPRIGHT:
+        picture = picture.transpose(exif.UPRIGHT[orientation])
+    if orientation in exif.TURNED:
         width, height = height, width
     return Decoded(picture, width, height, (FIRST_PICTURE,) if several else ())
 
@@ -175,32 +177,33 @@ def _tile_pixels(file: Image.Image) -> int:
     return int(sides[0]) * int(sides[1])
 
 
-def _reduced(file: Image.Image, enough: int | None) -> Image.Image:
-    """Shrink a large image by a whole factor, to no less than twice ``enough``.
-
-    Done before converting, which copies.
-    """
-    factor = min(file.size) // (2 * enough) if enough else 1
-    if factor < 2 or file.mode in ("1", "P", "PA"):
-        return file
-    return (_eight_bits(file) if file.mode.startswith("I;") else file).reduce(factor)
-
-
-def _open(data: bytes) -> tuple[Image.Image, int]:
-    """Return a file whose size is known, and its number of frames where that is known already."""
+def _open(data: bytes) -> _File:
     if dicom.recognized(data):
-        return dicom.open_first(data)
+        frame, frames = dicom.open_first(data)
+        # What a frame's own EXIF says of its orientation does not count in DICOM.
+        return _File(frame, frame.info.get("icc_profile"), b"", frames > 1)
     file_limits.check(data)
+    if data.startswith(png.SIGNATURE):
+        parts = png.read(data)
+        image = _identified(parts.data, [PngImagePlugin.PngImageFile.format])
+        return _File(image, parts.profile, parts.exif, parts.several)
     formats = [name for name in FORMATS if name != dicom.NAME]
+    profile: CodePoints | None = None
     if data[4:8] == b"ftyp":
         # Pillow needs a plugin for what iPhones take; only such files wait for its import.
         import pi_heif
 
         pi_heif.register_heif_opener()
+        profile = _nclx(data)
     else:
         formats.remove(HEIF)
+    image = _identified(data, formats)
+    return _File(image, image.info.get("icc_profile") or profile, _exif(image), False)
+
+
+def _identified(data: bytes, formats: list[str]) -> Image.Image:
     try:
-        return Image.open(io.BytesIO(data), formats=formats), 1
+        return Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError:
         pass
     except _DAMAGE as error:
@@ -212,6 +215,21 @@ def _open(data: bytes) -> tuple[Image.Image, int]:
     raise Undecodable(f"The file is not an image that can be read; accepted are {ACCEPTED}.")
 
 
+def _nclx(data: bytes) -> CodePoints | None:
+    """The code points of an AVIF or HEIC file's picture (ISO/IEC 23008-12, colour information)."""
+    at = data.find(b"colrnclx", 0, _MAX_PROPERTIES)
+    if at < 0 or len(data) < at + 12:
+        return None
+    return CodePoints(*struct.unpack_from(">HH", data, at + 8))
+
+
+def _exif(image: Image.Image) -> bytes:
+    """The EXIF whose orientation is still to be applied: HEIC's and TIFF's decoders apply it."""
+    if image.format in (HEIF, TiffImagePlugin.TiffImageFile.format):
+        return b""
+    return bytes(image.info.get("exif", b""))
+
+
 def _damaged(error: Exception) -> Truncated | Undecodable:
     """Pillow says "truncated" in the message only; the rest of it may quote the file."""
     if "truncated" in str(error).lower():
@@ -220,19 +238,43 @@ def _damaged(error: Exception) -> Truncated | Undecodable:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 8 bits; Pillow would clip at 255 instead."""
-    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    """Bring the pixels to L, LA, RGB, RGBA, CMYK or LAB, 8 bits a sample.
 
-
-def _rgb(image: Image.Image) -> Image.Image:
-    """Convert any of Pillow's modes to RGB: transparency over white, 16 bits to 8 by scaling."""
-    if image.mode == "RGB":
-        return image
+    Samples of 16 bits are scaled; Pillow would clip them at 255.
+    """
     if image.mode in ("F", "I"):
         raise Undecodable("The image holds values of 32 bits; 8 or 16 are accepted.")
-    if image.mode.startswith("I"):
-        return _eight_bits(image).convert("RGB")
+    if image.mode.startswith("I;"):
+        samples = np.asarray(image)
+        grey = Image.fromarray((samples >> 8).astype(np.uint8))
+        key = image.info.get("transparency")
+        if key is None:
+            return grey
+        alpha = Image.fromarray(np.where(samples == key, 0, 255).astype(np.uint8))
+        return Image.merge("LA", (grey, alpha))
     if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    return image.convert("RGB")
+        # A transparent colour must become transparency before pixels are averaged.
+        mode = "LA" if image.mode in ("1", "L", "LA") else "RGBA"
+    elif image.mode in ("CMYK", "LAB"):
+        return image
+    else:
+        mode = "L" if image.mode in ("1", "L") else "RGB"
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    """Shrink as a JPEG is shrunk while it is decoded, where it was not: by 2, 4 or 8."""
+    most = min(image.size) // FULL_SIDE
+    factor = max(factor for factor in (1, 2, 4, 8) if factor <= max(most, 1))
+    return image.reduce(factor) if factor > 1 else image
+
+
+def _over_white(image: Image.Image, profile: bytes | CodePoints | None) -> Image.Image:
+    """Convert to RGB in sRGB; transparent pixels show white."""
+    if image.mode not in ("LA", "RGBA"):
+        return colour.to_srgb(image, profile)
+    alpha = image.getchannel("A")
+    opaque = colour.to_srgb(image.convert("L" if image.mode == "LA" else "RGB"), profile)
+    white = Image.new("RGB", image.size, "white")
+    white.paste(opaque, mask=alpha)
+    return white

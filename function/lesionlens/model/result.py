@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..api.parameters import Options
 from ..imaging.decode import Caution, Decoded
 from .diagnoses import TAXONOMY
 from .manifest import Calibration, Malignancy, Manifest
+from .options import Options
 
 NOTICE = (
     "Not a medical diagnosis. LesionLens is not a cleared medical device; "

@@ -4,9 +4,9 @@ import pytest
 from werkzeug.datastructures import MultiDict
 
 from lesionlens.api import parameters
-from lesionlens.api.parameters import PREDICTED, Options
 from lesionlens.errors import MalformedRequest
 from lesionlens.model.manifest import DECISION, parse_manifest
+from lesionlens.model.options import PREDICTED, Options
 from tests import releases
 
 MANIFEST = parse_manifest(releases.MANIFEST_DOCUMENT)

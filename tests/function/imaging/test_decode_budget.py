@@ -23,13 +23,13 @@ from tests.pictures import encoded
 class Holder:
     """A thread that asks for room and holds it until it is told to leave."""
 
-    def __init__(self, room: DecodeBudget, pixels: int) -> None:
+    def __init__(self, budget: DecodeBudget, pixels: int) -> None:
         self.inside, self._leave = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(room, pixels), daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(budget, pixels), daemon=True)
         self._thread.start()
 
-    def _run(self, room: DecodeBudget, pixels: int) -> None:
-        with room.take(pixels):
+    def _run(self, budget: DecodeBudget, pixels: int) -> None:
+        with budget.take(pixels):
             self.inside.set()
             self._leave.wait(30)
 
@@ -38,48 +38,48 @@ class Holder:
         self._thread.join(30)
 
 
-def in_line(room: DecodeBudget, number: int) -> None:
+def in_line(budget: DecodeBudget, number: int) -> None:
     """Return when so many are waiting."""
     deadline = time.monotonic() + 30
-    while len(room._line) != number:
+    while len(budget._line) != number:
         assert time.monotonic() < deadline
         time.sleep(0.005)
 
 
 def test_what_fits_enters_side_by_side() -> None:
-    room = DecodeBudget(100)
-    with room.take(60), room.take(40):
+    budget = DecodeBudget(100)
+    with budget.take(60), budget.take(40):
         pass
 
 
 def test_what_is_larger_than_the_room_enters_alone() -> None:
-    room = DecodeBudget(100, waiting=0)
-    with room.take(1000), pytest.raises(Overloaded, match="being decoded and waiting"):
-        room.take(1).__enter__()
-    with room.take(1):
+    budget = DecodeBudget(100, waiting=0)
+    with budget.take(1000), pytest.raises(Overloaded, match="being decoded and waiting"):
+        budget.take(1).__enter__()
+    with budget.take(1):
         pass
 
 
 def test_who_waits_too_long_is_sent_away_and_leaves_no_trace() -> None:
-    room = DecodeBudget(100, patience_s=0.01)
-    with room.take(100), pytest.raises(Overloaded, match=r"waited 0.01 s for others"):
-        room.take(1).__enter__()
-    with room.take(100):
+    budget = DecodeBudget(100, patience_s=0.01)
+    with budget.take(100), pytest.raises(Overloaded, match=r"waited 0.01 s for others"):
+        budget.take(1).__enter__()
+    with budget.take(100):
         pass
 
 
 def test_the_line_is_bounded_and_served_in_its_order() -> None:
-    room = DecodeBudget(100, waiting=2, patience_s=30)
-    first = Holder(room, 60)
+    budget = DecodeBudget(100, waiting=2, patience_s=30)
+    first = Holder(budget, 60)
     assert first.inside.wait(30)
-    large = Holder(room, 50)
-    in_line(room, 1)
+    large = Holder(budget, 50)
+    in_line(budget, 1)
     # It would fit beside the first, but not before who came earlier.
-    small = Holder(room, 40)
-    in_line(room, 2)
+    small = Holder(budget, 40)
+    in_line(budget, 2)
     assert not small.inside.is_set()
     with pytest.raises(Overloaded):
-        room.take(1).__enter__()
+        budget.take(1).__enter__()
     first.leave()
     assert large.inside.wait(30)
     assert small.inside.wait(30)
@@ -88,19 +88,19 @@ def test_the_line_is_bounded_and_served_in_its_order() -> None:
 
 
 def test_an_error_inside_gives_the_room_back() -> None:
-    room = DecodeBudget(100, waiting=0)
-    with pytest.raises(ZeroDivisionError), room.take(100):
+    budget = DecodeBudget(100, waiting=0)
+    with pytest.raises(ZeroDivisionError), budget.take(100):
         _ = 1 / 0
-    with room.take(100):
+    with budget.take(100):
         pass
 
 
 def test_an_image_takes_the_room_of_all_of_its_pixels() -> None:
-    room = DecodeBudget(500 * 500, waiting=0)
+    budget = DecodeBudget(500 * 500, waiting=0)
     data = encoded(Image.new("RGB", (500, 500)), "PNG")
-    assert decode.decode(data, room=room).width == 500
-    with room.take(1), pytest.raises(Overloaded):
-        decode.decode(data, room=room)
+    assert decode.decode(data, budget=budget).width == 500
+    with budget.take(1), pytest.raises(Overloaded):
+        decode.decode(data, budget=budget)
 
 
 def test_many_large_images_at_once_take_bounded_memory(tmp_path: Path) -> None:

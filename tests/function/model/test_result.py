@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lesionlens.api.parameters import Options
 from lesionlens.imaging.decode import Caution, Decoded
 from lesionlens.model import manifest, result
 from lesionlens.model.manifest import DECISION, Calibration, Malignancy
+from lesionlens.model.options import Options
 from lesionlens.model.result import Timing
 from tests import releases
 

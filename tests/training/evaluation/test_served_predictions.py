@@ -4,9 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lesionlens.api import parameters
+from lesionlens import pipeline
 from lesionlens.model.classifier import Classifier
-from main import examine
 from training.data.dataset import Dataset, DatasetError
 from training.evaluation import served_predictions
 
@@ -15,7 +14,7 @@ def test_answers_are_those_of_the_function(drawn: Dataset, classifier: Classifie
     records = drawn.records[:5]
     found = served_predictions.collect(classifier, records)
     for place, record in enumerate(records):
-        served = examine(record.path.read_bytes(), parameters.Options(), "id", classifier)
+        served = pipeline.examine(record.path.read_bytes(), classifier)
         shares = {entry["label"]: entry["probability"] for entry in served["probabilities"]}
         assert dict(zip(found.classes, found.shares[place], strict=True)) == pytest.approx(shares)
         # There is none where serving refuses to predict.

@@ -1,0 +1,89 @@
+"""A PNG file reduced to what its picture needs, so that damage elsewhere does not condemn it."""
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+from .colour import CodePoints
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+# Ancillary chunks that say how the pixels are meant; text, times and further frames do not.
+_MEANING = (b"tRNS", b"iCCP", b"cICP", b"eXIf", b"acTL")
+_MAX_PROFILE = 4 * 1024 * 1024  # bytes, inflated
+
+
+@dataclass(frozen=True)
+class Png:
+    """``data``: the file with its critical chunks and transparency only."""
+
+    data: bytes
+    profile: bytes | CodePoints | None
+    exif: bytes
+    several: bool  # whether it is an animation
+
+
+def read(data: bytes) -> Png:
+    """Split a file into its picture and what is said of it.
+
+    Ancillary chunks with a wrong checksum are ignored; critical ones are the decoder's to judge.
+    Source: PNG specification, third edition (W3C, 2025).
+    """
+    kept: list[bytes | memoryview] = [data[: len(SIGNATURE)]]
+    said: dict[bytes, bytes] = {}
+    view, at = memoryview(data), len(SIGNATURE)
+    while at + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        chunk = view[at : at + 12 + length]
+        at += len(chunk)
+        if kind in _CRITICAL:
+            if kind == b"IDAT" and b"tRNS" in said:
+                kept.append(_chunk(b"tRNS", _eight_bit_key(kept[1], said.pop(b"tRNS"))))
+            kept.append(chunk)
+        elif kind in _MEANING and _is_sound(chunk, length):
+            said.setdefault(kind, bytes(chunk[8:-4]))
+    code_points = said.get(b"cICP", b"")
+    frames = said.get(b"acTL", b"")
+    return Png(
+        data=b"".join([*kept, data[at:]]),
+        profile=(
+            CodePoints(code_points[0], code_points[1])
+            if len(code_points) == 4
+            else _profile(said.get(b"iCCP", b""))
+        ),
+        exif=said.get(b"eXIf", b""),
+        several=int.from_bytes(frames[:4], "big") > 1,
+    )
+
+
+def _is_sound(chunk: memoryview, length: int) -> bool:
+    whole = len(chunk) == 12 + length
+    return whole and zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
+
+
+def _profile(iccp: bytes) -> bytes | None:
+    """Inflate an ICC profile; None if there is none or it is damaged."""
+    _, _, compressed = iccp.partition(b"\0")
+    try:
+        return zlib.decompressobj().decompress(compressed[1:], _MAX_PROFILE) or None
+    except zlib.error:
+        return None
+
+
+def _eight_bit_key(header: bytes | memoryview, key: bytes) -> bytes:
+    """The transparent colour in the units of Pillow, which scales samples to 8 bits first.
+
+    Samples of 16 bits a colour lose their lower byte there, so what is transparent may be a few
+    colours more.
+    """
+    depth, colour_type = header[16], header[17]
+    if colour_type == 0 and depth in (2, 4):
+        return struct.pack(">H", int.from_bytes(key[:2], "big") * (255 // (2**depth - 1)) & 255)
+    if colour_type == 2 and depth == 16:
+        return bytes(value for high in key[:6:2] for value in (0, high))
+    return key
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    body = kind + content
+    return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))

@@ -1,0 +1,18 @@
+"""What a caller may ask for beside the class."""
+
+from dataclasses import dataclass
+
+from .manifest import DECISION
+
+# Stands for whichever class the model will predict.
+PREDICTED = "predicted"
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of one classification; the defaults are those of a plain request."""
+
+    explain: str | None = None  # the class to explain, `PREDICTED`, or None
+    overlay: bool = True  # whether an explanation comes with a picture
+    views: int = 1  # how many views of the image are averaged
+    calibration: str = DECISION

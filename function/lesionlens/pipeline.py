@@ -1,0 +1,57 @@
+"""The journey of an image, from the bytes of a file to the document that answers it.
+
+HTTP ends before it: the routes, ``archive.py`` and the Beam pipeline all call `examine`.
+"""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from .imaging import decode, image_quality, preprocess
+from .imaging.decode_budget import DecodeBudget
+from .model import cam, result
+from .model.classifier import Classifier
+from .model.options import PREDICTED, Options
+
+PLAIN = Options()
+
+
+def examine(
+    data: bytes,
+    classifier: Classifier,
+    options: Options = PLAIN,
+    request_id: str = "",
+    budget: DecodeBudget = decode.PATIENT,
+) -> dict[str, Any]:
+    """Classify one image file and return its result document.
+
+    ``budget`` bounds how many pixels are decoded at a time. Raises
+    `lesionlens.errors.ImageProblem` or `UnsupportedType` for a file that cannot be used, and
+    `Overloaded` if the budget stays exhausted.
+    """
+    manifest = classifier.manifest
+
+    started = time.perf_counter()
+    decoded = decode.decode(data, budget=budget)
+    tensor = preprocess.tensor(decoded.image, manifest.preprocessing)
+
+    ready = time.perf_counter()
+    views = [classifier.run(view) for view in preprocess.views(tensor, options.views)]
+    logits = np.mean([view.logits for view in views], axis=0)
+    first = views[0]
+    score = classifier.distance(first)
+    measured = image_quality.measures(tensor, min(decoded.width, decoded.height))
+
+    done = time.perf_counter()
+    timing = result.Timing(1e3 * (ready - started), 1e3 * (done - ready), 1e3 * (done - started))
+    cautions = image_quality.cautions(measured, manifest.quality)
+    document = result.build(request_id, manifest, decoded, options, logits, score, cautions, timing)
+    if options.explain:
+        label = options.explain
+        if label is PREDICTED:
+            label = document["probabilities"][0]["label"]
+        document["explanation"] = cam.build(
+            label, manifest.classes, first.activation_maps, decoded, options.overlay
+        )
+    return document
