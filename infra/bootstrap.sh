@@ -124,8 +124,8 @@ accounts() {
 
 secrets() {
   # The keys themselves never pass through a script; README.md says how they get there.
-  ensure secrets -- "$API_KEYS_SECRET" -- \
-    --replication-policy=user-managed --locations="$REGION"
+  # Replicated, so that they outlive a region: hashes, and nothing of a person.
+  ensure secrets -- "$API_KEYS_SECRET" -- --replication-policy=automatic
   grant secrets add-iam-policy-binding "$API_KEYS_SECRET" \
     --member="serviceAccount:$FUNCTION_ACCOUNT" --role=roles/secretmanager.secretAccessor
 }

@@ -1,13 +1,15 @@
 """Judges a candidate revision by the log, against the revision that serves.
 
-    gcloud logging read FILTER --format=json | python3 infra/judge.py CANDIDATE SERVING --requests N
+    gcloud logging read FILTER --format=json |
+      python3 infra/judge.py CANDIDATE SERVING --requests N
 
-Prints a line for each revision and the verdict. Exit status: 0 as good, 1 worse, 3 too few requests.
+Prints a line for each revision and the verdict. Exit status: 0 as good, 1 worse, 3 too few
+requests.
 
 Worse means: a larger share of its requests ended in a server error, and more than 1%; or the 95th
 percentile of its classifications took more than half as long again as the serving revision's, and
-over 100 ms longer. Without a baseline, both revisions need N classifications. A line of an error that
-belongs to no request, such as that of a process that was killed, counts as a failed request.
+over 100 ms longer. Without a baseline, both revisions need N classifications. A line of an error
+that belongs to no request, such as that of a process that was killed, counts as a failed request.
 """
 
 import argparse

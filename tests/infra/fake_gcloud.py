@@ -4,12 +4,12 @@ What it imitates beyond creating and deleting, each with where it was read:
 
 - a log-based metric is known to alerts minutes after it was made, before that 404
   (hashicorp/terraform-provider-google#11102)
-- a new service account is unknown to policies for some seconds; a load balancer's service agent exists
-  from the first backend bucket on
+- a new service account is unknown to policies for some seconds; a load balancer's service agent
+  exists from the first backend bucket on
 - an organization with domain-restricted sharing refuses allUsers; `run deploy` then only warns
 - `builds submit` and `storage rsync` get the bucket itself (gcloud's storage_api.py and
   rsync_command_util.py), which needs storage.buckets.get
-- budgets need a quota project and a role on the billing account (gcloud's creds.py, GetQuotaProject)
+- budgets need a quota project (creds.py, GetQuotaProject) and a role on the billing account
 - an object is written only if its generation is the expected one, else 412
 - a revision that does not get ready is the service's latest, and its template, all the same
 - who is not the owner may do what tests/infra/roles.py says of the roles granted to it, no more
@@ -120,7 +120,16 @@ class Cloud:
             return self.made(kind, name)
         if name not in table:
             raise Refused(f"NOT_FOUND: {kind} {name} was not found")
-        if verb in ("update", "update-oidc", "add-backend", "set-cleanup-policies"):
+        if verb in ("add-backend", "remove-backend"):
+            region = self.flags["network-endpoint-group-region"]
+            place = f"regions/{region}/networkEndpointGroups/{self.flags['network-endpoint-group']}"
+            place = f"https://c/p/{place}"
+            groups = table[name].setdefault("groups", [])
+            groups.append(place) if verb == "add-backend" else groups.remove(place)
+            return ""
+        if verb == "describe" and "backends" in self.flags.get("format", ""):
+            return " ".join(table[name].get("groups", []))
+        if verb in ("update", "update-oidc", "set-cleanup-policies"):
             table[name]["flags"] = table[name]["flags"] | self.flags
             table[name]["text"] = self.text() or table[name]["text"]
         elif verb == "delete":
@@ -160,9 +169,11 @@ class Cloud:
             "compute target-http-proxies": ("compute forwarding-rules", "target-http-proxy"),
             "compute url-maps": ("compute target-https-proxies", "url-map"),
             "compute ssl-policies": ("compute target-https-proxies", "ssl-policy"),
-            "compute network-endpoint-groups": ("compute backend-services", "network-endpoint-group"),
             "compute security-policies": ("compute backend-services", "security-policy"),
         }
+        for user, value in self.state["resources"].get("compute backend-services", {}).items():
+            if f"/regions/{name}" in " ".join(value.get("groups", [])):
+                raise Refused(f"RESOURCE_IN_USE_BY_ANOTHER_RESOURCE: {name} by {user}")
         if kind in users:
             other, flag = users[kind]
             for user, value in self.state["resources"].get(other, {}).items():
@@ -181,8 +192,9 @@ class Cloud:
                 if not known or self.now < known["created"] + METRIC_DELAY_S:
                     raise Refused(
                         "NOT_FOUND: Cannot find metric(s) that match type = "
-                        f'"logging.googleapis.com/user/{metric}". If a metric was created recently, '
-                        "it could take up to 10 minutes to become available. Please try again soon."
+                        f'"logging.googleapis.com/user/{metric}". If a metric was created '
+                        "recently, it could take up to 10 minutes to become available. Please try "
+                        "again soon."
                     )
         title = self.flags.get("display-name", title)
         if verb in ("list", "list-configs"):
@@ -401,10 +413,14 @@ class Cloud:
 
     def billing(self) -> str:
         if "billing-project" not in self.flags:
-            raise Refused("PERMISSION_DENIED: billingbudgets.googleapis.com requires a quota project")
+            raise Refused(
+                "PERMISSION_DENIED: billingbudgets.googleapis.com requires a quota project"
+            )
         if not self.state["billing_role"]:
             raise Refused("PERMISSION_DENIED: The caller does not have permission")
-        return self.titled("billing budgets", self.words[2], self.words[3] if self.words[3:] else "")
+        return self.titled(
+            "billing budgets", self.words[2], self.words[3] if self.words[3:] else ""
+        )
 
     def iam(self) -> str:
         if self.words[1] == "service-accounts":
@@ -453,6 +469,9 @@ class Cloud:
             name = f"{self.flags['security-policy']} {self.words[4]}"
             return self.resource("compute rules", self.words[3], name)
         kind = " ".join(self.words[:2])
+        if self.words[1] == "network-endpoint-groups":
+            name = f"{self.flags['region']}/networkEndpointGroups/{self.words[3]}"
+            return self.resource(kind, self.words[2], name)
         if self.words[1] == "addresses" and "format" in self.flags:
             return "203.0.113.7"
         if self.words[1] == "security-policies" and self.words[2] == "delete":

@@ -1,4 +1,4 @@
-"""A Google Cloud project to run the scripts of infra/ in: fake_gcloud.py and what serves visitors."""
+"""A project to run the scripts of infra/ in: fake_gcloud.py, and what answers visitors."""
 
 import datetime
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.infra import fake_gcloud
-from tests.infra.recording import SETTINGS, Done
+from tests.infra.recording import PYTHON, SETTINGS, Done
 from tests.infra.standin import PROBLEM_503, Answer, StandIn
 
 SERVICE = "lesionlens"
@@ -111,6 +111,7 @@ class Project:
         for name in ("gcloud", "python", "sleep", "date"):
             self._program(name, ASK.format(port=self._server.server_address[1], name=name))
         addresses = [each.address.replace("/", "\\/") for each in (self.candidate, self.origin)]
+        self._program("python3", PYTHON)
         self._program("curl", CURL.format(curl=curl, candidate=addresses[0], origin=addresses[1]))
 
     def _program(self, name: str, text: str) -> None:

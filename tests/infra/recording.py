@@ -70,6 +70,12 @@ for pattern, status, output, errors in json.load(open({answers!r})):
         sys.exit(status)
 """
 
+# Without site-packages: the scripts start it for a line or two, many times.
+PYTHON = f"""\
+#!/bin/sh
+exec {sys._base_executable} -I -S "$@"
+"""
+
 # The origin's host names exist in no DNS; the stand-in answers for them.
 CURL = """\
 #!/usr/bin/env bash
@@ -106,6 +112,7 @@ class Scripts:
             self._program(name, self._recorder())
         curl = CURL.format(curl=shutil.which("curl"), address=stand_in.address.replace("/", "\\/"))
         self._program("curl", curl)
+        self._program("python3", PYTHON)
 
     def _recorder(self) -> str:
         return RECORDER.format(

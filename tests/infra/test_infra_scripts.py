@@ -18,6 +18,7 @@ CLOUD = [
     "deploy_function.sh --first",
     "build_image.sh",
     "rollout.sh",
+    "serve_from.sh europe-west4",
     "deploy_web.sh",
     "ensure_origin.sh",
     "train.sh",

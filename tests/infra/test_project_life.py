@@ -4,7 +4,7 @@ In a project of fake_gcloud.py, of an organization that restricts sharing to its
 """
 
 import copy
-import re
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -309,3 +309,24 @@ def test_lowering_the_rate_limit_keeps_a_rollout_below_it(project: Project) -> N
     minutes = (project.state["now"] - before) / 60
     asked = len(project.origin.requests) - origin
     assert asked / minutes < 20
+
+
+def test_another_region_serves_when_the_first_is_gone(project: Project) -> None:
+    state = project.state
+    assert state["buckets"].pop(MODELS) is not None
+    state["services"].clear()
+    state["objects"] = {key: value for key, value in state["objects"].items() if "web" in key}
+    releases = project.infra.parent / "training" / "releases"
+    version = json.loads((releases / "current.json").read_text())["version"]
+
+    done = project.run("serve_from.sh europe-west4")
+
+    assert done.status == 0, done.output + done.errors
+    served = project.serving()
+    assert served["version"] == version
+    assert served["flags"]["region"] == "europe-west4"
+    assert f"MODEL_URI=gs://{MODELS}-europe-west4/models" in served["flags"]["set-env-vars"]
+    for backend in state["resources"]["compute backend-services"].values():
+        (group,) = backend["groups"]
+        assert "/regions/europe-west4/" in group
+    assert f"MODEL_BUCKET={MODELS}-europe-west4" in done.errors
