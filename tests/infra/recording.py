@@ -38,7 +38,7 @@ ANSWERS: list[Answer] = [
     (r"projects describe", 0, "123456789012", ""),
     # The lock that the scripts are told they have (LESIONLENS_LOCK).
     (r"objects describe .*value\(generation\)", 0, "7", ""),
-    (r"storage cat .*locks/rollout", 0, "tests 9999999999", ""),
+    (r"storage cat .*locks/rollout", 0, "tests 9999999999\n", ""),
     (r"channels list", 0, "projects/demo-project/notificationChannels/1", ""),
     (r"addresses describe .*value\(address\)", 0, "203.0.113.7", ""),
     (r"custom-jobs create", 0, "projects/1/locations/europe-west1/customJobs/2", ""),

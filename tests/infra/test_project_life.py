@@ -205,6 +205,18 @@ def test_a_worse_candidate_goes_back_by_itself(fault: str, project: Project) -> 
     assert "locks/rollout" not in str(project.state["objects"])
 
 
+def test_a_log_that_cannot_be_read_gives_the_traffic_back(project: Project) -> None:
+    serving = project.serving()
+    viewer = ["roles/logging.viewer", f"serviceAccount:{BUILDER}"]
+    project.state["iam"]["project"].remove(viewer)
+
+    done = rollout(project, FAKE_ACCOUNT=BUILDER)
+
+    assert done.status == 1
+    assert "the log cannot be read" in done.errors
+    assert project.serving() == serving
+
+
 def test_two_rollouts_at_once_wait_for_each_other(project: Project) -> None:
     settings = {**QUICK, "FAKE_ACCOUNT": BUILDER}
     # Or the one that waits would let the other's lease run out.
