@@ -29,9 +29,10 @@ read_lock() {
   exists gcloud storage objects describe "$LOCK" --project="$PROJECT" || return 0
   generation=$(gcloud storage objects describe "$LOCK" --format='value(generation)' \
     --project="$PROJECT" 2>/dev/null) || return 0
-  # Replaced or removed meanwhile: as if it had not been read.
-  read -r holder expiry < <(gcloud storage cat "$LOCK#$generation" --project="$PROJECT" \
-    2>/dev/null) || generation=''
+  # Removed meanwhile: as if it had not been read. Replaced meanwhile: the generation is no longer
+  # the lock's, so that nothing is written over it.
+  read -r holder expiry < <(gcloud storage cat "$LOCK" --project="$PROJECT" 2>/dev/null) ||
+    generation=''
 }
 
 # take_lock: wait until this script has the lock. The scripts that it starts use the same one.

@@ -18,6 +18,7 @@ NEW: list[Answer] = [
     (r"sinks describe", 0, "", ""),
     (r"revisions describe", 0, IMAGE, ""),
     (r"projects describe", 0, "123456789012", ""),
+    (r"backends\[\]", 0, "https://c/regions/us-east1/networkEndpointGroups/x", ""),
     NOTHING_EXISTS,
 ]
 FOUND: list[Answer] = [(r"\blist\b|list-configs", 0, "found", "")]
