@@ -22,7 +22,6 @@ from tqdm import tqdm
 from lesionlens import pipeline, settings
 from lesionlens.api import structured_log
 from lesionlens.errors import Problem
-from lesionlens.imaging import decode_budget
 from lesionlens.model import release
 from lesionlens.model.classifier import Classifier
 from lesionlens.model.storage import StorageError, Store, open_store
@@ -154,7 +153,6 @@ def main() -> None:
     parser.add_argument("source", help="a folder, or gs://BUCKET/FOLDER")
     parser.add_argument("results", type=Path, help="a file in .jsonl or .csv")
     arguments = parser.parse_args()
-    decode_budget.return_what_is_freed()
     run(arguments.source, arguments.results, settings.from_environment(os.environ))
 
 

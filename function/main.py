@@ -1,54 +1,18 @@
-"""The Cloud Function: the journey of an image, from HTTP bytes to a result."""
+"""The Cloud Function: settings, the journey of an image, and the application around it."""
 
-import functools
 import os
 import threading
-from typing import Any
 
 import flask
 import functions_framework
 from werkzeug.wrappers import Response
 
 from lesionlens import pipeline, settings
-from lesionlens.api import admission, app, batch, negotiation, parameters, upload
-from lesionlens.api.admission import Admit
-from lesionlens.imaging import decode_budget
-from lesionlens.model.classifier import Classifier
-
-
-def answer(
-    request: flask.Request, request_id: str, classifier: Classifier, admit: Admit
-) -> dict[str, Any]:
-    """Classify the image in a request. Raises lesionlens.errors.Problem for what the client did."""
-    options = parameters.read(request.args, classifier.manifest)
-    if options.explain:
-        negotiation.require_explainable(request)
-    data = upload.read(request)
-    admit([data], options.views)
-    return pipeline.examine(data, classifier, options, request_id, _budget)
-
-
-def answer_batch(
-    request: flask.Request, request_id: str, classifier: Classifier, admit: Admit
-) -> dict[str, Any]:
-    """Classify the images in a request, each with a result or a problem of its own."""
-    options = parameters.read(request.args, classifier.manifest)
-    files = upload.read_batch(request, admission.batch_limit())
-    admit(files, options.views)
-    one = functools.partial(
-        pipeline.examine,
-        classifier=classifier,
-        options=options,
-        request_id=request_id,
-        budget=_budget,
-    )
-    return batch.build(request_id, files, one)
-
+from lesionlens.api import app, gunicorn_worker
 
 _settings = settings.from_environment(os.environ)
-_budget = decode_budget.DecodeBudget(_settings.max_pixels_decoded)
-decode_budget.return_what_is_freed()
-_app = app.create(_settings, answer, answer_batch)
+_app = app.create(_settings, pipeline.examine)
+gunicorn_worker.install()
 
 if flask.has_app_context():
     # functions-framework imports this module inside of its own application, which answers

@@ -21,19 +21,12 @@ done
 check_settings DOMAIN CANDIDATE_HOST
 temporary_folder
 
-# The function sends the others itself (SECURITY_HEADERS in function/lesionlens/api/app.py); a test
-# compares the two lists.
 function_headers=(
   'Strict-Transport-Security: max-age=31536000; includeSubDomains'
 )
-page_headers=(
-  "${function_headers[@]}"
-  "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-  'X-Content-Type-Options: nosniff'
-  'Referrer-Policy: no-referrer'
-  'Cross-Origin-Opener-Policy: same-origin'
-  'Permissions-Policy: camera=(self), geolocation=(), microphone=()'
-)
+# The function sends these itself, the bucket does not.
+mapfile -t page_headers <"$repository_folder/function/lesionlens/api/security_headers.txt"
+page_headers+=("${function_headers[@]}")
 
 main() {
   rate_limit

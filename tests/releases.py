@@ -7,13 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lesionlens.model.manifest import MODEL
+from lesionlens.model.manifest import MODEL, Manifest, parse
 from lesionlens.model.release import MANIFEST, POINTER
 from tests.conftest import RELEASES
 
 VERSION: str = json.loads((RELEASES / POINTER).read_text())["version"]
 MANIFEST_DOCUMENT: dict[str, Any] = json.loads((RELEASES / VERSION / MANIFEST).read_text())
 CLASSES = tuple(MANIFEST_DOCUMENT["classes"])
+
+
+def manifest() -> Manifest:
+    """The shipped release's."""
+    return parse(json.dumps(MANIFEST_DOCUMENT).encode())
 
 
 def copy(

@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from lesionlens.model.classifier import Classifier
 from lesionlens.model.manifest import ReleaseError
-from lesionlens.model.release import CURRENT, load
+from lesionlens.model.release import CURRENT, current, load, read_manifest
 from lesionlens.model.storage import StorageError, open_store
 
 from . import config
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .workspace import Job
 
 HERE = Path(__file__).parent
+README = HERE.parent / "README.md"
 STAGES = {
     "run": "all stages in order",
     "data": "read the data set; print and plot the distribution of its classes",
@@ -146,6 +147,7 @@ def _job(
         force=options.force,
         version=options.version,
         team=team,
+        archive=options.archive,
     )
 
 
@@ -154,6 +156,12 @@ def _manage(options: argparse.Namespace) -> None:
     if options.command == "promote":
         publish.promote(store, options.version, options.force)
         print(f"{options.version} is now the current version")
+    elif options.command == "results":
+        from .releasing import card
+
+        manifest = read_manifest(store, current(store))
+        README.write_text(card.update(README.read_text(), manifest))
+        print(f"{README.name} has the results of {manifest.version}")
     elif options.command == "rollback":
         print(f"{publish.rollback(store)} is now the current version")
     else:
@@ -165,8 +173,8 @@ def _manage(options: argparse.Namespace) -> None:
 def _described(listed: publish.Listed) -> str:
     if listed.manifest is None:
         return listed.problem
-    accuracy = listed.manifest["metrics"]["test"]["balanced_accuracy"]["value"]
-    return f"{listed.manifest['created']}  balanced accuracy {accuracy:.4f} on test"
+    accuracy = listed.manifest.metrics["test"].balanced_accuracy["value"]
+    return f"{listed.manifest.created}  balanced accuracy {accuracy:.4f} on test"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -187,6 +195,9 @@ def _parser() -> argparse.ArgumentParser:
             "--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="override it"
         )
         stage.add_argument("--data", help="folder or gs://BUCKET/FOLDER (default: HAM10000_DIR)")
+        stage.add_argument(
+            "--archive", help="images of other clinics, likewise (default: ISIC_ARCHIVE_DIR)"
+        )
         stage.add_argument("--run", type=Path, help="folder of the run (default: runs/CONFIG)")
         stage.add_argument("--cache", type=Path, default=HERE / "cache", help="(%(default)s)")
         stage.add_argument("--resume", action="store_true", help="continue a killed training")
@@ -201,6 +212,9 @@ def _parser() -> argparse.ArgumentParser:
         "promote", help="make a version the current one", parents=[store, forced]
     )
     promote.add_argument("version")
+    commands.add_parser(
+        "results", help="write the current release's results into the README", parents=[store]
+    )
     commands.add_parser("rollback", help="return to the version before", parents=[store])
     compare = commands.add_parser("compare", help=EXPERIMENTS["compare"])
     compare.add_argument("first", type=Path, help="folder of a run")

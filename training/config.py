@@ -24,6 +24,18 @@ class Data:
     by_lesion: bool = True
     # True repeats the rare classes before the split by image: copies of one image on both sides.
     oversample_first: bool = False
+    # Images of other clinics are trained on too; this share of them is held out for validation, and
+    # as much for test: 1 over a whole number from 3. 0 is HAM10000 alone.
+    archive_fraction: float = 0.0
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Something that befalls a share of the images, with a strength drawn evenly between two."""
+
+    probability: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -38,12 +50,27 @@ class Augmentation:
     colour: float  # gain of each channel, at most, either way, around 1
     # Images and labels are mixed in pairs, by shares from Beta(mixup, mixup); 0 for never.
     mixup: float = 0.0
+    # This share of the images keeps its light and gets none of the flaws below.
+    clean: float = 0.0
+    # Where the square leaves the frame, this share of the images mirrors it; the others are black.
+    mirrored: float = 0.0
+    aspect: float = 0.0  # natural logarithm of width over height, at most, either way
+    gamma: float = 0.0  # natural logarithm of the exponent, at most, either way
+    exposure: float = 0.0  # natural logarithm of the gain, at most, either way
+    hair: Chance = Chance()  # number of hairs
+    corners: Chance = Chance()  # diameter of what a black surround leaves, as a share of the side
+    bars: Chance = Chance()  # width of black bars on two sides, as a share of the side
+    ruler: Chance = Chance()  # distance of its marks, as a share of the side
+    blur: Chance = Chance()  # standard deviation, as a share of the side
+    noise: Chance = Chance()  # standard deviation, of 255
+    jpeg: Chance = Chance()  # quality
 
 
 @dataclass(frozen=True)
 class Stage:
     size: int  # side of the input, pixels
     epochs: int
+    restart: bool = False  # the learning rate begins anew: warm-up, peak, decay
 
 
 @dataclass(frozen=True)
@@ -69,6 +96,11 @@ class Training:
     # fine-tuning lies a better network (Wortsman et al., "Robust fine-tuning of zero-shot models",
     # CVPR 2022).
     start_share: float = 0.0
+    # From so many batches the normalizations' statistics are taken anew at the end; 0 for never.
+    statistics_batches: int = 0
+    # The rate stays at its peak until so many epochs from the end, or from the next restart; 0: it
+    # falls all the way.
+    decay_epochs: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -112,7 +144,11 @@ def from_dict(tree: dict[str, Any]) -> Config:
     try:
         training = dict(tree["training"])
         training["stages"] = tuple(Stage(**stage) for stage in training["stages"])
-        augmentation = {**tree["augmentation"], "zoom": tuple(tree["augmentation"]["zoom"])}
+        augmentation: dict[str, Any] = {
+            name: Chance(**value) if isinstance(value, dict) else value
+            for name, value in tree["augmentation"].items()
+        }
+        augmentation["zoom"] = tuple(augmentation["zoom"])
         data = {**tree["data"], "frame": tuple(tree["data"]["frame"])}
         return Config(
             **{

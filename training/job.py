@@ -6,18 +6,18 @@ result there, so that it can also be run alone.
 
 import dataclasses
 import hashlib
-import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import keras
+import msgspec
 import numpy as np
 
 from lesionlens.model import release as releases
 from lesionlens.model import storage
-from lesionlens.model.manifest import DETECTOR
+from lesionlens.model.manifest import DETECTOR, Export
 from lesionlens.model.manifest import MODEL as SERVED
 
 from . import artifacts, workspace
@@ -35,6 +35,7 @@ from .evaluation import (
 from .learning import cluster, fit
 from .learning.batches import Examples
 from .releasing import build_manifest, export, provenance, publish
+from .releasing.build_manifest import Exported
 from .workspace import Job
 
 # The engine that exports.
@@ -96,10 +97,12 @@ def train(job: Job) -> None:
         positions=job.split.train,
         validation_frames=decoding.squares(data.subset(job.split.validation), config.preprocessing),
         validation_labels=data.labels[job.split.validation],
+        origins=data.origins,
+        validation_origins=data.origins[job.split.validation],
     )
     start = None
     if config.start:
-        start = releases.load(storage.open_store(job.store), config.start).files[SERVED]
+        start = releases.load_file(storage.open_store(job.store), config.start, SERVED)
     network, history = fit.fit(config, examples, job.run, job.resume, start, job.team)
     if not job.team.is_chief:
         return
@@ -121,7 +124,7 @@ def judge(job: Job) -> None:
         job.run / artifacts.KERAS_ANSWERS,
     )
     job.write(artifacts.EVALUATION, evaluation)
-    print(evaluate.summary(evaluation))
+    print(evaluate.summary(evaluation.metrics))
     held_out = predictions.held_out(job.run / artifacts.KERAS_ANSWERS)
     found = leakage.judge(job.dataset, job.split, held_out, job.config.seed)
     job.write(artifacts.LEAKAGE, found)
@@ -154,21 +157,20 @@ def convert(job: Job) -> None:
         job.config.seed,
         job.run / artifacts.ANSWERS,
     )
-    table = [variant.row() for variant in variants]
-    exported = {
-        "model_sha256": hashlib.sha256((job.run / artifacts.MODEL).read_bytes()).hexdigest(),
-        "chosen": chosen.name,
-        "variants": table,
-        "refused": refused,
-        "measured_on": provenance.processor(),
-        **evaluation,
-    }
+    table = tuple(variant.row() for variant in variants)
+    exported = Exported(
+        model_sha256=hashlib.sha256((job.run / artifacts.MODEL).read_bytes()).hexdigest(),
+        export=Export(chosen.name, table, refused, provenance.processor()),
+        evaluation=evaluation,
+    )
     job.write(artifacts.EXPORT, exported)
-    matrix = evaluation["metrics"]["test"]["confusion_matrix"]
+    matrix = evaluation.metrics["test"].confusion_matrix
     plots.confusion(matrix, CLASSES, job.run / artifacts.CONFUSION)
-    print(evaluate.summary(evaluation))
+    print(evaluate.summary(evaluation.metrics))
+    print(evaluate.flag_summary(evaluation.malignancy))
     for row in table:
-        print(("* " if row["name"] == chosen.name else "  ") + json.dumps(row))
+        mark = "* " if row.name == chosen.name else "  "
+        print(mark + msgspec.json.encode(row).decode())
 
 
 def _images_by_size(job: Job) -> dict[int, export.Images]:
@@ -187,28 +189,28 @@ def _images_by_size(job: Job) -> dict[int, export.Images]:
 
 def safeguard(job: Job) -> None:
     """Fit the detector of foreign images; measure it, the quality limits, and several views."""
-    chosen, model, preprocessing = workspace.variant(job)
+    model, preprocessing = workspace.variant(job)
     subject = guardrails.Subject(model, preprocessing, job.dataset, job.split, job.config.seed)
     found, fitted = guardrails.measure(subject)
     (job.run / DETECTOR).write_bytes(fitted)
-    job.write(artifacts.SAFEGUARDS, {"chosen": chosen, **found})
+    job.write(artifacts.SAFEGUARDS, {"model_sha256": hashlib.sha256(model).hexdigest(), **found})
     print(guardrails.summary(found))
 
 
 def prove(job: Job) -> None:
     """Measure the exported model, as served, for what the model card shows beside the metrics."""
     records = job.dataset.subset(job.split.test)
-    classifier = workspace.exported(job).classifier()
+    classifier = workspace.shippable(job).classifier()
     found = analysis.gather(classifier, records, job.config.seed)
-    plots.roc(found["roc"], job.run / artifacts.ROC)
-    plots.reliability(found["calibration"], job.run / artifacts.RELIABILITY)
+    plots.roc(found.roc, job.run / artifacts.ROC)
+    plots.reliability(found.calibration, job.run / artifacts.RELIABILITY)
     job.write(artifacts.EVIDENCE, found)
     print(analysis.summary(found))
 
 
 def evaluate_external(job: Job, images: Path, labels: Path) -> None:
     """Judge the exported model on a labelled set of any origin; the model card will show it."""
-    classifier = workspace.exported(job).classifier()
+    classifier = workspace.shippable(job).classifier()
     evaluation = external.judge(classifier, images, labels, job.config.seed)
     evaluation.write(job.run / artifacts.ELSEWHERE)
     print(evaluation.table())
@@ -216,15 +218,15 @@ def evaluate_external(job: Job, images: Path, labels: Path) -> None:
 
 def release(job: Job) -> str:
     """Publish the exported model; with ``promote`` make it the current one."""
-    exported = workspace.exported(job)
-    document, contents = build_manifest.assemble(
-        exported.described,
-        workspace.evidence(job, exported.described),
-        {**exported.served, build_manifest.ARCHIVED: exported.archived},
+    shipped = workspace.shippable(job)
+    manifest, contents = build_manifest.assemble(
+        shipped.described,
+        workspace.evidence(job, shipped.described),
+        {**shipped.served, build_manifest.ARCHIVED: shipped.archived},
         beside={name: (job.run / name).read_bytes() for name in artifacts.PUBLISHED},
     )
     store = storage.open_store(job.store)
-    version = publish.publish(store, document, contents)
+    version = publish.publish(store, manifest, contents)
     print(f"published {version} to {job.store}")
     if job.promote:
         publish.promote(store, version, job.force)

@@ -6,18 +6,19 @@ another export is refused, and the message says what to run again.
 
 import dataclasses
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
+import msgspec
+import numpy as np
 
 from lesionlens.imaging.preprocess import Preprocessing
 from lesionlens.model.classifier import Classifier
-from lesionlens.model.manifest import DETECTOR, MODEL, parse_manifest
+from lesionlens.model.manifest import DETECTOR, MODEL, Manifest
 from lesionlens.model.release import Release
 
 from . import artifacts
@@ -26,8 +27,17 @@ from .data import dataset, source, split
 from .data.dataset import Dataset
 from .data.split import Split
 from .evaluation import leakage
+from .evaluation.analysis import Evidence
+from .evaluation.external import External
 from .learning.cluster import ALONE, Cluster
 from .releasing import build_manifest
+from .releasing.build_manifest import Exported, Safeguards
+from .releasing.provenance import Origin
+
+T = TypeVar("T")
+
+# In the folder of the cache.
+HASHES = "hashes.json"
 
 
 @dataclass(frozen=True)
@@ -42,13 +52,24 @@ class Job:
     force: bool = False
     version: str | None = None  # None: made from the date and the model
     team: Cluster = ALONE  # the workers that share the training
+    archive: str | None = None  # images of other clinics: a folder or gs:// address, or the default
 
     @cached_property
     def dataset(self) -> Dataset:
-        drawings = self.config.data.generated
-        if self.data is None and drawings:
-            return dataset.read(source.drawn(drawings, self.config.seed, self.cache))
-        return dataset.read(source.folder(self.data or source.default(), self.cache))
+        drawings, seed = self.config.data.generated, self.config.seed
+        hashes = self.cache / HASHES
+        drawn = self.data is None and drawings > 0
+        if drawn:
+            read = dataset.read(source.drawn(drawings, seed, self.cache), hashes)
+        else:
+            read = dataset.read(source.folder(self.data or source.default(), self.cache), hashes)
+        if not self.config.data.archive_fraction:
+            return read
+        if drawn:
+            archive = source.drawn_archive(drawings // 4, seed, self.cache)
+        else:
+            archive = source.folder(self.archive or source.default_archive(), self.cache)
+        return dataset.combine(read, dataset.read_archive(archive, hashes))
 
     @cached_property
     def split(self) -> Split:
@@ -56,54 +77,68 @@ class Job:
 
     def require_own_configuration(self) -> None:
         """Raises ValueError if the run was begun with another configuration than this job's."""
-        if self.read(artifacts.CONFIG) != self.config.as_json():
+        if self.read(artifacts.CONFIG, dict) != self.config.as_json():
             raise ValueError(
                 f"{self.run} was begun with another configuration; give the same --config and --set"
             )
 
-    def read(self, name: str) -> Any:
-        return json.loads((self.run / name).read_text())
+    def read(self, name: str, of: type[T]) -> T:
+        """What a stage left, checked against its type. Raises ValueError."""
+        try:
+            return msgspec.json.decode((self.run / name).read_bytes(), type=of)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"{self.run / name} is not what this code writes: {error}") from None
 
     def write(self, name: str, document: Any) -> None:
-        (self.run / name).write_text(json.dumps(document, indent=1) + "\n")
+        text = msgspec.json.encode(document, enc_hook=_plain)
+        (self.run / name).write_bytes(msgspec.json.format(text, indent=1) + b"\n")
 
     def network(self) -> keras.Model:
         """The trained model."""
         return keras.saving.load_model(self.run / artifacts.MODEL, compile=False)
 
 
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise NotImplementedError(f"{type(value)} cannot be written")
+
+
 @dataclass(frozen=True)
-class Exported:
+class Shippable:
     """The exported model, as its release will hold it."""
 
-    described: dict[str, Any]  # the manifest but for the evidence
+    described: Manifest  # without the evidence
     served: dict[str, bytes]  # the files that serving reads
     archived: bytes  # the Keras model
 
     def classifier(self) -> Classifier:
         """The model as serving would run it."""
-        release = Release(parse_manifest(self.described), self.served)
+        release = Release(self.described, self.served)
         return Classifier(release, os.cpu_count() or 1)
 
 
-def variant(job: Job) -> tuple[str, bytes, Preprocessing]:
-    """Name, LiteRT model and preprocessing of the variant that the export chose."""
+def variant(job: Job) -> tuple[bytes, Preprocessing]:
+    """LiteRT model and preprocessing of the variant that the export chose."""
     job.require_own_configuration()
-    export = job.read(artifacts.EXPORT)
-    chosen = export["chosen"]
-    size = next(row["size"] for row in export["variants"] if row["name"] == chosen)
-    data = (job.run / artifacts.VARIANTS / f"{chosen}.tflite").read_bytes()
-    return chosen, data, dataclasses.replace(job.config.preprocessing, size=size)
+    export = job.read(artifacts.EXPORT, Exported).export
+    size = next(row.size for row in export.variants if row.name == export.chosen)
+    data = (job.run / artifacts.VARIANTS / f"{export.chosen}.tflite").read_bytes()
+    return data, dataclasses.replace(job.config.preprocessing, size=size)
 
 
-def exported(job: Job) -> Exported:
+def shippable(job: Job) -> Shippable:
     """The exported model with its safeguards, both of the present training."""
-    chosen, data, preprocessing = variant(job)
-    export, archived = job.read(artifacts.EXPORT), (job.run / artifacts.MODEL).read_bytes()
-    if export["model_sha256"] != hashlib.sha256(archived).hexdigest():
+    data, preprocessing = variant(job)
+    exported, archived = (
+        job.read(artifacts.EXPORT, Exported),
+        (job.run / artifacts.MODEL).read_bytes(),
+    )
+    if exported.model_sha256 != hashlib.sha256(archived).hexdigest():
         raise ValueError(f"{job.run} was trained again after its export; export it again")
-    guarded = job.read(artifacts.SAFEGUARDS)
-    if guarded.pop("chosen") != chosen:
+    safeguards = job.read(artifacts.SAFEGUARDS, Safeguards)
+    if safeguards.model_sha256 != hashlib.sha256(data).hexdigest():
         raise ValueError(f"{job.run} was exported anew; run the stage safeguard again")
     served = {MODEL: data, DETECTOR: (job.run / DETECTOR).read_bytes()}
     described = build_manifest.describe_model(
@@ -111,27 +146,26 @@ def exported(job: Job) -> Exported:
         preprocessing,
         job.dataset,
         job.split,
-        {**export, **guarded},
+        exported,
+        safeguards,
         served,
         archived,
-        origin=job.read(artifacts.ORIGIN),
+        origin=job.read(artifacts.ORIGIN, Origin),
         version=job.version,
     )
-    return Exported(described, served, archived)
+    return Shippable(described, served, archived)
 
 
-def evidence(job: Job, described: dict[str, Any]) -> dict[str, Any]:
+def evidence(job: Job, described: Manifest) -> Evidence:
     """What was found of the described model: on test, elsewhere, and beside it the paper's way."""
     if not (job.run / artifacts.EVIDENCE).exists():
         raise ValueError(f"{job.run} has no {artifacts.EVIDENCE}; run the stage evidence")
-    found: dict[str, Any] = job.read(artifacts.EVIDENCE)
+    found = job.read(artifacts.EVIDENCE, Evidence)
+    elsewhere = None
     if (job.run / artifacts.ELSEWHERE).exists():
-        found["elsewhere"] = job.read(artifacts.ELSEWHERE)
-    found["paper"] = leakage.collect(job.run.parent, artifacts.LEAKAGE, job.dataset.fingerprint)
-    for name, part in (
-        (artifacts.EVIDENCE, found),
-        (artifacts.ELSEWHERE, found.get("elsewhere", found)),
-    ):
-        if part["model_sha256"] != described["files"][MODEL]["sha256"]:
+        elsewhere = job.read(artifacts.ELSEWHERE, External)
+    for name, part in ((artifacts.EVIDENCE, found), (artifacts.ELSEWHERE, elsewhere or found)):
+        if part.model_sha256 != described.files[MODEL].sha256:
             raise ValueError(f"{job.run / name} is of another export; measure it again")
-    return found
+    paper = leakage.collect(job.run.parent, artifacts.LEAKAGE, job.dataset.fingerprint)
+    return msgspec.structs.replace(found, elsewhere=elsewhere, paper=paper)

@@ -8,12 +8,15 @@
     ├── StillAnswering       409  the same Idempotency-Key is being answered just now
     ├── BodyTooLarge         413  too many bytes
     ├── UnsupportedType      415  a media type or file format that is not accepted
+    ├── UnsupportedCoding    415  a Content-Encoding, such as gzip
     ├── ImageProblem         422  an accepted type whose content cannot be used
     │   ├── Undecodable           not an image, or damaged
     │   ├── Truncated             the file ends too early
     │   ├── TooSmall              fewer pixels than a lesion needs
-    │   └── TooManyPixels         a decompression bomb, or nearly
+    │   ├── TooManyPixels         a decompression bomb, or nearly
+    │   └── TooCostly             more memory or time to decode than a picture may take
     ├── OtherRequest         422  an Idempotency-Key that belongs to another request
+    ├── BeyondLimit          422  more images than the caller's limit ever holds
     └── Later                     a later request may be answered; Retry-After says when
         ├── TooManyRequests  429  a limit is used up
         ├── Overloaded       503  too many images are being decoded
@@ -110,6 +113,17 @@ class UnsupportedType(Problem):
     title = "Unsupported type"
 
 
+class UnsupportedCoding(Problem):
+    status = 415
+    slug = "unsupported-coding"
+    title = "Unsupported coding"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        # RFC 9110, 12.5.3: what would be accepted.
+        return {"Accept-Encoding": "identity"}
+
+
 class ImageProblem(Problem):
     status = 422
 
@@ -134,10 +148,33 @@ class TooManyPixels(ImageProblem):
     title = "Too many pixels"
 
 
+class TooCostly(ImageProblem):
+    slug = "too-costly-image"
+    title = "Image too costly"
+
+
 class OtherRequest(Problem):
     status = 422
     slug = "other-request"
     title = "Other request"
+
+
+class BeyondLimit(Problem):
+    status = 422
+    slug = "beyond-limit"
+    title = "Beyond the limit"
+
+    @classmethod
+    def of(cls, images: int, views: int, limit: int, rate: str) -> "BeyondLimit":
+        """A request of ``images`` with ``views`` each, where ``limit`` are what a window holds."""
+        pictures = f"{images} image{'s' if images > 1 else ''}"
+        fewer = f"up to {limit // views} images with views={views}" if limit >= views else ""
+        less = f"views={limit // images} or fewer" if limit >= images else ""
+        accepted = " or ".join(filter(None, (fewer, less))) or f"up to {limit} images with views=1"
+        return cls(
+            f"{pictures} with views={views} count as {images * views}, above the limit of {rate}, "
+            f"so that waiting does not help; accepted are {accepted}."
+        )
 
 
 class Later(Problem):

@@ -4,15 +4,14 @@ HTTP ends before it: the routes, ``archive.py`` and the Beam pipeline all call `
 """
 
 import time
-from typing import Any
 
 import numpy as np
 
-from .imaging import decode, image_quality, preprocess
-from .imaging.decode_budget import DecodeBudget
+from .imaging import decoders, image_quality, preprocess
 from .model import cam, result
 from .model.classifier import Classifier
 from .model.options import PREDICTED, Options
+from .model.result_document import Result
 
 PLAIN = Options()
 
@@ -22,19 +21,19 @@ def examine(
     classifier: Classifier,
     options: Options = PLAIN,
     request_id: str = "",
-    budget: DecodeBudget = decode.PATIENT,
-) -> dict[str, Any]:
+    until: float | None = None,
+) -> Result:
     """Classify one image file and return its result document.
 
-    ``budget`` bounds how many pixels are decoded at a time. Raises
+    ``until``: the time (`time.monotonic`) by which the file must have been decoded, if any. Raises
     `lesionlens.errors.ImageProblem` or `UnsupportedType` for a file that cannot be used, and
-    `Overloaded` if the budget stays exhausted.
+    `Overloaded` if others leave no time to decode it.
     """
     manifest = classifier.manifest
 
     started = time.perf_counter()
-    decoded = decode.decode(data, budget=budget)
-    tensor = preprocess.tensor(decoded.image, manifest.preprocessing)
+    decoded = decoders.shared.prepare(data, manifest.preprocessing, until)
+    tensor = decoded.tensor
 
     ready = time.perf_counter()
     views = [classifier.run(view) for view in preprocess.views(tensor, options.views)]
@@ -45,7 +44,7 @@ def examine(
 
     done = time.perf_counter()
     timing = result.Timing(1e3 * (ready - started), 1e3 * (done - ready), 1e3 * (done - started))
-    cautions = image_quality.cautions(measured, manifest.quality)
+    cautions = image_quality.cautions(measured, manifest.quality.limits)
     document = result.build(request_id, manifest, decoded, options, logits, score, cautions, timing)
     if options.explain:
         label = options.explain

@@ -10,7 +10,6 @@ from .api.keys import MAX_BATCH, Keyring, KeysError
 from .api.keys import read as read_keys
 from .api.rate import ACCEPTED as RATE_ACCEPTED
 from .api.rate import Rate
-from .imaging.decode import ROOM_PIXELS
 from .model.manifest import ReleaseError
 from .model.release import CURRENT, check_version
 from .model.storage import open_store
@@ -35,7 +34,6 @@ class Settings:
     allowed_origins: tuple[str, ...] = ()
     max_upload_bytes: int = 20 * MEBIBYTE
     upload_seconds: int = 55
-    max_pixels_decoded: int = ROOM_PIXELS
     interpreters: int = 2
     api_keys: Keyring = field(default_factory=Keyring)
     batch_images: int = 16
@@ -128,7 +126,6 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         allowed_origins=origins,
         max_upload_bytes=number("MAX_UPLOAD_BYTES", Settings.max_upload_bytes),
         upload_seconds=number("UPLOAD_SECONDS", Settings.upload_seconds),
-        max_pixels_decoded=number("MAX_PIXELS_DECODED", Settings.max_pixels_decoded),
         interpreters=number("INTERPRETERS", Settings.interpreters),
         api_keys=keyring,
         batch_images=batch_images,

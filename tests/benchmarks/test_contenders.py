@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from lesionlens.model.classifier import ACTIVATION_MAPS, LOGITS, Classifier
-from lesionlens.model.manifest import MODEL, parse_manifest
+from lesionlens.model.manifest import MODEL
 from lesionlens.model.release import Release
 from tests import releases
 from tests.benchmarks import contenders, models
@@ -91,7 +92,7 @@ def test_onnx_runtime_takes_the_place_of_litert(monkeypatch: pytest.MonkeyPatch)
         classifier, "_runner", lambda release, threads: Runner(release.files[MODEL], threads)
     )
     # The small graph has no features for a detector.
-    manifest = parse_manifest({**releases.MANIFEST_DOCUMENT, "in_distribution": None})
+    manifest = msgspec.structs.replace(releases.manifest(), in_distribution=None)
     outputs = Classifier(Release(manifest, {MODEL: graph}), 1).run(
         np.ones((1, 224, 224, 3), np.float32)
     )

@@ -3,6 +3,7 @@
 import contextlib
 import email.utils
 import errno
+import http.client
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests import emulator, releases
+from tests import hostile as hostile_files
 from tests.benchmarks import process
 from tests.benchmarks.process import Running
 from tests.chaos import clients
@@ -40,6 +42,8 @@ GIVES_UP_S = 30.0
 # Uploads at a time that are as large as they may be, of the format that takes most to decode, and
 # what an instance has for them (MEMORY in infra/settings.sh).
 LARGEST, MEMORY_MIB = 8, 1024
+# Hostile clients at a time, as many as an instance takes requests.
+HOSTILE = 8
 # After an overload, the median of one client must be back to twice what it was, and some ms.
 BACK_TO, BACK_PLUS_S, BACK_WITHIN_S = 2.0, 0.02, 10.0
 
@@ -55,11 +59,24 @@ class Sizes:
     crowd: int = 1000
     slow_s: float = 4.0
     largest: tuple[int, int] = (5000, 5000)  # pixels
+    hostile_bytes: int = 20_000_000
+    hostile_rounds: int = 2
+    # Of the slowest usual answer beside hostile ones; where little else runs, 2 s are due.
+    beside_s: float = 2.0
     thorough: bool = True  # also what waits for time-outs
 
 
 SHORT = Sizes(
-    soak_s=4, overload_s=2, kills=1, crowd=150, slow_s=1, largest=(1000, 800), thorough=False
+    soak_s=4,
+    overload_s=2,
+    kills=1,
+    crowd=150,
+    slow_s=1,
+    largest=(1000, 800),
+    hostile_bytes=1_000_000,
+    hostile_rounds=1,
+    beside_s=clients.TIMEOUT_S / 2,
+    thorough=False,
 )
 
 
@@ -186,7 +203,16 @@ def worker_killed(place: Place) -> Found:
 
 
 def _workers(server: Running) -> set[int]:
-    return set(server.pids()) - {server.pid}
+    """gunicorn's; the processes that decode are children of these."""
+    return _children(server.pid)
+
+
+def _children(*pids: int) -> set[int]:
+    found: set[int] = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            found.update(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    return found
 
 
 def _until(holds: Callable[[], object], limit_s: float) -> bool:
@@ -340,6 +366,64 @@ def largest(place: Place) -> Found:
     return found
 
 
+def hostile(place: Place) -> Found:
+    """Every kind of costly file at once, beside clients that behave: who pays, and how much."""
+    found = Found("hostile files, all at once")
+    requests = list(hostile_files.requests(place.sizes.hostile_bytes).items())
+    usual = [place.photograph]
+    with place.warm() as server:
+        with Crowd(server.port, usual, 2):
+            time.sleep(0.5)
+        replaced: set[int] = set()
+        slowest = 0.0
+
+        def post(index: int) -> None:
+            nonlocal slowest
+            name, (body, media_type) = requests[index % len(requests)]
+            started = time.monotonic()
+            try:
+                status, headers, _ = clients.post(server.port, body, media_type)
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                found.tally.note("lost", f"{name}: {error!r}")
+                return
+            slowest = max(slowest, time.monotonic() - started)
+            if status == 503 and "Retry-After" in headers:
+                found.tally.note("refused")
+            else:
+                # Cheap ones are pictures all the same.
+                found.tally.note("answered" if status in (200, 400, 422) else "wrong", name)
+
+        def watch() -> None:
+            while not done.wait(0.05):
+                fork_servers = _children(*_workers(server))
+                replaced.update(_children(*fork_servers))
+
+        done = threading.Event()
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        with process.peak(server) as samples, Crowd(server.port, usual, 1) as tally:
+            for _ in range(place.sizes.hostile_rounds):
+                clients.at_once(min(HOSTILE, len(requests)), post)
+                clients.at_once(len(requests), post)
+        done.set()
+        watcher.join()
+        found.tally.add(tally)
+        found.facts.append(
+            f"{len(requests)} kinds of {place.sizes.hostile_bytes / 1e6:g} MB; slowest answer to "
+            f"them {slowest:.1f} s; {len(replaced)} decoders came and went"
+        )
+        found.expect(
+            max(samples) < MEMORY_MIB,
+            f"memory {max(samples):.0f} MiB at most (bound {MEMORY_MIB})",
+        )
+        beside = max(tally.seconds, default=float("inf"))
+        found.expect(
+            beside < place.sizes.beside_s, f"slowest answer to a usual client {beside:.1f} s"
+        )
+        clients.ask(server.port, place.photograph, found.tally)
+    return found
+
+
 # A file system of its own: read-only, but for a temporary folder of 64 KiB.
 _SEALED = """
 mount --make-rprivate /
@@ -467,6 +551,7 @@ ALL: Sequence[Callable[[Place], Found]] = (
     sealed,
     clock,
     largest,
+    hostile,
     soak,
 )
 

@@ -1,6 +1,7 @@
 """POST /v1/classify through functions-framework, with the shipped model."""
 
 import base64
+import gzip
 import html
 import io
 import json
@@ -12,6 +13,7 @@ from werkzeug.test import Client, TestResponse
 
 from tests import releases
 from tests.conftest import create_client
+from tests.multipart_forms import Part, multipart
 from tests.pictures import JPEG, encoded, lesion
 
 PATH = "/v1/classify"
@@ -41,8 +43,19 @@ def assert_result(response: TestResponse) -> dict[str, Any]:
         {"data": {"image": (io.BytesIO(JPEG), "lesion.jpg")}},
         {"json": {"image": BASE64}},
         {"data": JPEG, "content_type": "image/png"},
+        {"data": JPEG, "content_type": "image/jpg"},
+        {"data": JPEG, "content_type": "IMAGE/pjpeg"},
+        {"data": JPEG, "content_type": "image/heif"},
+        {"data": JPEG, "content_type": "binary/octet-stream"},
+        {"json": {"image": f"data:image/jpeg;base64,{BASE64}"}},
+        {"json": {"image": base64.encodebytes(JPEG).decode()}},
+        {"json": {"image": base64.encodebytes(JPEG).decode().replace("\n", "\r\n")}},
+        {"json": {"image": base64.urlsafe_b64encode(JPEG).decode().rstrip("=")}},
     ],
-    ids=["raw", "octets", "untyped", "form", "json", "wrongly typed"],
+    ids=[
+        *("raw", "octets", "untyped", "form", "json", "wrongly typed", "jpg", "pjpeg", "heif"),
+        *("binary octets", "data URL", "base64 with LF", "with CRLF", "base64url"),
+    ],
 )
 def test_every_way_of_sending_gets_the_same_answer(
     shared_client: Client, request_of: dict[str, Any]
@@ -96,7 +109,7 @@ def test_several_views_are_another_answer_of_the_same_image(shared_client: Clien
 def test_another_prior_shifts_all_probabilities_alike(shared_client: Client) -> None:
     """Between two priors the log-odds of two classes move by the same for every image."""
     answers = {prior: asked(shared_client, f"prior={prior}") for prior in ("uniform", "dataset")}
-    assert {answer["prior"] for answer in answers.values()} == {"uniform", "dataset"}
+    assert [answer["prior"]["name"] for answer in answers.values()] == ["uniform", "dataset"]
     shares = {
         prior: {entry["label"]: entry["probability"] for entry in answer["probabilities"]}
         for prior, answer in answers.items()
@@ -104,8 +117,20 @@ def test_another_prior_shifts_all_probabilities_alike(shared_client: Client) -> 
     # Nevi are the most frequent: the data set's prior always makes them likelier.
     assert shares["dataset"]["nv"] > shares["uniform"]["nv"]
     assert shares["dataset"]["df"] < shares["uniform"]["df"]
-    assert answers["uniform"]["malignancy"] == answers["dataset"]["malignancy"]
-    assert asked(shared_client, "")["prior"] == "decision"
+    for key in ("flag", "decision"):
+        assert answers["uniform"]["malignancy"][key] == answers["dataset"]["malignancy"][key]
+
+
+@pytest.mark.parametrize("query", ["", "prior=dataset", "prior=uniform", "prevalence=0.05"])
+def test_what_an_answer_calls_its_prior_is_what_the_query_takes(
+    shared_client: Client, query: str
+) -> None:
+    first = asked(shared_client, query)
+    name, malignant = first["prior"]["name"], first["prior"]["malignant"]
+    again = f"prevalence={malignant!r}" if name == "prevalence" else f"prior={name}"
+    second = asked(shared_client, again)
+    for key in ("prior", "probabilities", "prediction", "malignancy"):
+        assert second[key] == first[key]
 
 
 def test_a_photograph_of_something_else_is_not_recognized(shared_client: Client) -> None:
@@ -124,21 +149,12 @@ def test_a_bad_picture_is_warned_of(shared_client: Client) -> None:
     assert codes >= {"underexposed", "low-resolution"}
 
 
-def form(*parts: tuple[str, str, bytes]) -> dict[str, Any]:
-    """A multipart body with files of these (field, file name, content)."""
-    data: dict[str, Any] = {}
-    for field, name, content in parts:
-        data.setdefault(field, []).append((io.BytesIO(content), name))
-    return {"data": data, "content_type": "multipart/form-data"}
+def form(*parts: Part) -> dict[str, Any]:
+    return raw(*multipart(*parts))
 
 
 def raw(data: bytes, media_type: str = "image/jpeg", **options: Any) -> dict[str, Any]:
     return {"data": data, "content_type": media_type, **options}
-
-
-def crowded() -> bytes:
-    part = b"--e\r\nContent-Disposition: form-data; name=f\r\n\r\nx\r\n"
-    return part * 1100 + b"--e--\r\n"
 
 
 def nameless() -> bytes:
@@ -153,7 +169,7 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "form without image": (
         form(),
         400,
-        "The form holds no field, or no end of one; the image belongs in the field",
+        "The form holds no field; the image belongs in the field",
     ),
     "form with another field": (form(("photo", "a.jpg", JPEG)), 400, "The form holds 'photo'"),
     "form with two images": (
@@ -163,22 +179,56 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     ),
     "form with an empty image": (form(("image", "a.jpg", b"")), 400, "The image is empty"),
     "form with text for an image": (
-        {"data": {"image": BASE64}, "content_type": "multipart/form-data"},
+        form(("image", None, BASE64.encode())),
         400,
         "is text; send it as a file",
     ),
     "form with a large text for an image": (
-        raw(
-            b"--e\r\nContent-Disposition: form-data; name=image\r\n\r\n"
-            + b"A" * 600_000
-            + b"\r\n--e--\r\n",
-            "multipart/form-data; boundary=e",
-        ),
+        form(("image", None, b"A" * 600_000)),
         400,
         "is text; send it as a file",
     ),
-    "form with a part without a name": (raw(nameless(), FORM), 400, "The form holds 'None'"),
-    "form with a thousand fields": (raw(crowded(), FORM), 400, "too many fields; one is needed"),
+    "form with a part without a name": (raw(nameless(), FORM), 400, "The form holds ''"),
+    "form with a thousand fields": (
+        form(*[("f", None, b"x")] * 1100),
+        400,
+        "too many or too long parts or headers",
+    ),
+    "form without a boundary": (
+        raw(form(("image", "a", JPEG))["data"], "multipart/form-data"),
+        400,
+        "multipart/form-data without a boundary",
+    ),
+    "form with another boundary": (
+        raw(form(("image", "a", JPEG))["data"], "multipart/form-data; boundary=other"),
+        400,
+        "does not hold the boundary 'other' that Content-Type announces; its own is 'edge'",
+    ),
+    "form with an endless boundary": (
+        raw(form(("image", "a", JPEG))["data"], f"multipart/form-data; boundary={'b' * 200}"),
+        400,
+        "has 200 characters; accepted are up to 70",
+    ),
+    "form that is no form": (raw(JPEG, FORM), 400, "or no complete part after it"),
+    "form cut in a part": (
+        raw(form(("image", "a", JPEG))["data"][:9000], "multipart/form-data; boundary=edge"),
+        400,
+        "The form is malformed: Unexpected end",
+    ),
+    "form with base64 in a part": (
+        raw(
+            b"--e\r\nContent-Disposition: form-data; name=image; filename=a\r\n"
+            b"Content-Transfer-Encoding: base64\r\n\r\n" + BASE64.encode() + b"\r\n--e--\r\n",
+            FORM,
+        ),
+        400,
+        "Content-Transfer-Encoding 'base64'; accepted is the file as it is",
+    ),
+    "compressed body": (
+        raw(gzip.compress(JPEG), headers={"Content-Encoding": "gzip"}),
+        415,
+        "Content-Encoding 'gzip'; accepted is a body without one",
+    ),
     "not json": (raw(b"{", "application/json"), 400, "not valid JSON"),
     "deep json": (raw(b"[" * 200_000, "application/json"), 400, "must be an object"),
     "no json": (raw(b"image", "application/json"), 400, "not valid JSON"),
@@ -205,7 +255,7 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "no json accepted": (
         raw(JPEG, headers={"Accept": "image/png"}),
         406,
-        "Accept is 'image/png'; this address answers application/json, text/html or",
+        "Accept is 'image/png'; this address answers application/json, text/html, app",
     ),
 }
 
@@ -229,7 +279,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(shared_client: Client) -> None:
     assert len(bomb) < 200_000
     response = post_raw(shared_client, bomb, "image/png")
     assert response.status_code == 422
-    assert "900 megapixels; at most 25 are accepted" in response.json["detail"]
+    assert "900 megapixels; at most 50 are accepted of a PNG" in response.json["detail"]
 
 
 @pytest.mark.parametrize("way", ["raw", "form"])
@@ -247,7 +297,7 @@ def test_an_unexpected_error_tells_the_client_nothing_and_the_log_where(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("sec" + "ret of the inside")
 
-    monkeypatch.setattr("lesionlens.imaging.decode.decode", fail)
+    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", fail)
     response = post_raw(create_client(), JPEG)
     assert response.status_code == 500
     assert "secret" not in response.text
@@ -273,6 +323,12 @@ def test_a_form_without_script_gets_a_page(shared_client: Client) -> None:
     assert answer["prediction"]["name"] in html.unescape(response.text)
     assert "not a diagnosis" in response.text
     assert "<script" not in response.text
+    picture = base64.b64encode(JPEG).decode()
+    assert picture in response.text
+    # What may be kept for a repeated request holds no image.
+    data = {"image": (io.BytesIO(JPEG), "a.jpg")}
+    headers = {**BROWSER, "Idempotency-Key": "once"}
+    assert picture not in shared_client.post(PATH, data=data, headers=headers).text
 
 
 def test_a_form_without_script_gets_its_problems_as_a_page(shared_client: Client) -> None:

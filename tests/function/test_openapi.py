@@ -1,15 +1,16 @@
 """function/openapi.json: valid, complete, and what the function really answers."""
 
 import base64
-import io
+import html
 import json
 import re
+import socket
 from collections.abc import Iterator
-from functools import partialmethod
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
+import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -17,12 +18,18 @@ from PIL import Image
 from werkzeug.test import Client, TestResponse
 
 from lesionlens import errors
-from lesionlens.api import app, upload
-from lesionlens.imaging import decode, decode_budget
+from lesionlens.api import app
+from lesionlens.imaging import decode, decoders
+from lesionlens.imaging.decoders import Decoders
+from lesionlens.imaging.lane import Lane
+from lesionlens.model.figures import PartMetrics
+from lesionlens.model.manifest import Manifest
 from lesionlens.model.result import NOTICE
+from lesionlens.model.result_document import Result
 from lesionlens.settings import Settings, from_environment
 from tests import releases
 from tests.conftest import ROOT, create_client
+from tests.multipart_forms import multipart
 from tests.pictures import JPEG, encoded, lesion
 
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "function" / "openapi.json").read_text())
@@ -65,6 +72,7 @@ def resolved(node: dict[str, Any]) -> dict[str, Any]:
 
 def assert_documented(response: TestResponse, described: dict[str, Any]) -> None:
     """Hold a real response against a response of the document: headers, media type, content."""
+    described = resolved(described)
     for name, header in described["headers"].items():
         header = resolved(header)
         schema = header["schema"]
@@ -74,6 +82,9 @@ def assert_documented(response: TestResponse, described: dict[str, Any]) -> None
         assert_valid(int(value) if schema.get("type") == "integer" else value, schema)
     schema = described["content"][response.mimetype]["schema"]
     is_json = response.mimetype.endswith("json")
+    if response.mimetype == "application/jsonl":
+        for line in response.data.splitlines():
+            assert_valid(json.loads(line), CLOSED["components"]["schemas"]["BatchEntry"])
     assert_valid(json.loads(response.data) if is_json else response.text, schema)
 
 
@@ -131,16 +142,16 @@ def fields(schema: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def test_it_has_every_route_and_no_other() -> None:
     settings = from_environment({"MODEL_URI": "file:///nowhere"})
-    rules = app.create(settings, lambda *_: {}, lambda *_: {}).url_map.iter_rules()
+    rules = app.create(settings, lambda *_: {}).url_map.iter_rules()
     routes = {(method, rule.rule) for rule in rules for method in rule.methods or ()}
     documented = {(method, path) for method, path, _ in operations()}
     assert documented == {route for route in routes if route[0] not in ("HEAD", "OPTIONS")}
 
 
-def test_it_has_every_media_type_of_an_image() -> None:
-    body = DOCUMENT["paths"][CLASSIFY]["post"]["requestBody"]
-    accepted = {"multipart/form-data", "application/json", *upload.RAW_TYPES}
-    assert set(body["content"]) == accepted
+def test_every_operation_takes_one_form_of_body() -> None:
+    """Generators take one of several for all of them, and send the others wrongly."""
+    for _, _, operation in operations():
+        assert len(operation.get("requestBody", {}).get("content", {"none": {}})) == 1
 
 
 @pytest.mark.parametrize(
@@ -148,7 +159,8 @@ def test_it_has_every_media_type_of_an_image() -> None:
     [
         f"{Settings.max_upload_bytes} bytes",
         f"{decode.MIN_SIDE} pixels a side",
-        f"{decode.MAX_PIXELS / 1e6:.0f} megapixels",
+        f"{decode.MAX_PIXELS['JPEG'] / 1e6:.0f} megapixels",
+        f"{decode.MAX_PIXELS['WEBP'] / 1e6:.0f} as WebP and {decode.MAX_OTHER_PIXELS / 1e6:.0f}",
     ],
 )
 def test_it_has_the_limits(limit: str) -> None:
@@ -170,11 +182,66 @@ def test_the_page_links_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert response.json == DOCUMENT
 
 
+def shape(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
+    """What a schema says of names, required fields and types; no descriptions, no bounds.
+
+    Of a name that is defined twice, openapi.json's components hold.
+    """
+    if "$ref" in schema:
+        return shape(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    branches = schema.get("anyOf", [])
+    if branches:
+        kinds = [shape(branch, definitions) for branch in branches]
+        (main,) = [kind for kind in kinds if kind.get("type") != {"null"}]
+        return {**main, "type": main["type"] | {"null"}}
+    kinds = schema.get("type", [])
+    kind = set([kinds] if isinstance(kinds, str) else kinds)
+    if not kind:
+        values = [schema["const"]] if "const" in schema else schema.get("enum", [])
+        kind = {"string"} if all(isinstance(value, str) for value in values) else set()
+    found: dict[str, Any] = {"type": kind}
+    if "properties" in schema:
+        found["required"] = set(schema.get("required", ()))
+        found["properties"] = {
+            name: shape(inner, definitions) for name, inner in schema["properties"].items()
+        }
+    for keyword in ("items", "additionalProperties"):
+        if isinstance(schema.get(keyword), dict) and schema[keyword]:
+            found[keyword] = shape(schema[keyword], definitions)
+    return found
+
+
+def from_type(kind: Any) -> Any:
+    (schema,), definitions = msgspec.json.schema_components([kind])
+    return shape(schema, definitions)
+
+
+COMPONENTS = DOCUMENT["components"]["schemas"]
+
+
+def test_the_result_is_documented_as_it_is_typed() -> None:
+    assert from_type(Result) == shape(COMPONENTS["Result"], COMPONENTS)
+
+
+# Of these the document names what a client may rely on; the rest of them may change.
+OPEN = ("in_distribution", "quality", "training", "evidence", "libraries", "input", "metrics")
+
+
+def test_the_manifest_is_documented_as_it_is_typed() -> None:
+    typed, documented = from_type(Manifest), shape(COMPONENTS["Model"], COMPONENTS)
+    assert documented["properties"].pop("notice") == {"type": {"string"}}
+    assert documented["required"] - {"notice"} == typed["required"]
+    assert list(documented["properties"]) == list(typed["properties"])
+    for name in typed["properties"].keys() - set(OPEN):
+        assert documented["properties"][name] == typed["properties"][name], name
+    assert from_type(PartMetrics) == shape(COMPONENTS["Metrics"], COMPONENTS)
+
+
 # What the function answers.
 
 
 def form(content: bytes, field: str = "image", pieces: int = 1) -> dict[str, Any]:
-    return {"data": {field: [(io.BytesIO(content), "lesion.jpg") for _ in range(pieces)]}}
+    return raw(*multipart(*[(field, "lesion.jpg", content)] * pieces))
 
 
 def raw(data: bytes, media_type: str = "image/jpeg", **options: Any) -> dict[str, Any]:
@@ -186,7 +253,18 @@ def explained(value: str) -> dict[str, Any]:
 
 
 PAGE = {"Accept": "text/html"}
-UPLOAD = DOCUMENT["paths"][CLASSIFY]["post"]["requestBody"]["content"]["application/json"]
+RAW, BASE64, BATCH_BASE64 = f"{CLASSIFY}/raw", f"{CLASSIFY}/base64", f"{BATCH}/base64"
+
+
+def shown(path: str) -> dict[str, Any]:
+    """The example of a JSON body."""
+    content = DOCUMENT["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    return {"json": content["examples"]["gray"]["value"]}
+
+
+RECORD = {"subject": "Patient/123", "identifier": "urn:x:y|4711", "body_site": "left arm"}
+FHIR = {"Accept": "application/fhir+json"}
+LINES = {"Accept": "application/jsonl"}
 
 ANSWERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "health": ("GET", "/health", {}),
@@ -194,9 +272,13 @@ ANSWERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "labels": ("GET", "/v1/labels", {}),
     "model": ("GET", "/v1/model", {}),
     "this document": ("GET", "/openapi.json", {}),
-    "raw": ("POST", CLASSIFY, raw(JPEG)),
+    "raw": ("POST", RAW, raw(JPEG, "application/octet-stream")),
     "form": ("POST", CLASSIFY, form(JPEG)),
-    "json": ("POST", CLASSIFY, {"json": UPLOAD["examples"]["gray"]["value"]}),
+    "json": ("POST", BASE64, shown(BASE64)),
+    "a record": ("POST", BASE64, {"json": {**shown(BASE64)["json"], **RECORD}}),
+    "batch as json": ("POST", BATCH_BASE64, shown(BATCH_BASE64)),
+    "batch in lines": ("POST", BATCH, {**form(JPEG, "images"), "headers": LINES}),
+    "bundle": ("POST", BATCH, {**form(JPEG, "images"), "headers": FHIR}),
     "predicted class explained": ("POST", CLASSIFY, explained("true")),
     "any class explained": ("POST", CLASSIFY, explained(releases.CLASSES[-1])),
     "no class explained": ("POST", CLASSIFY, explained("false")),
@@ -208,7 +290,7 @@ ANSWERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "page": ("POST", CLASSIFY, raw(JPEG, headers=PAGE)),
     "batch": ("POST", BATCH, form(JPEG, "images", pieces=3)),
     "batch of a bad image": ("POST", BATCH, form(JPEG[:9000], "images")),
-    "report": ("POST", CLASSIFY, raw(JPEG, headers={"Accept": "application/fhir+json"})),
+    "report": ("POST", CLASSIFY, raw(JPEG, headers=FHIR)),
 }
 
 
@@ -232,7 +314,13 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "empty-image": raw(b""),
     "ended-early": raw(JPEG, environ_overrides={"CONTENT_LENGTH": str(2 * len(JPEG))}),
     "field-missing": form(JPEG, field="photo"),
-    "field-is-text": {"data": {"image": "/9j/"}, "content_type": "multipart/form-data"},
+    "field-is-text": raw(*multipart(("image", None, b"/9j/"))),
+    "no-boundary": raw(multipart()[0], "multipart/form-data"),
+    "other-boundary": raw(
+        multipart(("image", "a", JPEG))[0], "multipart/form-data; boundary=other"
+    ),
+    "bad-reference": {"json": {"image": "/9j/", "subject": "Jane Doe"}},
+    "content-encoding": raw(JPEG, headers={"Content-Encoding": "gzip"}),
     "two-images": form(JPEG, pieces=2),
     "not-json": raw(b"{", "application/json"),
     "json-without-image": {"json": {"picture": base64.b64encode(JPEG).decode()}},
@@ -263,7 +351,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
 # These need a function of their own, or an earlier request; below.
 FAULTS = {
     *("internal-error", "model-unavailable", "overloaded", "other-request", "still-answering"),
-    *("limit", "batch-above-limit", "guessing", "batch-as-a-page", "too-slow"),
+    *("limit", "beyond-limit", "guessing", "batch-as-a-page", "too-slow", "too-costly-image"),
 }
 
 
@@ -286,6 +374,9 @@ def assert_as_documented(response: TestResponse, name: str) -> None:
     _, described, example = documented_problem(name)
     assert_documented(response, described)
     found = json.loads(response.data)
+    if response.mimetype == "application/fhir+json":
+        assert found["issue"][0]["details"]["text"] == example["detail"]
+        return
     assert seconds_left_out(found.pop("detail")) == seconds_left_out(example["detail"])
     identity = {"request_id": response.headers["X-Request-Id"], "detail": example["detail"]}
     assert {**found, "detail": example["detail"]} == {**example, **identity}
@@ -308,7 +399,7 @@ def test_every_example_of_a_problem_is_tried() -> None:
     assert shown == FAULTS | set(PROBLEMS)
 
 
-@pytest.mark.parametrize("path", [CLASSIFY, BATCH])
+@pytest.mark.parametrize("path", [CLASSIFY, RAW, BASE64, BATCH, BATCH_BASE64])
 def test_a_classification_refers_to_its_problems(path: str) -> None:
     responses = CLOSED["paths"][path]["post"]["responses"]
     for name in FAULTS | PROBLEMS.keys() - {"not-found", "method-not-allowed"}:
@@ -324,6 +415,12 @@ def test_every_kind_of_problem_has_an_example() -> None:
     assert kinds <= shown
 
 
+def test_a_problem_as_an_outcome_is_as_documented(shared_client: Client) -> None:
+    response = shared_client.post(CLASSIFY, **raw(b"hello", "text/plain", headers=FHIR))
+    assert response.mimetype == "application/fhir+json"
+    assert_documented(response, documented_problem("media-type")[1])
+
+
 def test_a_problem_as_a_page_is_as_documented(shared_client: Client) -> None:
     response = shared_client.post(CLASSIFY, **raw(b"hello", "text/plain", headers=PAGE))
     assert response.mimetype == "text/html"
@@ -337,11 +434,11 @@ def test_a_batch_as_a_page_is_refused_as_documented(shared_client: Client) -> No
     # The problem is told in the form that was asked for.
     assert response.mimetype == "text/html"
     assert_documented(response, described)
-    assert example["detail"] in response.text
+    assert example["detail"] in html.unescape(response.text)
 
 
 def test_an_internal_error_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lesionlens.imaging.decode.decode", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", lambda *_: 1 / 0)
     assert_as_documented(create_client().post(CLASSIFY, **raw(JPEG)), "internal-error")
 
 
@@ -359,30 +456,32 @@ def test_an_early_repetition_is_as_documented(monkeypatch: pytest.MonkeyPatch) -
     client = create_client()
     key = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
     repeated = []
-    real = decode.decode
+    real = Decoders.prepare
 
-    def replaced(data: bytes, **options: Any) -> Any:
+    def replaced(*arguments: Any) -> Any:
         # While the first request is being answered.
         repeated.append(client.post(CLASSIFY, **raw(JPEG, headers=key)))
-        return real(data, **options)
+        return real(*arguments)
 
-    monkeypatch.setattr("lesionlens.imaging.decode.decode", replaced)
+    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", replaced)
     assert client.post(CLASSIFY, **raw(JPEG, headers=key)).status_code == 200
     assert_as_documented(repeated[0], "still-answering")
 
 
 def test_a_slow_upload_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the time were over at once."""
-    monkeypatch.setattr("lesionlens.api.upload_timeout.Watch._begin", lambda *_: None)
-    served = raw(JPEG, environ_overrides={"gunicorn.socket": object()})
-    assert_as_documented(create_client().post(CLASSIFY, **served), "too-slow")
+    monkeypatch.setattr("lesionlens.api.deadlines.Deadlines.end", lambda *_: False)
+    with socket.socket() as connection:
+        served = raw(JPEG, environ_overrides={"gunicorn.socket": connection})
+        assert_as_documented(create_client().post(CLASSIFY, **served), "too-slow")
 
 
 def test_limits_are_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RATE_LIMIT", "2/day")
     client = create_client()
-    assert_as_documented(client.post(BATCH, **form(JPEG, "images", 3)), "batch-above-limit")
-    answered = client.post(BATCH, **form(JPEG, "images", 2))
+    beyond = create_client().post(BATCH, **form(JPEG, "images", pieces=3))
+    assert_as_documented(beyond, "beyond-limit")
+    answered = client.post(BATCH, **form(JPEG, "images", pieces=2))
     assert "RateLimit" in answered.headers
     assert_documented(answered, CLOSED["paths"][BATCH]["post"]["responses"]["200"])
     assert_as_documented(client.post(CLASSIFY, **raw(JPEG)), "limit")
@@ -402,14 +501,21 @@ def test_a_304_is_as_documented(shared_client: Client, path: str) -> None:
     assert "content" not in described
 
 
+def test_a_costly_image_is_as_documented(
+    shared_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if its decoder had come to an end."""
+
+    def exceed(*_: object) -> None:
+        raise decoders._Exceeded
+
+    monkeypatch.setattr("lesionlens.imaging.decoders._Decoder.prepare", exceed)
+    assert_as_documented(shared_client.post(CLASSIFY, **raw(JPEG)), "too-costly-image")
+
+
 def test_an_overload_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a room that has no place, nor a line."""
-    monkeypatch.setattr(
-        decode_budget.DecodeBudget,
-        "__init__",
-        partialmethod(decode_budget.DecodeBudget.__init__, waiting=0),
-    )
-    monkeypatch.setattr(decode_budget.DecodeBudget, "_fits", lambda *_: False)
+    """In a lane that has no place, nor a line."""
+    monkeypatch.setattr(decoders.shared, "_modest", Lane(places=0, waiting=0))
     assert_as_documented(create_client().post(CLASSIFY, **raw(JPEG)), "overloaded")
 
 

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 from pydicom.uid import JPEGBaseline8Bit
 from werkzeug.test import Client
 
@@ -46,19 +46,26 @@ def sized(data: bytes, old: bytes, new: bytes) -> bytes:
 
 
 HEIC = (ROOT / "tests" / "data" / "lesion.heic").read_bytes()
-FLAT = Image.new("L", (6000, 5000))
+FLAT = Image.new("L", (8000, 6300))
+HUGE_JPEG = sized(encoded(lesion()), struct.pack(">HH", 240, 320), b"\xff\xdc\xff\xdc")
 BOMBS = {
     "PNG": huge_png(),
     "GIF": sized(encoded(lesion(), "GIF"), struct.pack("<HH", 320, 240), b"\xff\xff\xff\xff"),
     "BMP": sized(
         encoded(lesion(), "BMP"), struct.pack("<ii", 320, 240), struct.pack("<ii", 65535, 65535)
     ),
-    "JPEG": sized(encoded(lesion()), struct.pack(">HH", 240, 320), b"\xff\xdc\xff\xdc"),
+    "JPEG": HUGE_JPEG,
     "TIFF": encoded(FLAT, "TIFF", compression="tiff_lzw"),
     "WEBP": encoded(FLAT, "WEBP", quality=1, method=0),
     "AVIF": sized(encoded(lesion(), "AVIF"), struct.pack(">II", 320, 240), b"\0\0\xff\xff" * 2),
     "HEIC": sized(HEIC, struct.pack(">II", 320, 240), b"\0\0\xff\xff" * 2),
-    "DICOM": photograph(FLAT, syntax=JPEGBaseline8Bit, photometric="MONOCHROME2"),
+    "DICOM": photograph(
+        syntax=JPEGBaseline8Bit,
+        photometric="YBR_FULL_422",
+        jpeg=HUGE_JPEG,
+        Rows=0xFFDC,
+        Columns=0xFFDC,
+    ),
 }
 
 
@@ -69,7 +76,7 @@ def test_a_bomb_of_every_format_is_refused(name: str, monkeypatch: pytest.Monkey
     def refuse(*_: object) -> None:
         raise AssertionError("the image was decoded")
 
-    monkeypatch.setattr("lesionlens.imaging.decode_budget.DecodeBudget.take", refuse)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", refuse)
     with pytest.raises(ImageProblem):
         decode.decode(BOMBS[name])
 

@@ -267,9 +267,12 @@ def lie(manifest: dict[str, Any], what: str) -> dict[str, Any]:
     elif what == "version":
         changed["version"] = "v9"
     elif what == "classes":
-        changed["classes"] = changed["classes"][:-1]
-        for calibration in changed["calibration"].values():
-            calibration["offsets"] = calibration["offsets"][:-1]
+        changed["classes"].pop()
+        changed["calibration"]["offsets"].pop()
+        changed["calibration"]["scales"].pop()
+        for shares in changed["priors"].values():
+            last = shares.pop()
+            shares[-1] += last
     return changed
 
 

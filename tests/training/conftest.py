@@ -37,11 +37,13 @@ def drawn(drawings: Path) -> Dataset:
 
 @pytest.fixture(scope="session")
 def examples() -> Examples:
-    """64 images of noise to train on, and 32 for validation."""
+    """64 images of noise from two origins to train on, and 32 for validation."""
     random = np.random.default_rng(0)
     frames = random.integers(0, 255, (96, 64, 80, 3)).astype(np.uint8)
     labels = np.arange(96) % 7
-    return Examples(frames, labels, np.arange(64), frames[64:, :64, :64].copy(), labels[64:])
+    origins = np.where(np.arange(96) % 3, "here", "there")
+    held_out = (frames[64:, :64, :64].copy(), labels[64:])
+    return Examples(frames, labels, np.arange(64), *held_out, origins, origins[64:])
 
 
 @pytest.fixture(scope="session")

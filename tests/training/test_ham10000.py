@@ -49,3 +49,23 @@ def test_the_split_of_the_shipped_release(ham10000: Dataset) -> None:
     for part in split.PARTS:
         counts = np.bincount(ham10000.labels[getattr(parts, part)], minlength=7)
         assert counts.min() >= 10
+
+
+ARCHIVE = Path(source.default_archive())
+
+
+@pytest.mark.skipif(not ARCHIVE.is_dir(), reason=f"ISIC_ARCHIVE_DIR ({ARCHIVE}) holds no images")
+def test_other_clinics_are_split_by_group_and_ham10000_as_before(ham10000: Dataset) -> None:
+    archive = dataset.read_archive(ARCHIVE)
+    both = dataset.combine(ham10000, archive)
+    origins = config.load("origins")
+    alone = split.make(ham10000, config.load("full").data, config.load("full").seed)
+    parts = split.make(both, origins.data, origins.seed)
+    split.assert_no_lesion_crosses(both, parts)
+    for part, share in zip(split.PARTS, (0.75, 0.125, 0.125), strict=True):
+        found = getattr(parts, part)
+        home = found < len(ham10000.records)
+        np.testing.assert_array_equal(found[home], getattr(alone, part))
+        assert (~home).sum() / len(archive.records) == pytest.approx(share, abs=0.01)
+        assert len(np.unique(both.origins[found])) == 4
+    assert not set(dataset.EXAMPLES) & {record.image_id for record in both.records}

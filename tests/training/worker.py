@@ -31,7 +31,9 @@ def examples() -> Examples:
     random = np.random.default_rng(0)
     frames = random.integers(0, 255, (95, 64, 80, 3)).astype(np.uint8)
     labels = np.arange(95) % 7
-    return Examples(frames, labels, np.arange(64), frames[64:, :48, :48].copy(), labels[64:])
+    origins = np.where(np.arange(95) % 3, "here", "there")
+    held_out = (frames[64:, :48, :48].copy(), labels[64:])
+    return Examples(frames, labels, np.arange(64), *held_out, origins, origins[64:])
 
 
 def main(folder: Path, resume: bool) -> None:

@@ -44,19 +44,38 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium. Module scope: Playwright's loop must not outlive the tests that need it."""
+def launch() -> Iterator[Callable[..., Any]]:
+    """Start Chromium. Module scope: Playwright's loop must not outlive the tests that need it."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("Chromium is not installed")
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        yield browser
-        browser.close()
+        yield lambda **options: engine.chromium.launch(
+            executable_path=chromium, args=CHROMIUM_FLAGS, **options
+        )
+
+
+@pytest.fixture(scope="module")
+def browser(launch: Callable[..., Any]) -> Iterator[Any]:
+    browser = launch()
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def keeping_page(launch: Callable[..., Any]) -> Iterator[Any]:
+    """A page in a browser that keeps pages for Back, as people's do and automated ones do not."""
+    browser = launch(ignore_default_args=["--disable-back-forward-cache"])
+    yield browser.new_page()
+    browser.close()
 
 
 Visit = Callable[..., Any]
+
+# The texts are there and, where there is a form, a picture can be sent.
+_READY = """() => document.querySelector("[hreflang][aria-current]")
+  && !document.querySelector("#send")?.disabled"""
 
 
 @pytest.fixture
@@ -76,8 +95,7 @@ def visit(browser: Any, site: str) -> Iterator[Visit]:
         page.on("console", lambda message: _note(message, complaints))
         page.goto(site + path)
         if ready:
-            page.wait_for_selector("body[data-state=empty]")
-            page.wait_for_selector("#numbers table")
+            page.wait_for_function(_READY)
         return page
 
     yield open_page

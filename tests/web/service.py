@@ -25,13 +25,16 @@ def answer(page: Any, *answers: dict[str, Any]) -> list[Any]:
     return requests
 
 
+DETAIL = "What was found, what is accepted."
+
+
 def problem(status: int, slug: str, **headers: str) -> dict[str, Any]:
     """An error of the service, as its contract writes it."""
     document = {
         "type": f"/problems/{slug}",
         "title": slug,
         "status": status,
-        "detail": "What was found, what is accepted.",
+        "detail": DETAIL,
         "request_id": "test-1",
     }
     return {
@@ -41,11 +44,21 @@ def problem(status: int, slug: str, **headers: str) -> dict[str, Any]:
     }
 
 
-def result(recognized: bool | None = True, flag: bool = True, **changes: Any) -> dict[str, Any]:
+# Class probabilities of four answers, by what the visitor should do.
+SHARES = {
+    "melanoma": {"mel": 0.71, "nv": 0.17, "bkl": 0.06, "bcc": 0.03, "akiec": 0.015, "df": 0.01},
+    "carcinoma": {"bcc": 0.66, "akiec": 0.2, "bkl": 0.08, "nv": 0.03, "mel": 0.01, "df": 0.01},
+    "suspicious mole": {"nv": 0.78, "mel": 0.12, "bkl": 0.06, "bcc": 0.015, "akiec": 0.005,
+                        "df": 0.01},
+    "mole": {"nv": 0.9, "bkl": 0.06, "mel": 0.015, "bcc": 0.005, "akiec": 0.004, "df": 0.01},
+}  # fmt: skip
+THRESHOLD = 0.07
+PRIOR = 0.195  # malignant
+
+
+def result(looks: str = "melanoma", kind: str = "dermatoscopic", **changes: Any) -> dict[str, Any]:
     """A result of the service, as its contract writes it."""
-    shares = {"mel": 0.71, "nv": 0.17, "bkl": 0.06, "bcc": 0.03, "akiec": 0.015, "df": 0.01}
-    if not flag:
-        shares = {"bkl": 0.8, "nv": 0.15, "mel": 0.02, "bcc": 0.01, "akiec": 0.01, "df": 0.006}
+    shares = dict(SHARES[looks])
     shares["vasc"] = 1 - sum(shares.values())
     entries = [
         {"label": label, "name": label.upper(), "probability": share,
@@ -54,17 +67,22 @@ def result(recognized: bool | None = True, flag: bool = True, **changes: Any) ->
     ]  # fmt: skip
     best = {key: entries[0][key] for key in ("label", "name", "probability")}
     malignant = sum(entry["probability"] for entry in entries if entry["malignant"])
-    named = recognized is not False
+    decision = {"prior": "dataset", "probability": malignant, "threshold": THRESHOLD}
+    named = kind == "dermatoscopic"
     document = {
         "request_id": "test-2",
         "model": {"name": "mobilenet_1.00_224", "version": "test"},
         "prediction": best if named else None,
+        "prior": {"name": "dataset", "malignant": PRIOR},
+        "views": 1,
         "probabilities": entries,
         "malignancy": (
-            {"probability": malignant, "threshold": 0.31, "flag": flag} if named else None
+            {"probability": malignant, "flag": malignant >= THRESHOLD, "decision": decision}
+            if named
+            else None
         ),
-        "input": {"width": 600, "height": 450, "in_distribution": recognized, "score": None,
-                  "warnings": []},
+        "input": {"width": 600, "height": 450, "kind": kind, "in_distribution": named,
+                  "score": None, "warnings": []},
         "explanation": {
             "label": best["label"], "method": "class-activation-map",
             "grid": [[1.0, 0.2, 0.0], [0.1, 0.1, 0.0], [0.0, 0.0, 0.0]],

@@ -1,42 +1,31 @@
-"""The main path: a visitor brings a picture and understands the answer."""
+"""The main path: a visitor says how the picture was taken, brings it and gets an answer."""
 
-import io
-import json
-from email import message_from_bytes
 from typing import Any
 
 import pytest
-from PIL import Image
 
-from lesionlens.api import negotiation
 from tests.web import service, visitor
 from tests.web.conftest import Visit
-
-
-def _sent(request: Any) -> tuple[str, str, bytes]:
-    """File name, type and bytes of the one part of an upload."""
-    head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
-    [part] = message_from_bytes(head + request.post_data_buffer).get_payload()
-    assert part.get_param("name", header="content-disposition") == "image"
-    return part.get_filename(), part.get_content_type(), part.get_payload(decode=True)
 
 
 def test_from_picture_to_result_with_the_real_model(visit: Visit, lesion: bytes) -> None:
     page = visit(viewport=visitor.PHONE)
     assert visitor.faults(page) == []
+    assert page.is_visible("#question")
 
     visitor.choose(page, lesion)
     assert "600 × 450" in page.inner_text("#preview-text")
     assert visitor.faults(page) == []
 
     # No picture leaves before its owner has agreed.
-    page.click(".ll-send")
+    page.click("#send")
     assert page.evaluate("document.activeElement.id") == "consent"
     assert page.get_attribute("body", "data-state") == "chosen"
 
     visitor.send(page)
     page.wait_for_selector("body[data-state=result]")
-    assert page.evaluate("document.activeElement.matches('#result h2')")
+    assert page.evaluate("document.activeElement.id") == "result-title"
+    visitor.unfolded(page)
     values = page.eval_on_selector_all(
         "#result .ll-chart .ll-bar span",
         "bars => bars.map(bar => parseFloat(bar.style.inlineSize))",
@@ -45,9 +34,7 @@ def test_from_picture_to_result_with_the_real_model(visit: Visit, lesion: bytes)
     assert values == sorted(values, reverse=True)
     assert page.locator("#result .ll-chart--malignant .ll-tag").count() == 3
     assert "not a diagnosis" in page.inner_text("#result")
-    assert "About one in" in page.inner_text("#result")
-    assert "see a doctor" in page.inner_text(".ll-advice").lower()
-    assert page.locator(".ll-stack__heat").get_attribute("alt").startswith("For “")
+    assert "Of 100 pictures like this" in page.inner_text(".ll-chance")
     assert visitor.faults(page) == []
     visitor.picture_of(page, "journey-result-phone")
 
@@ -56,51 +43,33 @@ def test_from_picture_to_result_with_the_real_model(visit: Visit, lesion: bytes)
     assert page.evaluate("localStorage.length + sessionStorage.length") == 0
 
 
-def test_the_numbers_are_the_services(visit: Visit, site: str) -> None:
+def test_the_first_question_leads_those_without_a_dermatoscope_to_help(visit: Visit) -> None:
+    page = visit(viewport=visitor.PHONE)
+
+    page.click("#no")
+
+    page.wait_for_url("**/without.html*")
+    page.wait_for_selector("#countries details")
+    told = page.inner_text("main")
+    for words in ("Asymmetry", "Border", "Colour", "Diameter", "Evolving", "unlike all your other",
+                  "does not heal", "How to find a doctor", "What a dermatoscope is"):  # fmt: skip
+        assert words in told
+    assert visitor.faults(page) == []
+    page.click("text=I have such a picture")
+    page.wait_for_selector("body[data-state=upload]")
+
+
+def test_examples_show_a_result_without_a_picture_of_ones_own(visit: Visit) -> None:
     page = visit()
 
-    facts = page.request.get(f"{site}/v1/model").json()
-    shown = page.inner_text("#numbers")
-    assert f"{facts['data']['images']:,}" in shown
-    assert facts["version"] in shown
-    assert page.locator("#numbers .ll-matrix td").count() == len(facts["classes"]) ** 2
-    assert page.locator("#diseases .ll-codes").count() == len(facts["classes"])
-    assert page.locator("#diseases .ll-tag").count() == 3
-    assert page.inner_text("#address") == f"{site}/v1/classify"
-    counts = page.locator("[aria-label='How good it is'] tbody td:nth-child(2)").all_inner_texts()
-    per_class = facts["metrics"]["test"]["per_class"]
-    assert counts == [f"{per_class[label]['images']:,}" for label in facts["classes"]]
-
-
-def test_the_picture_is_made_upright_and_small_and_loses_its_metadata(
-    visit: Visit, phone_photograph: bytes
-) -> None:
-    page = visit()
-    requests = service.answer(page, service.result())
-
-    visitor.check(page, phone_photograph)
-
-    _, kind, data = _sent(requests[0])
-    sent = Image.open(io.BytesIO(data))
-    assert kind == "image/jpeg"
-    assert sent.size == (768, 1024)
-    assert not sent.getexif()
-    assert len(data) < len(phone_photograph)
-
-
-def test_what_the_browser_cannot_draw_is_sent_unchanged_and_the_page_says_so(visit: Visit) -> None:
-    page = visit()
-    requests = service.answer(page, service.result())
-    heic = b"\0\0\0\x18ftypheic" + bytes(100)
-
-    visitor.choose(page, heic, "spot.heic", "image/heic")
-    assert "sent unchanged" in page.inner_text("#preview-text")
-    assert page.is_hidden("#preview-image")
-    visitor.send(page)
-    page.wait_for_selector("body[data-state=result]")
-
-    assert _sent(requests[0]) == ("spot.heic", "image/heic", heic)
-    assert "cannot be shown" in page.inner_text(".ll-stack")
+    for example in page.locator("[data-example]").all():
+        example.click()
+        page.wait_for_selector("body[data-state=result]")
+        assert "not your skin" in page.inner_text("#result .ll-note >> nth=0")
+        assert page.inner_text("#result-title").endswith(("weeks", "doctor", "on it"))
+        page.go_back()
+        page.go_back()
+        page.wait_for_selector("body[data-state=empty]")
 
 
 _TRANSFER = """([bytes, kind]) => {
@@ -128,6 +97,7 @@ def test_a_picture_can_be_dropped_and_pasted(visit: Visit, lesion: bytes, way: s
 
 def test_the_camera_is_a_second_button(visit: Visit, lesion: bytes) -> None:
     page = visit(viewport=visitor.PHONE)
+    visitor.answer_yes(page)
 
     camera = page.locator("#camera")
     assert camera.get_attribute("capture") == "environment"
@@ -148,28 +118,13 @@ def test_another_picture_can_be_chosen_in_the_preview(visit: Visit, lesion: byte
     page.wait_for_selector("body[data-state=chosen]")
 
 
-def test_what_is_no_picture_is_refused_before_it_is_sent(visit: Visit) -> None:
-    page = visit()
-    requests = service.answer(page, service.result())
-
-    page.set_input_files(
-        "#image", {"name": "letter.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7"}
-    )
-
-    page.wait_for_selector("#problem:not([hidden])")
-    assert "letter.pdf" in page.inner_text("#problem")
-    assert page.is_hidden("#problem-again")
-    assert page.is_visible("#problem-other")
-    assert page.evaluate("document.activeElement.id") == "problem"
-    assert requests == []
-
-
 def test_cancelling_keeps_the_picture(visit: Visit, lesion: bytes) -> None:
     page = visit()
     service.answer(page, {}, service.result())
     visitor.choose(page, lesion)
     visitor.send(page)
     page.wait_for_selector("body[data-state=waiting]")
+    assert page.get_attribute("#waiting-image", "src").startswith("blob:")
     assert visitor.faults(page) == []
 
     page.click("#cancel")
@@ -191,7 +146,76 @@ def test_after_two_seconds_the_page_says_that_the_service_wakes_up(
     assert page.is_hidden("#waiting-note")
     page.wait_for_selector("#waiting-note:not([hidden])", timeout=4000)
     assert "waking up" in page.inner_text("#waiting-note")
-    visitor.picture_of(page, "journey-waking")
+
+
+# ---- Back and Forward ---------------------------------------------------------------------------
+
+
+def test_back_and_forward_lead_through_the_steps_and_keep_the_result(
+    visit: Visit, lesion: bytes
+) -> None:
+    page = visit()
+    service.answer(page, service.result())
+    visitor.check(page, lesion)
+    title = page.inner_text("#result-title")
+
+    page.click("text=About this disease")
+    page.go_back()
+    assert page.get_attribute("body", "data-state") == "result"
+    page.go_back()
+    page.wait_for_selector("body[data-state=chosen]")
+    page.go_back()
+    page.wait_for_selector("body[data-state=empty]")
+    page.go_forward()
+    page.wait_for_selector("body[data-state=chosen]")
+    page.go_forward()
+    page.wait_for_selector("body[data-state=result]")
+
+    assert page.inner_text("#result-title") == title
+
+
+def test_the_result_survives_a_visit_to_another_page(
+    keeping_page: Any, site: str, lesion: bytes
+) -> None:
+    """The browser keeps the page as it was; nothing on it may prevent that."""
+    page = keeping_page
+    page.goto(site)
+    page.wait_for_selector("#send:not([disabled])", state="attached")
+    visitor.check(page, lesion)
+    title = page.inner_text("#result-title")
+
+    page.goto(f"{site}/model.html")
+    page.wait_for_selector("#numbers table")
+    page.go_back()
+
+    page.wait_for_selector("body[data-state=result]")
+    assert page.inner_text("#result-title") == title
+
+
+def test_an_address_of_a_result_without_one_begins_anew(visit: Visit) -> None:
+    page = visit("/#result")
+
+    assert page.get_attribute("body", "data-state") == "upload"
+
+
+# ---- what goes wrong ----------------------------------------------------------------------------
+
+
+def test_what_is_no_picture_is_refused_before_it_is_sent(visit: Visit) -> None:
+    page = visit()
+    requests = service.answer(page, service.result())
+    visitor.answer_yes(page)
+
+    page.set_input_files(
+        "#image", {"name": "letter.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7"}
+    )
+
+    page.wait_for_selector("#problem:not([hidden])")
+    assert "letter.pdf" in page.inner_text("#problem")
+    assert page.is_hidden("#problem-again")
+    assert page.is_visible("#problem-other")
+    assert page.evaluate("document.activeElement.id") == "problem"
+    assert requests == []
 
 
 @pytest.mark.parametrize("refusal", [(429, "too-many-requests"), (503, "model-unavailable")])
@@ -270,163 +294,20 @@ def test_after_a_hopeless_picture_another_is_a_click_away(visit: Visit, lesion: 
     page.wait_for_selector("body[data-state=result]")
 
 
-def test_a_picture_that_is_not_recognized_gets_no_class(visit: Visit, lesion: bytes) -> None:
-    page = visit()
-    warning = {"code": "blurred", "message": "The image is blurred."}
-    service.answer(page, service.result(recognized=False, input={"warnings": [warning]}))
-    visitor.check(page, lesion)
-
-    assert page.inner_text("#result-title") == "Not recognised"
-    assert page.locator(".ll-headline__value").count() == 0
-    assert page.locator(".ll-stack__heat").count() == 0
-    assert page.get_attribute(".ll-advice", "data-urgency") == "unknown"
-    # Warnings come before anything else, also for who listens.
-    assert page.evaluate("document.querySelector('#result').firstElementChild.innerText").endswith(
-        "The picture is blurred."
-    )
-    assert page.evaluate("document.activeElement.closest('.ll-warnings') !== null")
-    assert visitor.faults(page) == []
-
-
-@pytest.mark.parametrize(("flag", "level"), [(True, "soon"), (False, "watch")])
-def test_what_to_do_next_follows_the_services_flag(
-    visit: Visit, lesion: bytes, flag: bool, level: str
-) -> None:
-    page = visit()
-    service.answer(page, service.result(recognized=None, flag=flag))
-    visitor.check(page, lesion)
-
-    assert page.get_attribute(".ll-advice", "data-urgency") == level
-    shown = page.inner_text("#result").lower()
-    assert "cannot tell whether a picture" in shown
-    assert "benign" not in shown
-    assert "safe" not in shown
-    if not flag:
-        assert "Keratosis-like growth" in page.inner_text("#result-title")
-
-
-def test_a_trace_of_melanoma_is_no_sign_of_melanoma(visit: Visit, lesion: bytes) -> None:
-    """A benign headline, flagged: the largest malignant class is far below the threshold."""
-    page = visit()
-    answer = service.result(flag=False)
-    answer["json"]["malignancy"] = {"probability": 0.085, "threshold": 0.072, "flag": True}
-    service.answer(page, answer)
-    visitor.check(page, lesion)
-    assert page.get_attribute(".ll-advice", "data-urgency") == "appointment"
-
-
-_APART = """async (pairs) => {
-  const { apart } = await import("./js/text.js");
-  return pairs.map((pair) => apart(...pair));
-}"""
-
-
-def test_figures_near_the_threshold_agree_with_its_words(visit: Visit, lesion: bytes) -> None:
-    page = visit()
-    near = service.result(flag=False)
-    near["json"]["malignancy"] = {"probability": 0.0718, "threshold": 0.072113, "flag": False}
-    reached = service.result(flag=False)
-    reached["json"]["malignancy"] = {"probability": 0.072113, "threshold": 0.072113, "flag": True}
-    service.answer(page, near, reached)
-
-    visitor.check(page, lesion)
-    assert "7.18%, below the threshold of 7.21%." in page.inner_text(".ll-headline")
-    page.click(".ll-actions button")
-    visitor.check(page, lesion)
-    assert "7%, at or above the threshold of 7%." in page.inner_text(".ll-headline")
-
-    # The page without JavaScript writes them alike.
-    pairs = [(0.93, 0.07), (0.0718, 0.072113), (0.0721131, 0.072113), (0.1, 0.1), (0.002, 0.0064)]
-    written = [list(negotiation.apart(*pair)) for pair in pairs]
-    assert page.evaluate(_APART, pairs) == written
-
-
-def test_the_heat_map_has_a_strength_and_words(visit: Visit, lesion: bytes) -> None:
-    page = visit()
-    service.answer(page, service.result())
-    visitor.check(page, lesion)
-
-    page.locator("#strength").fill("20")
-
-    heat = page.locator(".ll-stack__heat")
-    assert heat.evaluate("image => image.style.opacity") == "0.2"
-    assert "this part: top left" in heat.get_attribute("alt")
-    frame = page.locator(".ll-stack__region").evaluate("node => node.style.left")
-    assert frame == "12.5%"
-
-
-def test_the_result_can_be_saved(visit: Visit, lesion: bytes) -> None:
-    page = visit()
-    service.answer(page, service.result())
-    visitor.check(page, lesion)
-
-    with page.expect_download() as saved:
-        page.click("text=Save result (JSON)")
-    assert saved.value.suggested_filename == "lesionlens-test-2.json"
-    assert json.loads(saved.value.path().read_text())["request_id"] == "test-2"
-
-    with page.expect_download() as saved:
-        page.click("text=Save as image")
-    assert saved.value.suggested_filename == "lesionlens-test-2.png"
-    with Image.open(saved.value.path()) as image:
-        assert image.width == 1080
-        assert image.height > 1080
-
-
-# Notes what is written on a canvas, from which height on, and how high the canvas is.
-_WATCHED = """() => {
-  const write = CanvasRenderingContext2D.prototype.fillText;
-  window.written = [];
-  CanvasRenderingContext2D.prototype.fillText = function (words, x, y) {
-    window.written.push([words, y, this.canvas.height]);
-    write.call(this, words, x, y);
-  };
-}"""
-
-# All that the page says of the result, and in its footer; not what its controls are called.
-_SAID = """() => {
-  const controls = "button, a, label, summary";
-  const texts = [];
-  for (const part of document.querySelectorAll("#result, .ll-foot")) {
-    const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
-    while (walker.nextNode()) {
-      const { parentElement: parent, textContent } = walker.currentNode;
-      if (parent.checkVisibility() && !parent.closest(controls)) texts.push(textContent.trim());
-    }
-  }
-  return texts.filter(Boolean);
-}"""
-
-
-@pytest.mark.parametrize(("language", "recognized"), [("en", True), ("hi", False), ("mr", None)])
-def test_a_saved_image_says_no_less_than_the_page(
-    visit: Visit, lesion: bytes, language: str, recognized: bool | None
-) -> None:
+@pytest.mark.parametrize("language", ["hi", "mr"])
+def test_an_error_holds_no_english(visit: Visit, lesion: bytes, language: str) -> None:
     page = visit(f"/?lang={language}")
-    warnings = [
-        {"code": code, "message": f"The image is {code}."} for code in ("blurred", "unheard-of")
-    ]
-    service.answer(page, service.result(recognized, input={"warnings": warnings}))
-    visitor.check(page, lesion)
-    page.evaluate(_WATCHED)
+    service.answer(page, service.problem(422, "truncated-image"))
+    visitor.choose(page, lesion)
+    visitor.send(page)
 
-    with page.expect_download() as saved:
-        page.click(".ll-actions button:last-child")
+    page.wait_for_selector("#problem:not([hidden])")
+    told = page.inner_text("#problem").replace("test-1", "")
+    assert service.DETAIL not in told
+    assert [word for word in told.split() if word.isascii() and word.isalpha()] == []
 
-    with Image.open(saved.value.path()) as image:
-        height = image.height
-    lines = [(words, top) for words, top, whole in page.evaluate("written") if whole == height]
-    written = " ".join(words for words, _ in lines)
-    assert all(0 < top < height - 22 for _, top in lines)
-    said = page.evaluate(_SAID)
-    assert [words for words in said if " ".join(words.split()) not in written] == []
-    # What must be there, whatever the page says.
-    texts = json.loads((visitor.WEB / "text" / f"{language}.json").read_text())
-    for words in ("The image is unheard-of.", texts["warning"]["blurred"],
-                  texts["result"]["notice"], texts["page"]["notice"]):  # fmt: skip
-        assert words in written
-    assert (texts["result"]["above"].format(percent="31%") in written) is (recognized is not False)
-    (visitor.ARTEFACTS / f"saved-{language}.png").write_bytes(saved.value.path().read_bytes())
+
+# ---- languages ----------------------------------------------------------------------------------
 
 
 def test_the_language_follows_the_browser_and_switches_without_losing_the_result(
@@ -437,50 +318,29 @@ def test_the_language_follows_the_browser_and_switches_without_losing_the_result
     service.answer(page, service.result())
     visitor.check(page, lesion)
 
+    page.click(".ll-languages summary")
     page.click("[hreflang=hi]")
 
     page.wait_for_selector("html[lang=hi]")
-    assert "मेलेनोमा" in page.inner_text("#result-title")
-    assert page.url.endswith("?lang=hi")
-    assert page.locator("[aria-current]").inner_text() == "हिन्दी"
+    assert "डॉक्टर" in page.inner_text("#result-title")
+    assert "lang=hi" in page.url
+    assert page.get_attribute("body", "data-state") == "result"
+    assert page.locator("[aria-current]").get_attribute("hreflang") == "hi"
     assert visitor.faults(page) == []
 
 
-def test_without_javascript_the_form_posts_and_reads_a_page(visit: Visit, lesion: bytes) -> None:
-    page = visit(ready=False, java_script_enabled=False)
-    assert "sent unchanged" in page.inner_text("form noscript")
-    assert page.locator("#image").bounding_box()["height"] >= 44
-    assert page.is_hidden(".ll-languages")
-    visitor.picture_of(page, "journey-no-javascript")
+def test_languages_are_named_in_latin_letters_too(visit: Visit) -> None:
+    page = visit()
+    page.click(".ll-languages summary")
 
-    page.set_input_files("#image", {"name": "l.jpg", "mimeType": "image/jpeg", "buffer": lesion})
-    page.check("#consent")
-    with page.expect_response("**/v1/classify") as answered:
-        page.click(".ll-send")
-
-    assert answered.value.headers["content-type"].startswith("text/html")
-    page.wait_for_load_state()
-    assert page.locator("h1").count() == 1
-    assert "not a diagnosis" in page.inner_text("body").lower()
-    visitor.picture_of(page, "journey-no-javascript-result")
+    names = page.locator("[hreflang]").all_inner_texts()
+    assert names == ["English", "हिन्दी Hindi", "मराठी Marathi"]
 
 
-_INLINE = """() => new Promise((done) => {
-  document.addEventListener("securitypolicyviolation", (event) => {
-    done(event.effectiveDirective);
-  });
-  const script = document.createElement("script");
-  script.textContent = "window.ran = true";
-  document.body.append(script);
-})"""
+def test_a_chosen_language_is_kept_on_the_other_pages(visit: Visit) -> None:
+    page = visit("/?lang=hi")
 
+    page.click("#no")
 
-def test_the_policy_allows_nothing_inline(browser: Any, site: str) -> None:
-    # Not by `visit`: the browser writes to the console what it refuses, and here it shall refuse.
-    page = browser.new_page()
-    response = page.goto(site)
-
-    assert "unsafe" not in response.headers["content-security-policy"]
-    assert page.evaluate(_INLINE) == "script-src-elem"
-    assert page.evaluate("window.ran") is None
-    page.close()
+    page.wait_for_url("**/without.html?lang=hi")
+    page.wait_for_selector("html[lang=hi]")

@@ -74,7 +74,7 @@ def test_the_examples_run(service: tuple[server.Server, str], tmp_path: Path, na
     assert "threshold" in done.stdout
     if name == "options":
         answer = json.loads(done.stdout)
-        assert (answer["views"], answer["prior"]) == (4, "dataset")
+        assert (answer["views"], answer["prior"]["name"]) == (4, "dataset")
     if name == "python":
         assert "0 {'probability'" in done.stdout
         assert "1 The image file ends too early" in done.stdout

@@ -1,7 +1,6 @@
 """Every state in every language, size and light: no fault, no overflow, a screenshot."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +24,7 @@ ERRORS = {
     "truncated-image": 422,
     "image-too-small": 422,
     "too-many-pixels": 422,
+    "too-costly-image": 422,
     "internal-error": 500,
 }
 
@@ -35,11 +35,14 @@ def _overflow(page: Any) -> int:
 
 def _states(page: Any, picture: bytes) -> Iterator[str]:
     """Lead the page through its states; yields the name of each as it is reached."""
-    yield "empty"
-    page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
+    yield "question"
+    visitor.unfolded(page)
     yield "all-open"
+    visitor.answer_yes(page)
+    yield "upload"
     service.answer(page, {})
     visitor.choose(page, picture)
+    page.click(".ll-crop-sliders summary")
     yield "chosen"
     visitor.send(page)
     page.wait_for_selector("#waiting-note:not([hidden])")
@@ -49,20 +52,23 @@ def _states(page: Any, picture: bytes) -> Iterator[str]:
     service.answer(
         page,
         service.problem(500, "internal-error"),
-        service.result(input=BLURRED),
-        service.result(recognized=False),
+        *(service.result(looks, input=BLURRED) for looks in service.SHARES),
+        service.result(kind="close-up"),
+        service.result(kind="other"),
     )
     visitor.send(page)
     page.wait_for_selector("#problem:not([hidden])")
     yield "problem"
-    page.click("#problem-again")
-    page.wait_for_selector("body[data-state=result]")
-    yield "result"
-    page.click(".ll-actions button")
-    visitor.choose(page, picture)
-    visitor.send(page)
-    page.wait_for_selector(".ll-advice[data-urgency=unknown]")
-    yield "unknown"
+    for name in (*service.SHARES, "close-up", "other"):
+        visitor.send(page)
+        page.wait_for_selector("body[data-state=result]")
+        yield f"result-{name.replace(' ', '-')}"
+        if name == "melanoma":
+            visitor.unfolded(page)
+            page.click(".ll-actions button >> nth=0")
+            yield "result-all-open"
+        page.go_back()
+        page.wait_for_selector("body[data-state=chosen]")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -76,6 +82,61 @@ def test_every_state(visit: Visit, lesion: bytes, language: str, size: str, sche
         visitor.picture_of(page, f"{state}-{language}-{size}-{scheme}")
         assert visitor.faults(page) == [], state
         assert _overflow(page) == 0, state
+
+
+@pytest.mark.parametrize("name", ["without", "model", "404"])
+@pytest.mark.parametrize("size", ["phone", "desktop"])
+@pytest.mark.parametrize("language", visitor.LANGUAGES)
+def test_every_page(visit: Visit, language: str, size: str, name: str) -> None:
+    viewport = {"phone": visitor.PHONE, "desktop": visitor.DESKTOP}[size]
+    page = visit(f"/{name}.html?lang={language}", viewport=viewport)
+    if name == "model":
+        page.wait_for_selector("#numbers .ll-matrix")
+
+    visitor.picture_of(page, f"{name}-{language}-{size}")
+    assert visitor.faults(page) == []
+    assert _overflow(page) == 0
+
+
+_HEADER = """() => [...document.querySelectorAll(".ll-brand, .ll-menu summary, .ll-nav .ll-menu a")]
+  .filter((node) => node.checkVisibility() && node.offsetParent)
+  .map((node) => node.getBoundingClientRect()).map(({ top, bottom }) => (top + bottom) / 2)"""
+
+
+@pytest.mark.parametrize("width", [320, 360, 768, 1024, 1280, 1920])
+@pytest.mark.parametrize("language", visitor.LANGUAGES)
+def test_the_header_is_one_row(visit: Visit, language: str, width: int) -> None:
+    page = visit(f"/?lang={language}", viewport={"width": width, "height": 700})
+
+    middles = page.evaluate(_HEADER)
+    assert len(middles) >= 3
+    assert max(middles) - min(middles) < 12
+
+
+@pytest.mark.parametrize("width", [320, 360])
+def test_no_table_is_cut_off_on_a_telephone(visit: Visit, width: int) -> None:
+    page = visit("/model.html", viewport={"width": width, "height": 700})
+    page.wait_for_selector("#numbers .ll-matrix")
+
+    cut = page.eval_on_selector_all(
+        ".ll-scroll", "boxes => boxes.map(box => box.scrollWidth - box.clientWidth)"
+    )
+    assert len(cut) >= 4
+    assert max(cut) <= 0
+    assert page.locator(".ll-matrix thead abbr", has_text="mel").is_visible()
+
+
+# Of the page of 26 November, in pixels.
+TALL = {"phone": 11708, "desktop": 7272}
+
+
+@pytest.mark.parametrize("size", TALL)
+def test_the_first_page_is_a_third_as_long_as_it_was(visit: Visit, size: str) -> None:
+    viewport = {"phone": visitor.PHONE, "desktop": visitor.DESKTOP}[size]
+    page = visit(viewport=viewport, timezone_id="Asia/Kolkata")
+    page.wait_for_selector("#countries details")
+
+    assert page.evaluate("document.documentElement.scrollHeight") <= TALL[size] / 3
 
 
 @pytest.mark.parametrize("width", [320, 640, 1024, 1920, 3840])
@@ -122,10 +183,9 @@ def test_the_real_service_explains_what_it_refuses(visit: Visit) -> None:
     assert "Status 4" in page.inner_text("#problem")
 
 
-def test_the_page_stands_without_the_services_numbers(visit: Visit, browser: Any) -> None:
-    page = visit()
+def test_the_page_stands_without_the_services_numbers(visit: Visit, lesion: bytes) -> None:
+    page = visit("/model.html")
     page.route("**/v1/model", lambda route: route.abort())
-    page.route("**/v1/labels", lambda route: route.abort())
     page.reload()
 
     page.wait_for_selector("#numbers button")
@@ -134,6 +194,40 @@ def test_the_page_stands_without_the_services_numbers(visit: Visit, browser: Any
     page.unroute("**/v1/model")
     page.click("#numbers button")
     page.wait_for_selector("#numbers table")
+
+
+def test_a_result_stands_without_the_services_numbers(visit: Visit, lesion: bytes) -> None:
+    page = visit()
+    page.route("**/v1/model", lambda route: route.abort())
+    service.answer(page, service.result("mole"))
+    visitor.check(page, lesion)
+
+    assert "Some cancers are not marked" in page.inner_text(".ll-chance")
+
+
+def test_the_numbers_are_the_services(visit: Visit, site: str) -> None:
+    page = visit("/model.html")
+    page.wait_for_selector("#numbers .ll-matrix")
+
+    facts = page.request.get(f"{site}/v1/model").json()
+    shown = page.inner_text("#numbers")
+    assert f"{facts['data']['images']:,}" in shown
+    assert facts["version"] in shown
+    assert page.locator("#numbers .ll-matrix td").count() == len(facts["classes"]) ** 2
+    counts = page.locator("[aria-label='How good it is'] tbody td:nth-child(2)").all_inner_texts()
+    per_class = facts["metrics"]["test"]["per_class"]
+    assert counts == [f"{per_class[label]['images']:,}" for label in facts["classes"]]
+
+
+def test_an_opened_disease_has_its_codes(visit: Visit, site: str) -> None:
+    page = visit()
+
+    page.click("#disease-mel summary")
+
+    page.wait_for_selector("#disease-mel .ll-codes")
+    assert page.locator("#diseases .ll-codes").count() == 7
+    assert page.locator("#diseases .ll-codes .ll-tag").count() == 3
+    assert page.locator("#address").text_content() == f"{site}/v1/classify"
 
 
 def test_the_keyboard_is_enough(visit: Visit, lesion: bytes) -> None:
@@ -152,18 +246,18 @@ def test_the_keyboard_is_enough(visit: Visit, lesion: bytes) -> None:
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "ll-skip"
     page.keyboard.press("Enter")
+    press_until("#yes")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("body[data-state=upload]")
     press_until("#image")
     page.keyboard.press("Enter")
     page.wait_for_selector("body[data-state=chosen]")
     press_until("#consent")
     page.keyboard.press("Space")
-    press_until(".ll-send")
+    press_until("#send")
     page.keyboard.press("Enter")
     page.wait_for_selector("body[data-state=result]")
-    press_until("#strength")
-    before = page.input_value("#strength")
-    page.keyboard.press("ArrowRight")
-    assert page.input_value("#strength") != before
+    press_until(".ll-actions button")
 
 
 _SMALL = """() => [...document.querySelectorAll(
@@ -176,7 +270,9 @@ _SMALL = """() => [...document.querySelectorAll(
 
 def test_targets_are_large_enough_for_a_thumb(visit: Visit, lesion: bytes) -> None:
     page = visit(viewport=visitor.PHONE)
-    page.click(".ll-menu summary")
+    page.click(".ll-nav summary")
+    assert page.evaluate(_SMALL) == []
+    visitor.answer_yes(page)
     assert page.evaluate(_SMALL) == []
     service.answer(page, service.result())
     visitor.check(page, lesion)
@@ -190,23 +286,11 @@ def test_forced_colours_keep_the_bars(visit: Visit, lesion: bytes) -> None:
 
     visitor.picture_of(page, "result-forced-colours")
     colours = "node => [getComputedStyle(node).backgroundColor, getComputedStyle(node).borderStyle]"
+    visitor.unfolded(page)
     track = page.locator("#result .ll-chart .ll-bar").first
     bar = page.locator("#result .ll-chart .ll-bar span").first
     assert track.evaluate(colours) != bar.evaluate(colours)
+    fill = "node => getComputedStyle(node).fill"
+    ring = page.locator(".ll-chance circle:not(.ll-marked)").first
+    assert page.locator(".ll-chance .ll-marked").first.evaluate(fill) != ring.evaluate(fill)
     assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
-
-
-def test_a_printed_result_is_the_result_alone(visit: Visit, lesion: bytes, tmp_path: Path) -> None:
-    page = visit(color_scheme="dark")
-    service.answer(page, service.result())
-    visitor.check(page, lesion)
-    page.emulate_media(media="print")
-
-    visitor.picture_of(page, "result-print")
-    assert page.locator("#features").is_hidden()
-    assert page.locator(".ll-actions").is_hidden()
-    assert page.locator(".ll-advice").is_visible()
-    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert paper == "rgb(255, 255, 255)"
-    page.pdf(path=tmp_path / "result.pdf", format="A4")
-    assert (tmp_path / "result.pdf").stat().st_size > 10_000

@@ -1,5 +1,6 @@
 """What a visitor does and sees, as steps that tests are written in."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,15 +14,22 @@ PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 900}
 
 
+def answer_yes(page: Any) -> None:
+    """Say that the picture was taken through a dermatoscope, where that is asked."""
+    if page.is_visible("#question"):
+        page.click("#yes")
+
+
 def choose(page: Any, data: bytes, name: str = "lesion.jpg", kind: str = "image/jpeg") -> None:
     """Choose a file and wait for the preview."""
+    answer_yes(page)
     page.set_input_files("#image", {"name": name, "mimeType": kind, "buffer": data})
     page.wait_for_selector("body[data-state=chosen]")
 
 
 def send(page: Any) -> None:
     page.check("#consent")
-    page.click(".ll-send")
+    page.click("#send")
 
 
 def check(page: Any, data: bytes) -> None:
@@ -43,7 +51,17 @@ def faults(page: Any) -> list[str]:
     return [f"{v['id']}: {n['target']} {n['failureSummary']}" for v in found for n in v["nodes"]]
 
 
+def unfolded(page: Any) -> None:
+    """Open all that is folded."""
+    page.evaluate("document.querySelectorAll('main details').forEach((part) => (part.open = true))")
+
+
+def artefact(name: str, kind: str = "png") -> Path:
+    """Where to keep a screenshot or a printed page."""
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    return ARTEFACTS / f"{name}.{kind}"
+
+
 def picture_of(page: Any, name: str) -> None:
     """Keep a screenshot as an artefact."""
-    ARTEFACTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
+    page.screenshot(path=artefact(name), full_page=True)

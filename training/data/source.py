@@ -12,10 +12,17 @@ from . import synthetic
 DOWNLOADS = 16  # at the same time
 
 
+SHARED = Path(__file__).parents[3] / "shared"  # beside the repository
+
+
 def default() -> str:
     """The folder named by HAM10000_DIR, by default ../shared/ham10000 beside the repository."""
-    beside = Path(__file__).parents[3] / "shared" / "ham10000"
-    return os.environ.get("HAM10000_DIR", str(beside))
+    return os.environ.get("HAM10000_DIR", str(SHARED / "ham10000"))
+
+
+def default_archive() -> str:
+    """The folder named by ISIC_ARCHIVE_DIR, by default ../shared/isic_archive."""
+    return os.environ.get("ISIC_ARCHIVE_DIR", str(SHARED / "isic_archive"))
 
 
 def folder(address: str, cache: Path) -> Path:
@@ -33,6 +40,14 @@ def drawn(images: int, seed: int, cache: Path) -> Path:
     root = cache / f"drawn-{images}-{seed}"
     if not (root / "HAM10000_metadata.csv").exists():
         synthetic.write(root, images, seed)
+    return root
+
+
+def drawn_archive(images: int, seed: int, cache: Path) -> Path:
+    """Return a folder of drawings as of other clinics, made once (see `synthetic`)."""
+    root = cache / f"drawn-archive-{images}-{seed}"
+    if not (root / "labels.csv").exists():
+        synthetic.write_archive(root, images, seed)
     return root
 
 

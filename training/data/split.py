@@ -1,4 +1,8 @@
-"""Train, validation and test: by lesion, stratified by class, fixed by a seed and written out."""
+"""Train, validation and test: by lesion, stratified by class, fixed by a seed and written out.
+
+HAM10000 is split alone, so that its parts are the same whatever else is trained on. Images of other
+clinics are split by group, stratified by class and origin.
+"""
 
 import json
 from dataclasses import dataclass
@@ -6,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from ..config import Data
-from .dataset import Dataset
+from .dataset import HAM10000, Dataset
 
 PARTS = ("train", "validation", "test")
 # What a model has not been trained on.
@@ -32,6 +36,33 @@ def make(dataset: Dataset, data: Data, seed: int) -> Split:
     share lesions, and figures measured on them are inflated. With ``data.oversample_first`` they
     also share images.
     """
+    from_ham = dataset.origins == HAM10000
+    if from_ham.all():
+        return _make(dataset, data, seed)
+    ham, archive = np.flatnonzero(from_ham), np.flatnonzero(~from_ham)
+    parts = _make(Dataset(dataset.subset(ham), dataset.fingerprint), data, seed)
+    others = _by_group(Dataset(dataset.subset(archive), dataset.fingerprint), data, seed)
+    split = Split(
+        *(
+            np.concatenate([ham[getattr(parts, part)], archive[getattr(others, part)]])
+            for part in PARTS
+        )
+    )
+    if data.by_lesion:
+        assert_no_lesion_crosses(dataset, split)
+    return split
+
+
+def _by_group(dataset: Dataset, data: Data, seed: int) -> Split:
+    """Hold ``data.archive_fraction`` out for validation and as much for test, by whole groups."""
+    strata = np.char.add(np.char.add(dataset.origins, "/"), dataset.labels.astype(str))
+    folds = StratifiedGroupKFold(round(1 / data.archive_fraction), shuffle=True, random_state=seed)
+    held_out = [fold for _, fold in folds.split(strata, strata, dataset.lesions)]
+    validation, test, *rest = held_out
+    return Split(np.sort(np.concatenate(rest)), np.sort(validation), np.sort(test))
+
+
+def _make(dataset: Dataset, data: Data, seed: int) -> Split:
     if data.oversample_first:
         pool = _oversampled(dataset.labels)
         places = _divide(np.arange(len(pool)), dataset.labels[pool], data, seed)

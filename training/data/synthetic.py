@@ -10,11 +10,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from .dataset import CLASSES
+from .dataset import ARCHIVE_TABLE, CLASSES
 
 SIZE = (160, 120)
 # Lesions with one, two and three images, in turn, as HAM10000 has.
 IMAGES_PER_LESION = (1, 2, 3)
+# The archive's drawings: fewer classes, more than one origin, small groups.
+ARCHIVE_CLASSES = ("nv", "mel", "bkl")
+ORIGINS = ("Drawn A", "Drawn B")
+IMAGES_PER_GROUP = 2
 LOCALIZATIONS = ("back", "lower extremity", "face")
 
 
@@ -38,10 +42,22 @@ def write(root: Path, images: int, seed: int) -> None:
                 "localization": LOCALIZATIONS[lesion % len(LOCALIZATIONS)],
             }
         )
-    with (root / "HAM10000_metadata.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    _write_table(root / "HAM10000_metadata.csv", rows)
+
+
+def write_archive(root: Path, images: int, seed: int) -> None:
+    """Draw images as of other clinics, and their table, in the layout of the ISIC selection."""
+    random = np.random.default_rng((seed, images))
+    folder = root / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for index in range(images):
+        image_id, dx = f"DRAWN_A{index:06d}", ARCHIVE_CLASSES[index % len(ARCHIVE_CLASSES)]
+        draw(CLASSES.index(dx), random).save(folder / f"{image_id}.jpg", quality=70)
+        origin = ORIGINS[index // IMAGES_PER_GROUP % len(ORIGINS)]
+        group = f"G{index // IMAGES_PER_GROUP}"
+        rows.append({"image_id": image_id, "dx": dx, "origin": origin, "group": group})
+    _write_table(root / ARCHIVE_TABLE, rows)
 
 
 def draw(label: int, random: np.random.Generator) -> Image.Image:
@@ -75,3 +91,10 @@ def _plan(images: int) -> list[tuple[int, str]]:
         plan += [(lesion, label)] * count
         lesion += 1
     return plan[:images]
+
+
+def _write_table(path: Path, rows: list[dict[str, str]]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)

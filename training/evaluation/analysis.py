@@ -4,41 +4,70 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from lesionlens.model.classifier import Classifier
 from lesionlens.model.manifest import MODEL
 
 from ..data import decoding
-from ..data.dataset import Record
+from ..data.dataset import HAM10000, Record
 from . import faithfulness, reliability, robustness, roc, subgroups
 from .evaluate import text
+from .external import External
+from .faithfulness import Deletion
+from .reliability import Reliability, UnderPrior
+from .roc import Curves
 from .served_predictions import collect
+from .subgroups import Group
 
 # Images that the deletion test is made on, at most.
 DELETED_FROM = 300
 
 
-def gather(classifier: Classifier, records: Sequence[Record], seed: int) -> dict[str, Any]:
-    """Return calibration before and after, ROC curves, subgroups and robustness.
+class Calibrated(Struct, frozen=True):
+    """By named prior, before and after calibration; of malignancy also by origin."""
 
-    ``model_sha256`` tells of which model; what else there is to show (`elsewhere`, `paper`) joins
-    it when the release is made.
+    before: dict[str, UnderPrior]
+    after: dict[str, UnderPrior]
+    by_origin: dict[str, Reliability]
+
+
+class Evidence(Struct, frozen=True):
+    """What the model card shows beside the metrics.
+
+    ``model_sha256`` tells of which model. All but `Calibrated.by_origin` is of HAM10000's test
+    images; ``elsewhere`` and ``paper`` join it when the release is made.
     """
+
+    model_sha256: str
+    calibration: Calibrated
+    roc: Curves
+    subgroups: dict[str, dict[str, Group]]
+    robustness: dict[str, Any]
+    deletion: Deletion
+    elsewhere: External | None = None
+    paper: dict[str, Any] = {}
+
+
+def gather(classifier: Classifier, records: Sequence[Record], seed: int) -> Evidence:
+    """Measure a release on the test part, as served."""
     answers = collect(classifier, records)
-    return {
-        "model_sha256": classifier.manifest.files[MODEL].sha256,
-        "calibration": {
-            "before": reliability.report(answers.uncalibrated, seed),
-            "after": reliability.report(answers, seed),
-        },
-        "roc": roc.curves(answers),
-        "subgroups": subgroups.report(answers, seed),
-        "robustness": robustness.report(classifier, answers, seed),
-        "deletion": _deletion(classifier, records, seed),
-    }
+    own = answers.subset(answers.origins == HAM10000)
+    return Evidence(
+        model_sha256=classifier.manifest.files[MODEL].sha256,
+        calibration=Calibrated(
+            before=reliability.report(own.uncalibrated, seed),
+            after=reliability.report(own, seed),
+            by_origin=reliability.by_origin(answers, seed),
+        ),
+        roc=roc.curves(own),
+        subgroups=subgroups.report(own, seed),
+        robustness=robustness.report(classifier, own, seed),
+        deletion=_deletion(classifier, own.records, seed),
+    )
 
 
-def _deletion(classifier: Classifier, records: Sequence[Record], seed: int) -> dict[str, Any]:
+def _deletion(classifier: Classifier, records: Sequence[Record], seed: int) -> Deletion:
     chosen = np.random.default_rng(seed).permutation(len(records))[:DELETED_FROM]
     some = [records[index] for index in sorted(chosen)]
     preprocessing = classifier.manifest.preprocessing
@@ -47,17 +76,25 @@ def _deletion(classifier: Classifier, records: Sequence[Record], seed: int) -> d
     return faithfulness.report(classifier, frames, lesions, seed)
 
 
-def summary(found: dict[str, Any]) -> str:
+def summary(found: Evidence) -> str:
     """A table for the terminal."""
-    lines = ["calibration error on test, before and after"]
-    for of in ("top_label", "malignancy"):
-        before, after = (
-            text(found["calibration"][when][of]["calibration_error"])
-            for when in ("before", "after")
+    lines = ["calibration error on test by prior, before and after calibration"]
+    for prior, after in found.calibration.after.items():
+        before = found.calibration.before[prior]
+        lines.extend(
+            f"  {prior}, {of:<12}{text(one.calibration_error)}  {text(other.calibration_error)}"
+            for of, one, other in (
+                ("top label", before.top_label, after.top_label),
+                ("malignancy", before.malignancy, after.malignancy),
+            )
         )
-        lines.append(f"  {of:<16}{before}  {after}")
+    lines.append("calibration error of malignancy by origin, under its own share")
+    lines.extend(
+        f"  {origin:<20}{text(figures.calibration_error)}"
+        for origin, figures in found.calibration.by_origin.items()
+    )
     lines.append("balanced accuracy and sensitivity to malignancy on worse pictures")
-    for name, figures in robustness.rows(found["robustness"]):
+    for name, figures in robustness.rows(found.robustness):
         lines.append(
             f"  {name:<16}{text(figures['balanced_accuracy'])}  "
             f"{text(figures['malignancy_sensitivity'])}"

@@ -1,141 +1,141 @@
-"""From logits to probabilities that keep their word, and to a flag: fitted on validation.
+"""From logits to log-likelihoods that keep their word, and to a threshold: fitted on validation.
 
-Balanced accuracy wants classes ranked as if all were equally frequent; a reader wants the
-probability beside the answer to hold for the lesions that come. `DECISION` does both: it takes what
-is left of the class prior out of the logits, which settles the ranking, and then sharpens all of
-them alike, which leaves the ranking as it is, until the highest probability holds on the data set's
-own mix. Those who need all seven to hold ask for one of the `PRIORS`.
+Each image is judged under the class frequencies of its own origin, so that what is fitted is the
+likelihood of the classes alone: `lesionlens.model.posterior` then adds whatever prior an answer is
+to be under.
 
-Sources: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017; Menon et al.,
-"Long-tail learning via logit adjustment", ICLR 2021; Platt, "Probabilistic outputs for support
-vector machines", 1999.
+Sources: temperature and vector scaling, Guo et al., "On Calibration of Modern Neural Networks",
+ICML 2017; class frequencies as offsets of the logits, Menon et al., "Long-tail learning via logit
+adjustment", ICLR 2021.
 """
-
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.special import logsumexp
+from sklearn.model_selection import GroupKFold
 
-from lesionlens.model.diagnoses import TAXONOMY
-from lesionlens.model.manifest import DECISION, PRIORS, Calibration, Malignancy
-from lesionlens.model.result import malignancy, malignant_log_odds
+from lesionlens.model.manifest import DATASET, UNIFORM, Calibration
+from lesionlens.model.posterior import is_malignant
 
-from .metrics import Predictions, log_sum_exp, softmax
+from . import origins
+from .metrics import Predictions
 
-# The share of malignant images that the operating threshold must flag on the validation part.
+# The share of malignant images that the threshold must flag, origins weighing alike.
 TARGET_SENSITIVITY = 0.95
-UNIFORM, DATASET = PRIORS
+VECTOR, TEMPERATURE = "vector scaling", "temperature and offsets"
 
+FOLDS = 5
 # What is rounded here is what the manifest says, what is judged and what serving does.
 DIGITS = 4
-# Log probabilities are kept this far from those of 0 and 1.
-LEAST = 1e-9
+# Pull of the parameters towards the uncalibrated logits: of a class with few images, or of few
+# images in all, no more is taken for signal than they bear.
+PENALTY = 1e-4
+LOG_SCALE_BOUNDS, OFFSET_BOUNDS = (-3.0, 3.0), (-20.0, 20.0)
 
 
-def fit(predicted: Predictions, shares: NDArray[np.float64]) -> dict[str, Calibration]:
-    """Fit every calibration of a release; ``shares`` (C,): of the classes in the training part."""
-    log_shares = np.log(shares)
-    counts = np.bincount(predicted.labels, minlength=len(shares))
-    strength, temperature = _fit_prior(predicted, log_shares, 1 / counts[predicted.labels])
-    uniform = _calibration(strength, temperature, log_shares)
-    # The same logits with the classes as frequent as they come.
-    as_they_come = np.ones(len(predicted.labels))
-    dataset = _calibration(*_fit_prior(predicted, log_shares, as_they_come), log_shares)
-    return {
-        DECISION: Calibration(uniform.offsets, _fit_top_label(apply(uniform, predicted), uniform)),
-        UNIFORM: uniform,
-        DATASET: dataset,
-    }
+def priors(labels: NDArray[np.int64], classes: int) -> dict[str, tuple[float, ...]]:
+    """The named priors: classes as frequent as in ``labels`` (N,), and all alike.
 
-
-def apply(calibration: Calibration, predicted: Predictions) -> Predictions:
-    """The same images with calibrated logits."""
-    calibrated = (predicted.logits + calibration.offsets) / calibration.temperature
-    return Predictions(predicted.labels, calibrated, predicted.lesions)
-
-
-def _fit_prior(
-    predicted: Predictions, log_shares: NDArray[np.float64], weights: NDArray[np.float64]
-) -> tuple[float, float]:
-    """The strength s of offsets -s * log(shares), and T, that minimize the weighted NLL."""
-
-    def loss(parameters: NDArray[np.float64]) -> float:
-        strength, log_temperature = parameters
-        scaled = (predicted.logits - strength * log_shares) / np.exp(log_temperature)
-        chosen = scaled[np.arange(len(scaled)), predicted.labels]
-        return float(np.average(log_sum_exp(scaled) - chosen, weights=weights))
-
-    strength, log_temperature = _minimum(loss, ((-5, 5), (-3, 3)))
-    return strength, float(np.exp(log_temperature))
-
-
-def _calibration(
-    strength: float, temperature: float, log_shares: NDArray[np.float64]
-) -> Calibration:
-    offsets = tuple(round(float(offset), DIGITS) for offset in -strength * log_shares)
-    return Calibration(offsets, round(temperature, DIGITS))
-
-
-def _fit_top_label(ranked: Predictions, uniform: Calibration) -> float:
-    """The temperature at which the highest probability says how often it is right.
-
-    ``ranked``: under the calibration ``uniform``, whose temperature it replaces.
+    A class without an image counts as one of half an image: no prior rules a class out.
     """
-    right = ranked.logits.argmax(axis=1) == ranked.labels
-
-    def loss(parameters: NDArray[np.float64]) -> float:
-        top = softmax(ranked.logits / np.exp(parameters[0])).max(axis=1).clip(LEAST, 1 - LEAST)
-        return -float(np.log(np.where(right, top, 1 - top)).mean())
-
-    (log_factor,) = _minimum(loss, ((-3, 3),))
-    return round(uniform.temperature * float(np.exp(log_factor)), DIGITS)
+    counts = np.maximum(np.bincount(labels, minlength=classes), 0.5)
+    shares = (counts / counts.sum()).round(6)
+    return {DATASET: tuple(shares.tolist()), UNIFORM: (round(1 / classes, 6),) * classes}
 
 
-def fit_malignancy(
-    predicted: Predictions, classes: tuple[str, ...], calibrations: dict[str, Calibration]
-) -> tuple[Malignancy, dict[str, float]]:
-    """Fit the probability of malignancy, and the threshold; return also what that costs.
+def fit(predicted: Predictions, classes: tuple[str, ...]) -> Calibration:
+    """Fit by vector scaling, or where that does not hold on images left out, by temperature.
 
-    The probability holds for malignancy as frequent as in the data set; the threshold is the
-    highest that flags `TARGET_SENSITIVITY` of the malignant images.
+    It holds where its negative log-likelihood in cross-validation over lesions is the lower.
     """
-    odds = malignant_log_odds(predicted.logits, classes, calibrations[DATASET])
-    malignant = is_malignant(predicted.labels, classes)
-    sign = np.where(malignant, -1, 1)
-
-    def loss(parameters: NDArray[np.float64]) -> float:
-        slope, intercept = parameters
-        return float(np.logaddexp(0, sign * (slope * odds + intercept)).mean())
-
-    slope, intercept = (round(x, DIGITS) for x in _minimum(loss, ((0.05, 10), (-10, 10)), (1, 0)))
-    mapping = Malignancy(DATASET, slope, intercept, threshold=1.0)
-    point = operating_point(malignancy(odds, mapping), malignant)
-    return Malignancy(DATASET, slope, intercept, point["threshold"]), point
-
-
-def is_malignant(labels: NDArray[np.int64], classes: tuple[str, ...]) -> NDArray[np.bool_]:
-    """(N,) whether images of the true classes ``labels`` (N,) are malignant."""
-    return np.array([TAXONOMY[label].malignant for label in classes])[labels]
-
-
-def operating_point(scores: NDArray[np.float64], malignant: NDArray[np.bool_]) -> dict[str, float]:
-    """The highest threshold that flags `TARGET_SENSITIVITY` of the malignant images."""
-    ordered = np.sort(scores[malignant])
-    threshold = ordered[int(np.floor((1 - TARGET_SENSITIVITY) * len(ordered)))]
-    # Rounded down, so that the image that sets the threshold still passes it.
-    threshold = np.floor(threshold * 1e6) / 1e6
-    return {
-        "threshold": float(threshold),
-        "sensitivity": round(float((scores[malignant] >= threshold).mean()), 4),
-        "specificity": round(float((scores[~malignant] < threshold).mean()), 4),
-    }
+    malignant = is_malignant(classes)[predicted.labels]
+    weights = origins.image_weights(predicted.origins, malignant)
+    log_priors = _log_priors(predicted)
+    scales_of = {TEMPERATURE: 1, VECTOR: len(classes)}
+    losses = dict.fromkeys(scales_of, 0.0)
+    folds = min(FOLDS, len(np.unique(predicted.lesions)))
+    if folds > 1:
+        everything = np.arange(len(predicted.labels))
+        for train, held_out in GroupKFold(folds).split(everything, groups=predicted.lesions):
+            for method, scales in scales_of.items():
+                fitted = _fit(scales, predicted.subset(train), log_priors[train], weights[train])
+                loss = _losses(predicted.subset(held_out), log_priors[held_out], *fitted)
+                losses[method] += float(weights[held_out] @ loss)
+    method = min(losses, key=lambda name: losses[name])
+    fitted = _fit(scales_of[method], predicted, log_priors, weights)
+    scale, offset = (tuple(np.round(values, DIGITS).tolist()) for values in fitted)
+    return Calibration(method, scale, offset)
 
 
-def _minimum(
-    loss: Callable[[NDArray[np.float64]], float],
-    bounds: tuple[tuple[float, float], ...],
-    start: tuple[float, ...] | None = None,
-) -> list[float]:
-    found = minimize(loss, start or (0.0,) * len(bounds), method="L-BFGS-B", bounds=bounds)
-    return [float(x) for x in found.x]
+def _log_priors(predicted: Predictions) -> NDArray[np.float64]:
+    """(N, C): logarithms of the class frequencies of each image's origin; -inf of none."""
+    count = predicted.logits.shape[1]
+    found = np.empty(predicted.logits.shape)
+    for name in np.unique(predicted.origins):
+        inside = predicted.origins == name
+        with np.errstate(divide="ignore"):
+            found[inside] = np.log(
+                np.bincount(predicted.labels[inside], minlength=count) / inside.sum()
+            )
+    return found
+
+
+def _fit(
+    scales: int,
+    predicted: Predictions,
+    log_priors: NDArray[np.float64],
+    weights: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Scales (C,) and offsets (C,); ``scales`` of the former are free: one for all, or C."""
+    count = predicted.logits.shape[1]
+
+    def expanded(found: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return np.broadcast_to(np.exp(found[:scales]), count), found[scales:]
+
+    def loss(found: NDArray[np.float64]) -> float:
+        losses = _losses(predicted, log_priors, *expanded(found))
+        return float(np.average(losses, weights=weights) + PENALTY * (found**2).sum())
+
+    bounds = [LOG_SCALE_BOUNDS] * scales + [OFFSET_BOUNDS] * count
+    found = minimize(loss, np.zeros(scales + count), method="L-BFGS-B", bounds=bounds)
+    return expanded(found.x)
+
+
+def _losses(
+    predicted: Predictions,
+    log_priors: NDArray[np.float64],
+    scales: NDArray[np.float64],
+    offsets: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """(N,) negative log-likelihood of the true classes."""
+    scores = predicted.logits * scales + offsets + log_priors
+    chosen = scores[np.arange(len(scores)), predicted.labels]
+    losses: NDArray[np.float64] = logsumexp(scores, axis=1) - chosen
+    return losses
+
+
+def threshold(
+    probabilities: NDArray[np.float64], malignant: NDArray[np.bool_], of: NDArray[np.str_]
+) -> float:
+    """The highest threshold that flags `TARGET_SENSITIVITY` of the malignant images.
+
+    From (N,) probabilities of malignancy, outcomes and origins; the sensitivity is the mean over
+    groups of origins (see `origins`), not over images.
+    """
+    if not malignant.any():
+        raise ValueError("no image to choose the threshold on is malignant")
+    pooled = origins.with_few(of, malignant)
+    weight_of = origins.group_weights(of, malignant, pooled)
+    weights = np.zeros(len(of))
+    for name, inside in origins.groups(of, pooled).items():
+        ill = inside & malignant
+        if ill.any():
+            weights[ill] = weight_of[name] / ill.sum()
+    order = np.argsort(-probabilities[malignant], kind="stable")
+    flagged = np.cumsum(weights[malignant][order]) / weights.sum()
+    # The tolerance is for the sum's own rounding.
+    last = order[int(np.searchsorted(flagged, TARGET_SENSITIVITY - 1e-9))]
+    # Rounded down, so that the image that sets the threshold still reaches it.
+    chosen = np.floor(probabilities[malignant][last] * 1e6) / 1e6
+    return max(float(chosen), 1e-6)

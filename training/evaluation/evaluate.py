@@ -1,25 +1,41 @@
 """Judge a model on the parts of a split: the figures, and what serving derives from validation."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from lesionlens.imaging.preprocess import Preprocessing
-from lesionlens.model.manifest import DECISION, Calibration
-from lesionlens.model.result import malignancy, malignant_log_odds, probabilities
+from lesionlens.model.figures import Interval, PartMetrics
+from lesionlens.model.manifest import DATASET, UNIFORM, Calibration, Malignancy
+from lesionlens.model.posterior import is_malignant, malignant_share, posterior, scaled
 
 from ..data import decoding
-from ..data.dataset import CLASSES, Dataset
+from ..data.dataset import CLASSES, HAM10000, Dataset
 from ..data.split import HELD_OUT, Split
-from ..learning import sampling
-from . import calibration, isic, metrics, predictions
+from . import calibration, isic, metrics, operating_point, origins, predictions
 from .metrics import Predictions
+from .operating_point import Outcomes
 
 # From (N, S, S, 3) uint8 frames, as serving would see them, to (N, C) logits.
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
+
+Priors = dict[str, tuple[float, ...]]
+
+
+class Evaluation(Struct, frozen=True):
+    """What serving derives from validation, and the figures of both held-out parts.
+
+    ``metrics`` are those of HAM10000's images; ``malignancy`` has the flag's by origin.
+    """
+
+    calibration: Calibration
+    priors: Priors
+    malignancy: Malignancy
+    metrics: dict[str, PartMetrics]
 
 
 def evaluate(
@@ -29,65 +45,124 @@ def evaluate(
     preprocessing: Preprocessing,
     seed: int,
     folder: Path,
-) -> dict[str, Any]:
-    """Return a model's calibrations, operating point and metrics; leave its answers in ``folder``.
+) -> Evaluation:
+    """Fit a model's posterior and threshold on validation, and report both parts.
 
-    All is fitted on validation; test is only reported.
+    The model's answers for each image are left in ``folder``.
     """
     answers = {}
     for part in HELD_OUT:
         indices = getattr(split, part)
         logits = predict(decoding.squares(dataset.subset(indices), preprocessing))
-        answers[part] = Predictions(dataset.labels[indices], logits, dataset.lesions[indices])
-    shares = sampling.class_shares(dataset.labels[split.train], len(CLASSES), power=1)
-    calibrations = calibration.fit(answers["validation"], shares)
+        answers[part] = Predictions(
+            dataset.labels[indices], logits, dataset.lesions[indices], dataset.origins[indices]
+        )
+    priors = calibration.priors(dataset.labels[dataset.origins == HAM10000], len(CLASSES))
+    fitted = calibration.fit(answers["validation"], CLASSES)
     folder.mkdir(exist_ok=True)
     for part, predicted in answers.items():
         records = dataset.subset(getattr(split, part))
         predictions.write(records, predicted.logits, folder / f"{part}.csv")
         ids = [record.image_id for record in records]
-        shown = probabilities(predicted.logits, calibrations[DECISION])
+        # The challenge ranks by balanced accuracy.
+        shown = posterior(predicted.logits, fitted, np.array(priors[UNIFORM]))
         isic.write(ids, shown, CLASSES, folder / f"isic-{part}.csv")
-    return {
-        "calibration": {name: vars(fitted) for name, fitted in calibrations.items()},
-        "malignancy": _malignancy(answers["validation"], answers["test"], calibrations, seed),
-        "metrics": {
+    return Evaluation(
+        calibration=fitted,
+        priors=priors,
+        malignancy=_malignancy(answers, fitted, priors, seed),
+        metrics={
             part: metrics.report(
-                calibration.apply(calibrations[DECISION], predicted), CLASSES, seed
+                _by_prior(predicted.subset(predicted.origins == HAM10000), fitted, priors),
+                CLASSES,
+                seed,
             )
             for part, predicted in answers.items()
         },
+    )
+
+
+def _by_prior(
+    predicted: Predictions, fitted: Calibration, priors: Priors
+) -> dict[str, Predictions]:
+    return {
+        name: dataclasses.replace(
+            predicted, logits=scaled(predicted.logits, fitted) + np.log(shares)
+        )
+        for name, shares in priors.items()
     }
 
 
 def _malignancy(
-    validation: Predictions, test: Predictions, calibrations: dict[str, Calibration], seed: int
-) -> dict[str, Any]:
-    """How malignancy is flagged, and what that costs on validation and on test."""
-    mapping, point = calibration.fit_malignancy(validation, CLASSES, calibrations)
-    odds = malignant_log_odds(test.logits, CLASSES, calibrations[mapping.calibration])
-    flagged = malignancy(odds, mapping) >= mapping.threshold
-    malignant = calibration.is_malignant(test.labels, CLASSES)
-    weights = metrics.resampled_weights(test.lesions, seed)
-    return {**vars(mapping), **point, "test": metrics.rates(flagged, malignant, weights)}
+    answers: dict[str, Predictions], fitted: Calibration, priors: Priors, seed: int
+) -> Malignancy:
+    """From where on a lesion is flagged, and what that costs on validation and on test."""
+    outcomes = {
+        part: Outcomes(
+            malignant_share(
+                posterior(predicted.logits, fitted, np.array(priors[DATASET])), CLASSES
+            ),
+            is_malignant(CLASSES)[predicted.labels],
+            predicted.origins,
+            predicted.lesions,
+        )
+        for part, predicted in answers.items()
+    }
+    chosen_on = outcomes["validation"]
+    threshold = calibration.threshold(
+        chosen_on.probabilities, chosen_on.malignant, chosen_on.origins
+    )
+    pooled = origins.with_few(chosen_on.origins, chosen_on.malignant)
+    points = {
+        part: operating_point.measure(found, threshold, pooled, seed)
+        for part, found in outcomes.items()
+    }
+    return Malignancy(
+        prior="dataset",
+        threshold=threshold,
+        target_sensitivity=calibration.TARGET_SENSITIVITY,
+        pooled=pooled,
+        validation=points["validation"],
+        test=points["test"],
+    )
 
 
-def summary(evaluation: dict[str, Any]) -> str:
+def summary(found: dict[str, PartMetrics]) -> str:
     """A table for the terminal."""
     lines = []
-    for part, figures in evaluation["metrics"].items():
-        lines.append(f"{part}: {figures['images']} images of {figures['lesions']} lesions")
-        for name in ("balanced_accuracy", "accuracy", "macro_auc"):
-            lines.append(f"  {name:<18}{text(figures[name])}")
-        for label, entry in figures["per_class"].items():
+    for part, figures in found.items():
+        lines.append(f"{part}: {figures.images} images of {figures.lesions} lesions")
+        named = {
+            "balanced_accuracy": figures.balanced_accuracy,
+            "accuracy": figures.default.accuracy,
+            "macro_auc": figures.macro_auc,
+        }
+        lines.extend(f"  {name:<18}{text(figure)}" for name, figure in named.items())
+        for label, entry in figures.per_class.items():
             lines.append(
-                f"  {label:<6} n={entry['images']:<5} sensitivity {text(entry['sensitivity'])}"
-                f"  specificity {text(entry['specificity'])}"
+                f"  {label:<6} n={entry.images:<5} sensitivity {text(entry.sensitivity)}"
+                f"  specificity {text(entry.specificity)}"
             )
     return "\n".join(lines)
 
 
-def text(interval: metrics.Interval) -> str:
+def flag_summary(malignancy: Malignancy) -> str:
+    """The flag's figures by origin, for the terminal."""
+    lines = [f"flagged from {malignancy.threshold:.4f}"]
+    for part, point in (("validation", malignancy.validation), ("test", malignancy.test)):
+        lines.append(
+            f"{part}, origins alike: sensitivity {text(point.sensitivity)}"
+            f"  specificity {text(point.specificity)}"
+        )
+        lines.extend(
+            f"  {name}: {of.malignant} of {of.images} malignant  sensitivity {text(of.sensitivity)}"
+            f"  specificity {text(of.specificity)}  AUC {text(of.auc)}"
+            for name, of in point.by_origin.items()
+        )
+    return "\n".join(lines)
+
+
+def text(interval: Interval) -> str:
     if interval["value"] is None:
         return "undefined"
     return f"{interval['value']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})"

@@ -1,114 +1,143 @@
 """A labelled set of any origin: a folder of images and a table of what they show."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import msgspec
+from msgspec import Struct
 
 from lesionlens.model.classifier import Classifier
-from lesionlens.model.manifest import MODEL
+from lesionlens.model.figures import Interval, OriginRates, PartMetrics
+from lesionlens.model.manifest import DATASET, MODEL, UNIFORM
 
+from ..data import image_files
 from ..data.dataset import Dataset, DatasetError, parse, rows
-from . import isic, metrics, reliability, subgroups
+from . import isic, metrics, operating_point, reliability, subgroups
 from .evaluate import summary, text
+from .operating_point import Outcomes
+from .reliability import Reliability, UnderPrior
 from .served_predictions import Answers, collect
+from .subgroups import Group
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic")
 
 
+class Flag(Struct, frozen=True):
+    threshold: float
+    sensitivity: Interval
+    specificity: Interval
+    auc: Interval
+    by_origin: dict[str, OriginRates]
+
+
+class External(Struct, frozen=True):
+    """A release's figures on a labelled set."""
+
+    set: str
+    fingerprint: str
+    release: str
+    model_sha256: str
+    metrics: PartMetrics
+    malignancy: Flag
+    calibration: dict[str, UnderPrior]  # by prior
+    calibration_by_origin: dict[str, Reliability]
+    subgroups: dict[str, dict[str, Group]]
+    in_distribution: Interval | None  # None: the release has no detector
+
+
 @dataclass(frozen=True)
 class ExternalEvaluation:
-    """A release's figures on a labelled set, for JSON, and what they were made of."""
+    """Figures, and what they were made of."""
 
-    document: dict[str, Any]
+    figures: External
     answers: Answers
 
     def write(self, path: Path) -> None:
-        """Write the figures to ``path``, and the answers beside it as the ISIC challenge's CSV."""
+        """Write the figures to ``path``, and the answers beside it as the ISIC challenge's CSV.
+
+        These are under the uniform prior: the challenge ranks by balanced accuracy.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.document, indent=1) + "\n")
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(self.figures), indent=1) + b"\n")
         ids = [record.image_id for record in self.answers.records]
-        isic.write(ids, self.answers.shares, self.answers.classes, path.with_suffix(".csv"))
+        probabilities = self.answers.probabilities(UNIFORM)
+        isic.write(ids, probabilities, self.answers.classes, path.with_suffix(".csv"))
 
     def table(self) -> str:
         """A table for the terminal."""
-        document = self.document
-        flag, errors = document["malignancy"], document["calibration"]
-        passed = document["in_distribution"]
+        figures = self.figures
+        flag, errors = figures.malignancy, figures.calibration[DATASET]
+        passed = figures.in_distribution
         lines = {
-            "malignancy flag": f"sensitivity {text(flag['sensitivity'])}"
-            f"  specificity {text(flag['specificity'])}",
-            "calibration error": text(errors["top_label"]["calibration_error"]),
-            "  of malignancy": text(errors["malignancy"]["calibration_error"]),
+            "malignancy flag": f"sensitivity {text(flag.sensitivity)}"
+            f"  specificity {text(flag.specificity)}",
+            "  AUC": text(flag.auc),
+            "calibration error": text(errors.top_label.calibration_error),
+            "  of malignancy": text(errors.malignancy.calibration_error),
             "in distribution": text(passed) if passed else "the release cannot tell",
         }
         return "\n".join(
             [
-                f"release {document['release']}",
-                summary({"metrics": {document["set"]: document["metrics"]}}),
+                f"release {figures.release}",
+                summary({figures.set: figures.metrics}),
                 *(f"  {name:<18}{figure}" for name, figure in lines.items()),
             ]
         )
 
 
 def read(images: Path, labels: Path) -> Dataset:
-    """Read ``images``, a folder, and ``labels``, a table with at least image_id and dx.
+    """Read ``images``, a folder, and ``labels``, a table with at least image_id and dx, or one-hot.
 
-    Without a lesion_id every image is a lesion of its own. Raises DatasetError.
+    Without a lesion_id every image is a lesion of its own, without an origin the set is one. Raises
+    DatasetError.
     """
     if not images.is_dir():
         raise DatasetError([f"{images} is no folder of images"])
     if not labels.is_file():
         raise DatasetError([f"{labels} is no table of labels"])
-    try:
-        table = rows(labels, ("image_id", "dx"))
-    except UnicodeDecodeError:
-        raise DatasetError([f"{labels.name} is not text in UTF-8"]) from None
+    table = rows(labels, ("image_id", "dx"))
     for row in table:
         row["lesion_id"] = row.get("lesion_id") or row["image_id"]
-    return parse(table, _files(images))
-
-
-def _files(images: Path) -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    problems = []
-    for path in sorted(images.iterdir()):
-        if path.suffix.lower() in SUFFIXES and files.setdefault(path.stem, path) != path:
-            former = files[path.stem].name
-            problems.append(f"{former} and {path.name} are both images of {path.stem}")
-    if problems:
-        raise DatasetError(problems)
-    return files
+        row["origin"] = row.get("origin") or _name(labels)
+    files = image_files.find(images, SUFFIXES)
+    return parse(table, files, image_files.looked_for(images, SUFFIXES, len(files)))
 
 
 def judge(classifier: Classifier, images: Path, labels: Path, seed: int) -> ExternalEvaluation:
     """Judge a release on a labelled set. Raises DatasetError."""
     data = read(images, labels)
     answers = collect(classifier, data.records)
-    document = {
-        "set": labels.resolve().parent.name,
-        "fingerprint": data.fingerprint,
-        "release": classifier.manifest.version,
-        "model_sha256": classifier.manifest.files[MODEL].sha256,
-        **report(answers, seed),
-    }
-    return ExternalEvaluation(document, answers)
+    return ExternalEvaluation(report(answers, _name(labels), data.fingerprint, seed), answers)
 
 
-def report(answers: Answers, seed: int) -> dict[str, Any]:
+def _name(labels: Path) -> str:
+    return labels.resolve().parent.name
+
+
+def report(answers: Answers, name: str, fingerprint: str, seed: int) -> External:
     """All figures of merit of a release's answers, with intervals over lesions."""
     weights = metrics.resampled_weights(answers.lesions, seed)
     passed = answers.in_distribution
-    return {
-        "metrics": metrics.report(answers.predicted, answers.classes, seed),
-        "malignancy": {
-            "threshold": answers.threshold,
-            **metrics.rates(answers.flagged, answers.malignant, weights),
-        },
-        "calibration": reliability.report(answers, seed),
-        "subgroups": subgroups.report(answers, seed),
-        # None: the release has no detector of foreign images.
-        "in_distribution": None
+    outcomes = Outcomes(answers.malignancy, answers.malignant, answers.origins, answers.lesions)
+    point = operating_point.measure(outcomes, answers.threshold, (), seed)
+    rates = metrics.rates(answers.flagged, answers.malignant, weights)
+    return External(
+        set=name,
+        fingerprint=fingerprint,
+        release=answers.manifest.version,
+        model_sha256=answers.manifest.files[MODEL].sha256,
+        metrics=metrics.report(answers.by_prior, answers.classes, seed),
+        malignancy=Flag(
+            answers.threshold,
+            sensitivity=rates["sensitivity"],
+            specificity=rates["specificity"],
+            auc=metrics.interval(metrics.aucs(answers.malignancy, answers.malignant, weights)),
+            by_origin=point.by_origin,
+        ),
+        calibration=reliability.report(answers, seed),
+        calibration_by_origin=reliability.by_origin(answers, seed),
+        subgroups=subgroups.report(answers, seed),
+        in_distribution=None
         if passed is None
         else metrics.interval(metrics.means(passed, weights)),
-    }
+    )

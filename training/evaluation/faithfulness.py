@@ -4,15 +4,15 @@ The deletion test of Petsiuk et al., "RISE", BMVC 2018, at one size of mask, bes
 same size put elsewhere at random.
 """
 
-from typing import Any
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from lesionlens.model.cam import enlarged, normalized
 from lesionlens.model.classifier import Classifier
-from lesionlens.model.manifest import DECISION
-from lesionlens.model.result import probabilities
+from lesionlens.model.figures import Interval
+from lesionlens.model.manifest import DATASET
+from lesionlens.model.posterior import named_prior, posterior
 
 from . import metrics
 
@@ -21,9 +21,19 @@ MASKED = 0.15
 RANDOM_MASKS = 3
 
 
+class Deletion(Struct, frozen=True):
+    """Drops of the predicted class's probability; ``masked``: the share of the image."""
+
+    images: int
+    masked: float
+    drop_where_marked: Interval
+    drop_at_random: Interval
+    difference: Interval
+
+
 def report(
     classifier: Classifier, frames: NDArray[np.uint8], lesions: NDArray[np.str_], seed: int
-) -> dict[str, Any]:
+) -> Deletion:
     """How far masking lowers the predicted class's probability, over (N, S, S, 3) frames."""
     drops = np.array(
         [
@@ -33,27 +43,28 @@ def report(
     )
     weights = metrics.resampled_weights(lesions, seed)
     marked, random = (metrics.means(drops[:, column], weights) for column in (0, 1))
-    return {
-        "images": len(frames),
-        "masked": MASKED,
-        "drop_where_marked": metrics.interval(marked),
-        "drop_at_random": metrics.interval(random),
-        "difference": metrics.interval(marked - random),
-    }
+    return Deletion(
+        images=len(frames),
+        masked=MASKED,
+        drop_where_marked=metrics.interval(marked),
+        drop_at_random=metrics.interval(random),
+        difference=metrics.interval(marked - random),
+    )
 
 
 def _drops(
     classifier: Classifier, frame: NDArray[np.uint8], random: np.random.Generator
 ) -> tuple[float, float]:
     """The loss of probability when the most activated region is masked, and a random one."""
-    calibration = classifier.manifest.calibrations[DECISION]
+    manifest = classifier.manifest
+    prior = named_prior(manifest, DATASET)
 
-    def shares(image: NDArray[np.float32]) -> NDArray[np.float64]:
-        return probabilities(classifier.run(image[np.newaxis]).logits, calibration)
+    def probabilities(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        return posterior(logits, manifest.calibration, prior.shares)
 
     image = frame.astype(np.float32)
     outputs = classifier.run(image[np.newaxis])
-    before = probabilities(outputs.logits, calibration)
+    before = probabilities(outputs.logits)
     label = int(before.argmax())
     side = len(frame)
     heat = enlarged(normalized(outputs.activation_maps[..., label]), side)
@@ -64,6 +75,7 @@ def _drops(
 
     def drop(mask: NDArray[np.bool_]) -> float:
         masked = np.where(mask[..., np.newaxis], filling, image).astype(np.float32)
-        return float(before[label] - shares(masked)[label])
+        after = probabilities(classifier.run(masked[np.newaxis]).logits)
+        return float(before[label] - after[label])
 
     return drop(marked), float(np.mean([drop(mask) for mask in moved]))

@@ -115,9 +115,10 @@ def _views(subject: Subject, validation: NDArray[np.uint8]) -> dict[str, metrics
     )
     labels = subject.dataset.labels[subject.split.validation]
     lesions = subject.dataset.lesions[subject.split.validation]
+    origins = subject.dataset.origins[subject.split.validation]
     weights = metrics.resampled_weights(lesions, subject.seed)
     figures = {}
     for count in VIEW_COUNTS:
-        predicted = metrics.Predictions(labels, logits[:count].mean(axis=0), lesions)
+        predicted = metrics.Predictions(labels, logits[:count].mean(axis=0), lesions, origins)
         figures[str(count)] = metrics.interval(metrics.balanced_accuracies(predicted, weights))
     return figures

@@ -65,7 +65,10 @@ def judge(
     indices = np.concatenate([getattr(split, part) for part in held_out])
     lesions = dataset.lesions
     predicted = Predictions(
-        dataset.labels[indices], np.concatenate(list(held_out.values())), lesions[indices]
+        dataset.labels[indices],
+        np.concatenate(list(held_out.values())),
+        lesions[indices],
+        dataset.origins[indices],
     )
     same_image = np.isin(indices, split.train)
     same_lesion = np.isin(predicted.lesions, lesions[split.train]) & ~same_image

@@ -1,34 +1,41 @@
 """The figures of merit, each with a 95% confidence interval by bootstrap over lesions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from lesionlens.model.figures import ClassMetrics, PartMetrics, UnderPrior
+from lesionlens.model.figures import Interval as Interval
+from lesionlens.model.manifest import DATASET, UNIFORM
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 
 Weights = NDArray[np.float64]
-# "value", "low" and "high"; all None where the figure is undefined.
-Interval = dict[str, float | None]
 
 
 @dataclass(frozen=True)
 class Predictions:
     """Images with the truth and a model's answer.
 
-    ``labels`` (N,): index of the true class; ``logits`` (N, C); ``lesions`` (N,): lesion ids.
+    ``labels`` (N,): index of the true class; ``logits`` (N, C); ``lesions`` (N,): lesion ids;
+    ``origins`` (N,): names of the clinics or collections.
     """
 
     labels: NDArray[np.int64]
     logits: NDArray[np.float64]
     lesions: NDArray[np.str_]
+    origins: NDArray[np.str_]
 
     def subset(self, chosen: NDArray[Any]) -> "Predictions":
         """The images that a mask or indices (N,) choose."""
-        return Predictions(self.labels[chosen], self.logits[chosen], self.lesions[chosen])
+        return Predictions(
+            self.labels[chosen], self.logits[chosen], self.lesions[chosen], self.origins[chosen]
+        )
 
 
 def resampled_weights(lesions: NDArray[np.str_], seed: int) -> Weights:
@@ -51,36 +58,60 @@ def interval(samples: NDArray[np.float64]) -> Interval:
         return {"value": None, "low": None, "high": None}
     tail = 100 * (1 - CONFIDENCE) / 2
     low, high = np.nanpercentile(samples[1:], [tail, 100 - tail])
-    return {
-        name: round(float(x), 4)
-        for name, x in (("value", samples[0]), ("low", low), ("high", high))
-    }
+    value, low, high = (round(float(x), 4) for x in (samples[0], low, high))
+    return {"value": value, "low": low, "high": high}
 
 
-def report(predicted: Predictions, classes: tuple[str, ...], seed: int) -> dict[str, Any]:
-    """All figures of one part of the data, as they stand in the manifest."""
+def report(by_prior: Mapping[str, Predictions], classes: tuple[str, ...], seed: int) -> PartMetrics:
+    """All figures of one part of the data, as they stand in the manifest.
+
+    ``by_prior``: the same images, with logits under each of the named priors.
+    """
+    predicted = by_prior[UNIFORM]
     weights = resampled_weights(predicted.lesions, seed)
+    areas = np.stack([_auc_of_class(predicted, weights, c) for c in range(len(classes))], axis=1)
+    uniform, usual = (
+        _under(prior, by_prior[prior], classes, weights, areas) for prior in (UNIFORM, DATASET)
+    )
+    return PartMetrics(
+        prior=uniform.prior,
+        balanced_accuracy=uniform.balanced_accuracy,
+        accuracy=uniform.accuracy,
+        per_class=uniform.per_class,
+        confusion_matrix=uniform.confusion_matrix,
+        images=len(predicted.labels),
+        lesions=len(np.unique(predicted.lesions)),
+        macro_auc=interval(mean_of_defined(areas)),
+        default=usual,
+    )
+
+
+def _under(
+    prior: str,
+    predicted: Predictions,
+    classes: tuple[str, ...],
+    weights: Weights,
+    areas: NDArray[np.float64],
+) -> UnderPrior:
+    """``areas`` (B, C): under the ROC curves, which hardly depend on the prior."""
     confusion = confusions(predicted, weights)
     sensitivity, specificity = per_class_rates(confusion)
-    aucs = np.stack([_auc(predicted, weights, index) for index in range(len(classes))], axis=1)
-    return {
-        "images": len(predicted.labels),
-        "lesions": len(np.unique(predicted.lesions)),
-        "balanced_accuracy": interval(mean_of_defined(sensitivity)),
-        "accuracy": interval(accuracies(confusion)),
-        "macro_auc": interval(mean_of_defined(aucs)),
-        "per_class": {
-            name: {
-                "images": int((predicted.labels == index).sum()),
-                "lesions": len(np.unique(predicted.lesions[predicted.labels == index])),
-                "sensitivity": interval(sensitivity[:, index]),
-                "specificity": interval(specificity[:, index]),
-                "auc": interval(aucs[:, index]),
-            }
+    return UnderPrior(
+        prior=prior,
+        balanced_accuracy=interval(mean_of_defined(sensitivity)),
+        accuracy=interval(accuracies(confusion)),
+        per_class={
+            name: ClassMetrics(
+                images=int((predicted.labels == index).sum()),
+                lesions=len(np.unique(predicted.lesions[predicted.labels == index])),
+                sensitivity=interval(sensitivity[:, index]),
+                specificity=interval(specificity[:, index]),
+                auc=interval(areas[:, index]),
+            )
             for index, name in enumerate(classes)
         },
-        "confusion_matrix": confusion[0].astype(int).tolist(),
-    }
+        confusion_matrix=tuple(tuple(row) for row in confusion[0].astype(int).tolist()),
+    )
 
 
 def confusions(predicted: Predictions, weights: Weights) -> NDArray[np.float64]:
@@ -132,10 +163,16 @@ def means(values: NDArray[Any], weights: Weights) -> NDArray[np.float64]:
     return mean
 
 
-def _auc(predicted: Predictions, weights: Weights, index: int) -> NDArray[np.float64]:
-    """(B,) area under the ROC curve of one class against the rest: the share of ordered pairs."""
-    scores = predicted.logits[:, index] - log_sum_exp(np.delete(predicted.logits, index, axis=1))
-    member = predicted.labels == index
+def _auc_of_class(predicted: Predictions, weights: Weights, index: int) -> NDArray[np.float64]:
+    """(B,) area under the ROC curve of one class against the rest."""
+    others = logsumexp(np.delete(predicted.logits, index, axis=1), axis=1)
+    return aucs(predicted.logits[:, index] - others, predicted.labels == index, weights)
+
+
+def aucs(
+    scores: NDArray[np.float64], member: NDArray[np.bool_], weights: Weights
+) -> NDArray[np.float64]:
+    """(B,) area under the ROC curve of (N,) scores: the share of pairs in the right order."""
     difference = scores[member][:, None] - scores[~member][None, :]
     won = (difference > 0) + 0.5 * (difference == 0)
     inside, outside = weights[:, member], weights[:, ~member]
@@ -146,57 +183,27 @@ def _auc(predicted: Predictions, weights: Weights, index: int) -> NDArray[np.flo
     return area
 
 
+def flag_rates(
+    flagged: NDArray[np.bool_], malignant: NDArray[np.bool_], weights: Weights
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(B,) sensitivity and (B,) specificity of (N,) flags; NaN where they are undefined."""
+    inside, outside = weights * malignant, weights * ~malignant
+    with np.errstate(invalid="ignore"):
+        return (
+            (inside * flagged).sum(axis=1) / inside.sum(axis=1),
+            (outside * ~flagged).sum(axis=1) / outside.sum(axis=1),
+        )
+
+
 def rates(
     flagged: NDArray[np.bool_], malignant: NDArray[np.bool_], weights: Weights
 ) -> dict[str, Interval]:
     """Sensitivity and specificity of (N,) flags, for (B, N) weights of the images."""
-    inside, outside = weights * malignant, weights * ~malignant
-    with np.errstate(invalid="ignore"):
-        return {
-            "sensitivity": interval((inside * flagged).sum(axis=1) / inside.sum(axis=1)),
-            "specificity": interval((outside * ~flagged).sum(axis=1) / outside.sum(axis=1)),
-        }
-
-
-def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, C) probabilities of (N, C) logits."""
-    return np.asarray(np.exp(logits - log_sum_exp(logits)[..., None]))
+    sensitivity, specificity = flag_rates(flagged, malignant, weights)
+    return {"sensitivity": interval(sensitivity), "specificity": interval(specificity)}
 
 
 def balanced_accuracy(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> float:
     """Mean of the sensitivities of the classes that occur in ``labels``."""
     right = logits.argmax(axis=1) == labels
     return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
-
-
-def log_sum_exp(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    peak = values.max(axis=-1)
-    total: NDArray[np.float64] = peak + np.log(np.exp(values - peak[..., None]).sum(axis=-1))
-    return total
-
-
-class KerasBalancedAccuracy(keras.metrics.Metric):  # type: ignore[misc]
-    """Mean of the classes' sensitivities, over one-hot labels and logits, while training."""
-
-    def __init__(self, classes: int, name: str = "balanced_accuracy") -> None:
-        super().__init__(name=name)
-        self.hits = self.add_weight(shape=(classes,), initializer="zeros", name="hits")
-        self.totals = self.add_weight(shape=(classes,), initializer="zeros", name="totals")
-
-    def update_state(
-        self,
-        y_true: keras.KerasTensor,
-        y_pred: keras.KerasTensor,
-        sample_weight: keras.KerasTensor | None = None,
-    ) -> None:
-        right = keras.ops.equal(keras.ops.argmax(y_true, -1), keras.ops.argmax(y_pred, -1))
-        if sample_weight is not None:
-            y_true = y_true * sample_weight[:, None]
-        hits = y_true * keras.ops.cast(right, y_true.dtype)[:, None]
-        self.hits.assign_add(keras.ops.sum(hits, axis=0))
-        self.totals.assign_add(keras.ops.sum(y_true, axis=0))
-
-    def result(self) -> keras.KerasTensor:
-        seen = keras.ops.cast(self.totals > 0, "float32")
-        sensitivities = self.hits / keras.ops.maximum(self.totals, 1)
-        return keras.ops.sum(sensitivities) / keras.ops.maximum(keras.ops.sum(seen), 1)

@@ -10,6 +10,9 @@ import numpy as np
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
+from .analysis import Calibrated
+from .roc import Curves
+
 COLOUR, SECOND = "#1b6ca8", "#d1495b"
 
 
@@ -29,8 +32,8 @@ def distribution(counts: dict[str, tuple[int, int]], path: Path) -> None:
 
 
 def curves(history: Sequence[dict[str, Any]], path: Path) -> None:
-    """Loss, accuracy and balanced accuracy by epoch (the paper's figures 6, 8 and 9)."""
-    names = ("loss", "accuracy", "balanced_accuracy")
+    """Loss, log loss and balanced accuracy by epoch (the paper's figures 6, 8 and 9: accuracy)."""
+    names = ("loss", "log_loss", "balanced_accuracy")
     figure, grid = plt.subplots(1, len(names), figsize=(12, 3.6), layout="constrained")
     epochs = [entry["epoch"] for entry in history]
     for axes, name in zip(grid, names, strict=True):
@@ -58,11 +61,11 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str], path: Pat
     _save(figure, path)
 
 
-def roc(curves: dict[str, Any], path: Path) -> None:
+def roc(curves: Curves, path: Path) -> None:
     """ROC curve of each class against the rest, and, thick, of malignancy."""
     figure, axes = plt.subplots(figsize=(6, 5.5), layout="constrained")
-    rates = curves["false_positive_rate"]
-    for name, sensitivities in curves["sensitivity"].items():
+    rates = curves.false_positive_rate
+    for name, sensitivities in curves.sensitivity.items():
         whole = name == "malignancy"
         style = {"color": "black", "linewidth": 2.5} if whole else {"linewidth": 1.2}
         axes.step(rates, sensitivities, where="post", label=name, **style)
@@ -73,26 +76,31 @@ def roc(curves: dict[str, Any], path: Path) -> None:
     _save(figure, path)
 
 
-def reliability(calibration: dict[str, Any], path: Path) -> None:
-    """How often what was given a probability came true, before calibration and after."""
+def reliability(found: Calibrated, path: Path) -> None:
+    """How often what was given a probability came true: by prior, before and after calibration."""
     names = {"top_label": "highest probability", "malignancy": "probability of malignancy"}
-    figure, grid = plt.subplots(1, len(names), figsize=(10, 4.6), layout="constrained")
-    for axes, (of, name) in zip(grid, names.items(), strict=True):
-        axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":")
-        for when, colour in (("before", SECOND), ("after", COLOUR)):
-            bins = calibration[when][of]["bins"]
-            axes.plot(
-                [entry["probability"] for entry in bins],
-                [entry["came_true"] for entry in bins],
-                marker="o",
-                markersize=4,
-                label=f"{when} calibration",
-                color=colour,
-            )
-        axes.set(xlabel=name, ylabel="share that came true", xlim=(0, 1), ylim=(0, 1))
-        axes.grid(alpha=0.3)
-    grid[0].legend()
-    figure.suptitle("Reliability, test")
+    figure, grid = plt.subplots(len(found.after), 2, figsize=(10, 9), layout="constrained")
+    for row, prior in zip(grid, found.after, strict=True):
+        for axes, (of, name) in zip(row, names.items(), strict=True):
+            axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":")
+            for when, under, colour in (
+                ("before", found.before[prior], SECOND),
+                ("after", found.after[prior], COLOUR),
+            ):
+                bins = getattr(under, of).bins
+                axes.plot(
+                    [entry.probability for entry in bins],
+                    [entry.came_true for entry in bins],
+                    marker="o",
+                    markersize=4,
+                    label=f"{when} calibration",
+                    color=colour,
+                )
+            axes.set(xlabel=name, ylabel="share that came true", xlim=(0, 1), ylim=(0, 1))
+            axes.set_title(f"{prior} prior")
+            axes.grid(alpha=0.3)
+    grid[0][0].legend()
+    figure.suptitle("Reliability, HAM10000's test images")
     _save(figure, path)
 
 

@@ -2,27 +2,29 @@
 
 import csv
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lesionlens.model.figures import Interval
 
 from ..data.dataset import CLASSES, Record
 from ..data.split import HELD_OUT
 from . import metrics
 from .metrics import Predictions
 
-COLUMNS = ("image_id", "lesion_id", "dx", *CLASSES)
+COLUMNS = ("image_id", "lesion_id", "origin", "dx", *CLASSES)
 
 
 def write(records: tuple[Record, ...], logits: NDArray[np.float64], path: Path) -> None:
-    """Write one row an image: its ids, its true class, and the logit of each class."""
+    """Write one row an image: its ids, origin and true class, and the logit of each class."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for record, row in zip(records, logits, strict=True):
             scores = [f"{value:.5f}" for value in row]
-            writer.writerow([record.image_id, record.lesion_id, record.dx, *scores])
+            ids = [record.image_id, record.lesion_id, record.origin, record.dx]
+            writer.writerow([*ids, *scores])
 
 
 def read(path: Path) -> tuple[list[str], Predictions]:
@@ -33,6 +35,7 @@ def read(path: Path) -> tuple[list[str], Predictions]:
         labels=np.array([CLASSES.index(row["dx"]) for row in rows], np.int64),
         logits=np.array([[float(row[label]) for label in CLASSES] for row in rows], np.float64),
         lesions=np.array([row["lesion_id"] for row in rows]),
+        origins=np.array([row["origin"] for row in rows]),
     )
     return [row["image_id"] for row in rows], predicted
 
@@ -42,7 +45,7 @@ def held_out(folder: Path) -> dict[str, NDArray[np.float64]]:
     return {part: read(folder / f"{part}.csv")[1].logits for part in HELD_OUT}
 
 
-def compare(first: Path, second: Path, seed: int) -> dict[str, Any]:
+def compare(first: Path, second: Path, seed: int) -> dict[str, Interval]:
     """Balanced accuracy of both, and of the second less the first by paired bootstrap over lesions.
 
     Raises ValueError if they are answers for different images.

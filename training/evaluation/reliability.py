@@ -3,9 +3,14 @@
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
-from .metrics import Interval, Weights, interval, means, resampled_weights
+from lesionlens.model.figures import Interval
+from lesionlens.model.manifest import DATASET, UNIFORM
+from lesionlens.model.posterior import malignant_share
+
+from .metrics import Weights, interval, means, resampled_weights
 from .served_predictions import Answers
 
 # Equal in width; a probability of 1 falls into the last.
@@ -14,41 +19,91 @@ BINS = 15
 LEAST = 1e-12
 
 
-def report(answers: Answers, seed: int) -> dict[str, Any]:
-    """How far the highest probability, and that of malignancy, keep their word."""
-    lesions = answers.lesions
+class Bin(Struct, frozen=True):
+    """The images whose probability falls into one bin, of a reliability diagram."""
+
+    start: float
+    images: int
+    probability: float  # its mean
+    came_true: float  # share
+
+
+class Reliability(Struct, frozen=True):
+    """How far a probability keeps its word."""
+
+    calibration_error: Interval
+    brier: Interval
+    nll: Interval
+    bins: tuple[Bin, ...]
+
+
+class UnderPrior(Struct, frozen=True):
+    """Of the highest probability, and of that of malignancy."""
+
+    top_label: Reliability
+    malignancy: Reliability
+
+
+def report(answers: Answers, seed: int) -> dict[str, UnderPrior]:
+    """Under each named prior, the images weighted so that the classes are as frequent as it says.
+
+    Under the dataset prior they count as they come; under the uniform one each class that occurs
+    counts alike.
+    """
+    weights = resampled_weights(answers.lesions, seed)
+    alike = 1 / np.bincount(answers.labels)[answers.labels]
     return {
-        "top_label": top_label(answers.labels, answers.shares, lesions, seed),
-        "malignancy": binary(answers.malignant, answers.malignancy, lesions, seed),
+        DATASET: _under(answers, DATASET, weights),
+        UNIFORM: _under(answers, UNIFORM, weights * alike),
     }
 
 
+def by_origin(answers: Answers, seed: int) -> dict[str, Reliability]:
+    """Of malignancy, of each origin that has both outcomes, under its own share of malignant ones.
+
+    That is what a caller gets who states the prevalence among his patients.
+    """
+    found = {}
+    for name in np.unique(answers.origins).tolist():
+        inside = answers.subset(answers.origins == name)
+        share = float(inside.malignant.mean())
+        if 0 < share < 1:
+            weights = resampled_weights(inside.lesions, seed)
+            found[name] = binary(inside.malignant, inside.malignancy_at(share), weights)
+    return found
+
+
+def _under(answers: Answers, prior: str, weights: Weights) -> UnderPrior:
+    probabilities = answers.probabilities(prior)
+    return UnderPrior(
+        top_label(answers.labels, probabilities, weights),
+        binary(answers.malignant, malignant_share(probabilities, answers.classes), weights),
+    )
+
+
 def top_label(
-    labels: NDArray[np.int64], shares: NDArray[np.float64], lesions: NDArray[np.str_], seed: int
-) -> dict[str, Any]:
+    labels: NDArray[np.int64], probabilities: NDArray[np.float64], weights: Weights
+) -> Reliability:
     """Calibration of (N, C) probabilities; ``labels`` (N,) index the true class.
 
     The calibration error is that of the highest probability; the Brier score is the sum over the
-    classes (0 to 2), the NLL that of the true class.
+    classes (0 to 2), the NLL that of the true class. ``weights`` (B, N): see `resampled_weights`.
     """
-    truth = np.eye(shares.shape[1])[labels]
-    confidence, right = shares.max(axis=1), shares.argmax(axis=1) == labels
-    brier = ((shares - truth) ** 2).sum(axis=1)
-    nll = -np.log(np.maximum(shares[np.arange(len(labels)), labels], LEAST))
-    return _report(confidence, right, brier, nll, resampled_weights(lesions, seed))
+    truth = np.eye(probabilities.shape[1])[labels]
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    brier = ((probabilities - truth) ** 2).sum(axis=1)
+    nll = -np.log(np.maximum(probabilities[np.arange(len(labels)), labels], LEAST))
+    return _report(confidence, right, brier, nll, weights)
 
 
 def binary(
-    outcomes: NDArray[np.bool_],
-    probabilities: NDArray[np.float64],
-    lesions: NDArray[np.str_],
-    seed: int,
-) -> dict[str, Any]:
+    outcomes: NDArray[np.bool_], probabilities: NDArray[np.float64], weights: Weights
+) -> Reliability:
     """Calibration of one probability (N,), such as that of malignancy, of (N,) ``outcomes``."""
     brier = (probabilities - outcomes) ** 2
     told = np.where(outcomes, probabilities, 1 - probabilities)
     nll = -np.log(np.maximum(told, LEAST))
-    return _report(probabilities, outcomes, brier, nll, resampled_weights(lesions, seed))
+    return _report(probabilities, outcomes, brier, nll, weights)
 
 
 def _report(
@@ -57,14 +112,14 @@ def _report(
     brier: NDArray[np.float64],
     nll: NDArray[np.float64],
     weights: Weights,
-) -> dict[str, Any]:
+) -> Reliability:
     errors = calibration_errors(probabilities, outcomes, weights)
-    return {
-        "calibration_error": _reaching_down(interval(errors)),
-        "brier": interval(means(brier, weights)),
-        "nll": interval(means(nll, weights)),
-        "bins": bins(probabilities, outcomes),
-    }
+    return Reliability(
+        calibration_error=_reaching_down(interval(errors)),
+        brier=interval(means(brier, weights)),
+        nll=interval(means(nll, weights)),
+        bins=bins(probabilities, outcomes, weights[0]),
+    )
 
 
 def _reaching_down(error: Interval) -> Interval:
@@ -93,22 +148,26 @@ def calibration_errors(
 
 
 def bins(
-    probabilities: NDArray[np.float64], outcomes: NDArray[np.bool_]
-) -> list[dict[str, float | int]]:
-    """What a reliability diagram shows: each bin that holds an image, with both means."""
+    probabilities: NDArray[np.float64], outcomes: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> tuple[Bin, ...]:
+    """Each bin of a reliability diagram that holds an image; means are by (N,) ``weights``."""
     bin_of = _bin_of(probabilities)
     found = []
     for index in np.unique(bin_of):
         inside = bin_of == index
         found.append(
-            {
-                "from": round(float(index) / BINS, 4),
-                "images": int(inside.sum()),
-                "probability": round(float(probabilities[inside].mean()), 4),
-                "came_true": round(float(outcomes[inside].mean()), 4),
-            }
+            Bin(
+                start=round(float(index) / BINS, 4),
+                images=int(inside.sum()),
+                probability=_mean(probabilities[inside], weights[inside]),
+                came_true=_mean(outcomes[inside], weights[inside]),
+            )
         )
-    return found
+    return tuple(found)
+
+
+def _mean(values: NDArray[Any], weights: NDArray[np.float64]) -> float:
+    return round(float(np.average(values, weights=weights)), 4)
 
 
 def _bin_of(probabilities: NDArray[np.float64]) -> NDArray[np.int64]:

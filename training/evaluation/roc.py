@@ -1,8 +1,7 @@
 """ROC curves: of each class against the rest, and of malignancy."""
 
-from typing import Any
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
@@ -12,21 +11,29 @@ from .served_predictions import Answers
 GRID = np.linspace(0, 1, 101)
 
 
-def curves(answers: Answers) -> dict[str, Any]:
+class Curves(Struct, frozen=True):
+    """``sensitivity``, by class, at each false positive rate."""
+
+    false_positive_rate: list[float]
+    sensitivity: dict[str, list[float]]
+
+
+def curves(answers: Answers) -> Curves:
     """Sensitivity of each curve at every rate of `GRID`; what does not occur has no curve."""
+    probabilities = answers.probabilities()
     members = {
-        label: (answers.labels == index, answers.shares[:, index])
+        label: (answers.labels == index, probabilities[:, index])
         for index, label in enumerate(answers.classes)
     }
     members["malignancy"] = (answers.malignant, answers.malignancy)
-    return {
-        "false_positive_rate": GRID.round(2).tolist(),
-        "sensitivity": {
+    return Curves(
+        GRID.round(2).tolist(),
+        {
             name: _sensitivities(member, scores).round(4).tolist()
             for name, (member, scores) in members.items()
             if member.any() and not member.all()
         },
-    }
+    )
 
 
 def _sensitivities(member: NDArray[np.bool_], scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,19 +5,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from lesionlens.imaging.preprocess import tensor
-from lesionlens.model import result
 from lesionlens.model.classifier import Classifier, Outputs
-from lesionlens.model.diagnoses import TAXONOMY
-from lesionlens.model.manifest import DECISION, Manifest
+from lesionlens.model.manifest import DATASET, PRIORS, UNIFORM, Calibration, Manifest
+from lesionlens.model.posterior import (
+    is_malignant,
+    malignant_share,
+    named_prior,
+    posterior,
+    prior_of_prevalence,
+    scaled,
+)
 
 from ..data import decoding
 from ..data.dataset import Record
-from .metrics import Predictions, softmax
+from .metrics import Predictions
 
 # From an upright RGB image and its place among the images to what is judged in its stead.
 Change = Callable[[Image.Image, int], Image.Image]
@@ -25,15 +32,21 @@ Change = Callable[[Image.Image, int], Image.Image]
 
 @dataclass(frozen=True)
 class Answers:
-    """N images of known truth, and what was answered for each."""
+    """N images of known truth, and what a release answers for each."""
 
     records: tuple[Record, ...]
-    classes: tuple[str, ...]  # in the order of logits and probabilities
+    manifest: Manifest
     logits: NDArray[np.float64]  # (N, C) as the model gives them
-    shares: NDArray[np.float64]  # (N, C) calibrated probabilities
-    malignancy: NDArray[np.float64]  # (N,) probability
-    threshold: float  # of the malignancy flag
     in_distribution: NDArray[np.bool_] | None = None  # (N,); None: the release cannot tell
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """In the order of logits and probabilities."""
+        return self.manifest.classes
+
+    @property
+    def threshold(self) -> float:
+        return self.manifest.malignancy.threshold
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:
@@ -45,47 +58,66 @@ class Answers:
         return np.array([record.lesion_id for record in self.records])
 
     @cached_property
+    def origins(self) -> NDArray[np.str_]:
+        return np.array([record.origin for record in self.records])
+
+    @cached_property
     def malignant(self) -> NDArray[np.bool_]:
-        return np.array([TAXONOMY[record.dx].malignant for record in self.records])
+        return is_malignant(self.classes)[self.labels]
+
+    def probabilities(self, prior: str = DATASET) -> NDArray[np.float64]:
+        """(N, C) under a named prior."""
+        shares = named_prior(self.manifest, prior).shares
+        return posterior(self.logits, self.manifest.calibration, shares)
+
+    def malignancy_at(self, prevalence: float) -> NDArray[np.float64]:
+        """(N,) probability of malignancy for a share of malignant lesions of ``prevalence``."""
+        shares = prior_of_prevalence(self.manifest, prevalence).shares
+        return malignant_share(
+            posterior(self.logits, self.manifest.calibration, shares), self.classes
+        )
+
+    @cached_property
+    def malignancy(self) -> NDArray[np.float64]:
+        """(N,) probability under the default prior, which the flag is decided on."""
+        return malignant_share(self.probabilities(), self.classes)
 
     @cached_property
     def flagged(self) -> NDArray[np.bool_]:
         return np.asarray(self.malignancy >= self.threshold)
 
+    def under(self, prior: str) -> Predictions:
+        """For `metrics`: the same images with logits under a named prior."""
+        shares = named_prior(self.manifest, prior).shares
+        logits = scaled(self.logits, self.manifest.calibration) + np.log(shares)
+        return Predictions(self.labels, logits, self.lesions, self.origins)
+
     @cached_property
     def predicted(self) -> Predictions:
-        """For `metrics`: the logarithms of the probabilities stand for calibrated logits."""
-        logits = np.log(np.maximum(self.shares, np.finfo(np.float64).tiny))
-        return Predictions(self.labels, logits, self.lesions)
+        """Under the uniform prior, which balanced accuracy is judged by."""
+        return self.under(UNIFORM)
 
-    @cached_property
+    @property
+    def by_prior(self) -> dict[str, Predictions]:
+        return {prior: self.under(prior) for prior in PRIORS}
+
+    def subset(self, chosen: NDArray[np.bool_]) -> "Answers":
+        """The images that a mask (N,) chooses."""
+        passed = self.in_distribution
+        return dataclasses.replace(
+            self,
+            records=tuple(self.records[index] for index in np.flatnonzero(chosen)),
+            logits=self.logits[chosen],
+            in_distribution=None if passed is None else passed[chosen],
+        )
+
+    @property
     def uncalibrated(self) -> "Answers":
-        """What would be answered without calibration: the softmax of the logits."""
-        shares = softmax(self.logits)
-        malignancy = shares @ [TAXONOMY[label].malignant for label in self.classes]
-        return dataclasses.replace(self, shares=shares, malignancy=malignancy)
-
-
-def of_logits(
-    records: Sequence[Record],
-    logits: NDArray[np.float64],
-    manifest: Manifest,
-    in_distribution: NDArray[np.bool_] | None = None,
-) -> Answers:
-    """What a release answers where its model gives (N, C) ``logits``."""
-    mapping = manifest.malignancy
-    odds = result.malignant_log_odds(
-        logits, manifest.classes, manifest.calibrations[mapping.calibration]
-    )
-    return Answers(
-        records=tuple(records),
-        classes=manifest.classes,
-        logits=logits,
-        shares=result.probabilities(logits, manifest.calibrations[DECISION]),
-        malignancy=result.malignancy(odds, mapping),
-        threshold=mapping.threshold,
-        in_distribution=in_distribution,
-    )
+        """What would be answered if the logits were taken as they are."""
+        count = len(self.classes)
+        neutral = Calibration("none", scales=(1.0,) * count, offsets=(0.0,) * count)
+        manifest = msgspec.structs.replace(self.manifest, calibration=neutral)
+        return dataclasses.replace(self, manifest=manifest)
 
 
 def collect(
@@ -107,4 +139,4 @@ def collect(
     distances = np.array([classifier.distance(row) for row in found], np.float64)
     limit = classifier.manifest.in_distribution_threshold
     passed = None if limit is None else distances <= limit
-    return of_logits(records, logits, classifier.manifest, passed)
+    return Answers(tuple(records), classifier.manifest, logits, passed)

@@ -1,10 +1,13 @@
 """The figures for groups of patients: by age, sex, body site, and how the diagnosis was made."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
+
+from lesionlens.model.figures import Interval
+from lesionlens.model.manifest import DATASET
 
 from ..data.dataset import Record
 from . import metrics
@@ -43,7 +46,21 @@ GROUPINGS: dict[str, Callable[[Record], str]] = {
 }
 
 
-def report(answers: Answers, seed: int) -> dict[str, dict[str, Any]]:
+class Group(Struct, frozen=True):
+    """``few``: of so few lesions that the figures say little; ``malignant``: images."""
+
+    images: int
+    lesions: int
+    few: bool
+    classes: int
+    accuracy: Interval  # under the default prior
+    balanced_accuracy: Interval  # under the uniform prior
+    malignant: int
+    malignancy_sensitivity: Interval
+    malignancy_specificity: Interval
+
+
+def report(answers: Answers, seed: int) -> dict[str, dict[str, Group]]:
     """Figures of every group of every grouping, the groups in the order of their names."""
     weights = metrics.resampled_weights(answers.lesions, seed)
     found = {}
@@ -55,21 +72,21 @@ def report(answers: Answers, seed: int) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _figures(answers: Answers, inside: NDArray[np.bool_], weights: Weights) -> dict[str, Any]:
+def _figures(answers: Answers, inside: NDArray[np.bool_], weights: Weights) -> Group:
     """``weights`` (B, N) are of all images; ``inside`` (N,) marks those of the group."""
     lesions = len(np.unique(answers.lesions[inside]))
     ill = answers.malignant[inside]
     rates = metrics.rates(answers.flagged[inside], ill, weights[:, inside])
-    confusion = metrics.confusions(answers.predicted.subset(inside), weights[:, inside])
-    sensitivity, _ = metrics.per_class_rates(confusion)
-    return {
-        "images": int(inside.sum()),
-        "lesions": lesions,
-        "few": lesions < FEW_LESIONS,
-        "classes": len(np.unique(answers.labels[inside])),
-        "accuracy": metrics.interval(metrics.accuracies(confusion)),
-        "balanced_accuracy": metrics.interval(metrics.mean_of_defined(sensitivity)),
-        "malignant": int(ill.sum()),
-        "malignancy_sensitivity": rates["sensitivity"],
-        "malignancy_specificity": rates["specificity"],
-    }
+    usual = metrics.confusions(answers.under(DATASET).subset(inside), weights[:, inside])
+    balanced = metrics.balanced_accuracies(answers.predicted.subset(inside), weights[:, inside])
+    return Group(
+        images=int(inside.sum()),
+        lesions=lesions,
+        few=lesions < FEW_LESIONS,
+        classes=len(np.unique(answers.labels[inside])),
+        accuracy=metrics.interval(metrics.accuracies(usual)),
+        balanced_accuracy=metrics.interval(balanced),
+        malignant=int(ill.sum()),
+        malignancy_sensitivity=rates["sensitivity"],
+        malignancy_specificity=rates["specificity"],
+    )

@@ -1,4 +1,8 @@
-"""Augmentation as the paper names it (rotation, flips, zoom, shifts), and changes of the light.
+"""Augmentation: the paper's rotation, flips, zoom and shifts, and the flaws of people's pictures.
+
+A square of the frame is sampled at the frame's own resolution; hair, black surrounds, rulers, blur,
+light, noise and JPEG befall it there, and it is then resampled to the input size by the same filter
+as in serving, antialiased. All of it works on uint8.
 
 All randomness comes from the generator that is passed in, so that a batch is a function of the
 seed, the epoch and its place in it: a run that is resumed sees what it would have seen.
@@ -6,30 +10,28 @@ seed, the epoch and its place in it: a run that is resumed sees what it would ha
 
 import math
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from ..config import Augmentation
+from . import flaws
+
+# The generator and the network have the processor's cores; OpenCV's own threads would only queue.
+cv2.setNumThreads(1)
 
 
 def augment(
     frame: NDArray[np.uint8], size: int, settings: Augmentation, random: np.random.Generator
-) -> NDArray[np.float32]:
-    """Sample a (size, size, 3) float32 image in [0, 255] from an (H, W, 3) uint8 frame."""
-    matrix = _sampling_matrix(frame.shape[0], frame.shape[1], size, settings, random)
-    # Outside the frame is black, as the corners of many dermatoscopic images are.
-    sampled = Image.fromarray(frame).transform(
-        (size, size), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
-    )
-    pixels = np.asarray(sampled, np.float32)
-    gain = 1 + random.uniform(-settings.colour, settings.colour, 3)
-    contrast = 1 + random.uniform(-settings.contrast, settings.contrast)
-    brightness = 255 * random.uniform(-settings.brightness, settings.brightness)
-    middle = pixels.mean()
-    scale = (gain * contrast).astype(np.float32)
-    offset = np.float32(middle * (1 - contrast) + brightness)
-    return np.asarray(np.clip(pixels * scale + offset, 0, 255))
+) -> NDArray[np.uint8]:
+    """Sample a (size, size, 3) image from an (H, W, 3) RGB frame."""
+    square = _sample(frame, settings, random)
+    if random.random() >= settings.clean:
+        square = flaws.apply(square, settings, random)
+    # Serving's filter: a triangle as wide as the step, so that what shrinks does not alias.
+    resized = Image.fromarray(square).resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(resized)
 
 
 def mix(
@@ -38,7 +40,7 @@ def mix(
     settings: Augmentation,
     random: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mix (N, S, S, 3) images and (N, C) one-hot labels with those of the reversed batch.
+    """Mix (N, S, S, 3) images, and (N, K) shares that go with them, with the reversed batch's.
 
     Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
     """
@@ -52,18 +54,29 @@ def mix(
     return mixed, labels * share[:, None] + labels[::-1] * (1 - share[:, None])
 
 
-def _sampling_matrix(
-    height: int, width: int, size: int, settings: Augmentation, random: np.random.Generator
-) -> tuple[float, ...]:
-    """The affine map (a, b, c, d, e, f) from pixels of the output to pixels of the frame."""
+def _sample(
+    frame: NDArray[np.uint8], settings: Augmentation, random: np.random.Generator
+) -> NDArray[np.uint8]:
+    """A turned, mirrored, shifted, stretched square of the frame, at the frame's resolution."""
+    height, width = frame.shape[:2]
     short = min(height, width)
+    side = max(1, round(short * random.uniform(*settings.zoom)))
     angle = math.radians(random.uniform(-settings.rotation_degrees, settings.rotation_degrees))
-    step = short * random.uniform(*settings.zoom) / size
-    cosine, sine = step * math.cos(angle), step * math.sin(angle)
-    across = -1 if settings.flip_horizontal and random.random() < 0.5 else 1
-    down = -1 if settings.flip_vertical and random.random() < 0.5 else 1
-    a, b, d, e = across * cosine, -down * sine, across * sine, down * cosine
+    stretch = math.exp(random.uniform(-settings.aspect, settings.aspect) / 2)
+    across = -stretch if settings.flip_horizontal and random.random() < 0.5 else stretch
+    down = -1 / stretch if settings.flip_vertical and random.random() < 0.5 else 1 / stretch
     shift_x, shift_y = random.uniform(-settings.shift, settings.shift, 2) * short
-    c = width / 2 + shift_x - (a + b) * size / 2
-    f = height / 2 + shift_y - (d + e) * size / 2
-    return a, b, c, d, e, f
+    cosine, sine = math.cos(angle), math.sin(angle)
+    # From pixels of the square to pixels of the frame; pixels' centres are whole numbers.
+    linear = np.array([[across * cosine, -down * sine], [across * sine, down * cosine]])
+    centre = np.array([(width - 1) / 2 + shift_x, (height - 1) / 2 + shift_y])
+    offset = centre - linear @ np.full(2, (side - 1) / 2)
+    mirrored = random.random() < settings.mirrored
+    sampled = cv2.warpAffine(
+        frame,
+        np.column_stack([linear, offset]),
+        (side, side),
+        flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT_101 if mirrored else cv2.BORDER_CONSTANT,
+    )
+    return np.asarray(sampled, np.uint8)

@@ -1,6 +1,7 @@
 """The images of a training: its augmented batches, and the share that each worker has of them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -23,10 +24,22 @@ class Examples:
     positions: NDArray[np.int64]  # of the training part
     validation_frames: NDArray[np.uint8]  # (V, S, S, 3), as serving would see them
     validation_labels: NDArray[np.int64]
+    origins: NDArray[np.str_]  # (N,)
+    validation_origins: NDArray[np.str_]  # (V,)
 
-    def class_shares(self, power: float) -> NDArray[np.float64]:
-        """(C,) share of each class among the images drawn, proportional to count**power."""
-        return sampling.class_shares(self.labels[self.positions], len(CLASSES), power)
+    @cached_property
+    def origin_names(self) -> tuple[str, ...]:
+        return tuple(np.unique(self.origins).tolist())
+
+    @cached_property
+    def origin_indices(self) -> NDArray[np.int64]:
+        """(N,) index of each frame's origin in `origin_names`."""
+        return np.searchsorted(self.origin_names, self.origins)
+
+    def shares(self, power: float) -> NDArray[np.float64]:
+        """(O, C) share of each class within each origin among the images drawn, as count**power."""
+        origins = self.origin_indices[self.positions]
+        return sampling.cell_shares(self.labels[self.positions], origins, len(CLASSES), power)
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -41,22 +54,28 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         super().__init__()
         self.examples, self.config, self.size = examples, config, size
         self.rows = team.rows(config.training.batch)
-        self.shares = examples.class_shares(config.training.sampling_power)
+        self.shares = examples.shares(config.training.sampling_power)
+        self.priors = _priors(self.shares, config.training.logit_adjustment)
         self._start(epoch)
 
     def _start(self, epoch: int) -> None:
         self.epoch = epoch
         random = np.random.default_rng((self.config.seed, epoch))
         positions = self.examples.positions
-        labels = self.examples.labels[positions]
-        drawn = sampling.draw_epoch(labels, self.shares, len(positions), random)
+        drawn = sampling.draw_epoch(
+            self.examples.labels[positions],
+            self.examples.origin_indices[positions],
+            self.shares,
+            len(positions),
+            random,
+        )
         self.order = positions[drawn]
 
     def on_epoch_end(self) -> None:
         self._start(self.epoch + 1)
 
     def __len__(self) -> int:
-        return len(self.examples.positions) // self.config.training.batch
+        return len(self.order) // self.config.training.batch
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         random = np.random.default_rng((self.config.seed, self.epoch, index))
@@ -64,24 +83,39 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         chosen = self.order[index * batch : (index + 1) * batch]
         settings = self.config.augmentation
         images = [augment(self.examples.frames[i], self.size, settings, random) for i in chosen]
-        mixed, labels = mix(
-            np.stack(images), _one_hot(self.examples.labels[chosen]), settings, random
+        origins = self.examples.origin_indices[chosen]
+        own = (
+            _one_hot(self.examples.labels[chosen], len(CLASSES)),
+            self.priors[origins],
+            _one_hot(origins, len(self.priors)),
         )
-        return mixed[self.rows], labels[self.rows]
+        # Of two origins mixed, the prior is the mixture of theirs.
+        mixed, both = mix(
+            np.stack(images).astype(np.float32), np.concatenate(own, axis=1), settings, random
+        )
+        made = sampling.targets(*np.split(both, [len(CLASSES), 2 * len(CLASSES)], axis=1))
+        return mixed[self.rows], made[self.rows]
 
 
 def validation(
     examples: Examples, batch: int, devices: int, team: Cluster
 ) -> tuple[NDArray[Any], ...]:
-    """This worker's share of the validation images: frames, one-hot labels and, if any, weights.
+    """This worker's share of the validation images: frames, targets and, if any, weights.
+
+    The targets' prior is uniform: what the loss then measures is the answer with all classes alike.
 
     Every batch must divide among the devices. The last one is filled up with copies of weight 0,
     and the others weigh the more, so that the figures are those of the real images.
     """
-    frames, labels = examples.validation_frames, _one_hot(examples.validation_labels)
+    frames, count = examples.validation_frames, len(examples.validation_labels)
+    origins = np.searchsorted(examples.origin_names, examples.validation_origins)
+    labels = sampling.targets(
+        _one_hot(examples.validation_labels, len(CLASSES)),
+        np.full((count, len(CLASSES)), 1 / len(CLASSES), np.float32),
+        _one_hot(origins, len(examples.origin_names)),
+    )
     if devices == 1:
         return frames, labels
-    count = len(labels)
     padded = -(-count // devices) * devices
     batches = [np.arange(start, min(start + batch, padded)) for start in range(0, padded, batch)]
     mine = np.concatenate([places[team.rows(len(places))] for places in batches])
@@ -91,5 +125,16 @@ def validation(
     return *share, np.where(mine < count, padded / count, 0).astype(np.float32)
 
 
-def _one_hot(labels: NDArray[np.int64]) -> NDArray[np.float32]:
-    return np.eye(len(CLASSES), dtype=np.float32)[labels]
+def _priors(shares: NDArray[np.float64], adjusted: bool) -> NDArray[np.float32]:
+    """(O, C) priors of the classes within each origin, as `shares` draws them or all alike.
+
+    Classes that an origin lacks have none.
+    """
+    weights = shares if adjusted else (shares > 0).astype(np.float64)
+    # An origin without images to train on is never asked for its prior.
+    totals = np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
+    return np.asarray(weights / totals, np.float32)
+
+
+def _one_hot(indices: NDArray[np.int64], count: int) -> NDArray[np.float32]:
+    return np.eye(count, dtype=np.float32)[indices]

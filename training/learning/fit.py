@@ -1,17 +1,29 @@
 """Training proper: the head first, then the whole network, at growing sizes, resumable."""
 
+import dataclasses
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from ..config import Config
 from ..data.dataset import CLASSES
-from ..evaluation.metrics import KerasBalancedAccuracy
-from . import callbacks, cluster, from_tflite, malloc, mobilenet, sampling
+from . import (
+    callbacks,
+    cluster,
+    figures,
+    from_tflite,
+    malloc,
+    mobilenet,
+    normalization,
+    sampling,
+    schedules,
+)
 from .batches import Batches, Examples, validation
 from .cluster import ALONE, Cluster
 
@@ -97,7 +109,21 @@ def _fit(
     if share := config.training.start_share:
         pairs = zip(begun, network.get_weights(), strict=True)
         network.set_weights([share * first + (1 - share) * last for first, last in pairs])
+    if config.training.statistics_batches:
+        normalization.take_anew(network, _statistics(examples, config))
     return network, history
+
+
+def _statistics(examples: Examples, config: Config) -> Iterator[NDArray[np.float32]]:
+    """Unmixed batches of the last stage's kind, at the size that is served."""
+    unmixed = dataclasses.replace(
+        config, augmentation=dataclasses.replace(config.augmentation, mixup=0.0)
+    )
+    # An epoch that no training has drawn.
+    epoch = config.training.head_epochs + sum(stage.epochs for stage in config.training.stages)
+    batches = Batches(examples, unmixed, config.preprocessing.size, epoch)
+    for index in range(min(config.training.statistics_batches, len(batches))):
+        yield batches[index][0]
 
 
 def _legs(config: Config) -> list[Leg]:
@@ -126,13 +152,7 @@ def prepare(network: keras.Model, config: Config, examples: Examples, leg: Leg) 
     if leg.head_only:
         optimizer = keras.optimizers.AdamW(training.head_learning_rate)
     else:
-        epochs = sum(stage.epochs for stage in training.stages)
-        schedule = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=0.0,
-            warmup_target=training.learning_rate,
-            warmup_steps=round(training.warmup_epochs * batches),
-            decay_steps=round((epochs - training.warmup_epochs) * batches),
-        )
+        schedule = schedules.planned(training, batches)
         optimizer = keras.optimizers.AdamW(
             schedule,
             weight_decay=training.weight_decay,
@@ -141,15 +161,13 @@ def prepare(network: keras.Model, config: Config, examples: Examples, leg: Leg) 
         )
         optimizer.exclude_from_weight_decay(var_names=UNDECAYED)
     optimizer.build(network.trainable_variables)
-    shares = examples.class_shares(training.sampling_power)
-    prior = shares if training.logit_adjustment else np.ones(len(CLASSES))
     network.compile(
         optimizer,
-        sampling.adjusted_cross_entropy(prior, training.label_smoothing),
-        weighted_metrics=[
-            keras.metrics.CategoricalAccuracy("accuracy"),
-            KerasBalancedAccuracy(len(CLASSES)),
-        ],
+        sampling.adjusted_cross_entropy(training.label_smoothing),
+        weighted_metrics=figures.watched(len(CLASSES), examples.origin_names),
+        # Keras would have TensorFlow compile with XLA, which takes minutes for every input size on
+        # few cores. JAX has nothing else.
+        jit_compile=keras.backend.backend() == "jax",
     )
 
 

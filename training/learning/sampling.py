@@ -1,4 +1,8 @@
-"""58 nevi to one dermatofibroma: which images an epoch draws, and what the loss takes out."""
+"""58 nevi to one dermatofibroma, and instruments that saw three classes: what an epoch draws.
+
+The loss takes out again what is unequal in it, within every origin, so that neither a class's size
+nor the instrument says what an image shows.
+"""
 
 from collections.abc import Callable
 
@@ -6,22 +10,35 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.dataset import class_shares
 
-def class_shares(labels: NDArray[np.int64], classes: int, power: float) -> NDArray[np.float64]:
-    """(classes,) share of each class among the drawn images, proportional to count**power."""
-    counts = np.bincount(labels, minlength=classes).astype(np.float64)
-    weights = np.where(counts > 0, counts**power, 0)
-    shares: NDArray[np.float64] = weights / weights.sum()
-    return shares
+# The log prior of a class that an origin has no images of: no gradient moves its logit there.
+ABSENT = -1e4
+
+
+def cell_shares(
+    labels: NDArray[np.int64], origins: NDArray[np.int64], classes: int, power: float
+) -> NDArray[np.float64]:
+    """(O, classes) share of each class within each origin, proportional to count**power."""
+    count = int(origins.max()) + 1
+    cells = class_shares(origins * classes + labels, count * classes, power)
+    return cells.reshape(count, classes)
 
 
 def draw_epoch(
-    labels: NDArray[np.int64], shares: NDArray[np.float64], count: int, random: np.random.Generator
+    labels: NDArray[np.int64],
+    origins: NDArray[np.int64],
+    shares: NDArray[np.float64],
+    count: int,
+    random: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Draw ``count`` positions in class proportions ``shares``, each class in shuffled rounds."""
+    """Draw ``count`` positions in the proportions ``shares`` (O, C), each cell in shuffled rounds.
+
+    Rounding may leave a few positions more or less.
+    """
     drawn = []
-    for label, share in enumerate(shares):
-        members = np.flatnonzero(labels == label)
+    for (origin, label), share in np.ndenumerate(shares):
+        members = np.flatnonzero((labels == label) & (origins == origin))
         wanted = round(share * count)
         if wanted:
             rounds = -(-wanted // len(members))
@@ -30,18 +47,31 @@ def draw_epoch(
     return random.permutation(np.concatenate(drawn))
 
 
+def targets(
+    labels: NDArray[np.float32], priors: NDArray[np.float32], origins: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(N, C + C + O): each image's shares of the classes, the log prior of these, its origins."""
+    adjustment = np.where(priors > 0, np.log(np.maximum(priors, 1e-12)), ABSENT)
+    return np.concatenate([labels, adjustment.astype(np.float32), origins], axis=1)
+
+
 def adjusted_cross_entropy(
-    shares: NDArray[np.float64], smoothing: float
+    smoothing: float,
 ) -> Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]:
     """Cross entropy of logits + log prior, so that the logits themselves are free of the prior.
 
+    The prior is that of the image's own origin (`targets`): classes that the origin lacks are out
+    of the softmax and of the label smoothing.
     Source: Menon et al., "Long-tail learning via logit adjustment", ICLR 2021.
     """
-    log_prior = np.log(np.maximum(shares, 1e-12)).astype(np.float32)
 
     def loss(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
-        return keras.losses.categorical_crossentropy(
-            y_true, y_pred + log_prior, from_logits=True, label_smoothing=smoothing
-        )
+        classes = y_pred.shape[-1]
+        shares, log_prior = y_true[:, :classes], y_true[:, classes : 2 * classes]
+        present = keras.ops.cast(log_prior > ABSENT / 2, shares.dtype)
+        even = present / keras.ops.sum(present, axis=-1, keepdims=True)
+        smoothed = (1 - smoothing) * shares + smoothing * even
+        log_posterior = keras.ops.log_softmax(y_pred + log_prior, axis=-1)
+        return -keras.ops.sum(smoothed * log_posterior, axis=-1)
 
     return loss

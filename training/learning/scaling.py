@@ -139,7 +139,7 @@ def work(core: int, steps: int) -> Step:
     import keras
 
     from .. import config
-    from ..data.dataset import CLASSES
+    from ..data.dataset import CLASSES, HAM10000
     from . import cluster, fit, malloc, mobilenet
     from .batches import Batches, Examples
 
@@ -159,6 +159,8 @@ def work(core: int, steps: int) -> Step:
         np.arange(count),
         frames[:0],
         labels[:0],
+        np.full(count, HAM10000),
+        np.full(0, HAM10000),
     )
     team = cluster.from_environment(os.environ)
     with cluster.joined(team):

@@ -1,117 +1,168 @@
 """Assemble a release: its manifest, which is all that serving needs to know, and its files."""
 
 import hashlib
-from typing import Any
+from collections import Counter
+from datetime import datetime
 
+import msgspec
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from lesionlens.imaging.preprocess import Preprocessing
-from lesionlens.model.manifest import MODEL, SCHEMA_VERSION
+from lesionlens.model.figures import Interval
+from lesionlens.model.manifest import (
+    MODEL,
+    SCHEMA_VERSION,
+    Counted,
+    Data,
+    Export,
+    InDistribution,
+    Input,
+    Licence,
+    Manifest,
+    Part,
+    Quality,
+    Split,
+)
 
 from ..config import Config
-from ..data.dataset import CLASSES, Dataset, distribution
-from ..data.split import PARTS, Split
+from ..data import dataset as data_sets
+from ..data import split as splits
+from ..data.dataset import CLASSES, Dataset
+from ..evaluation.analysis import Evidence
+from ..evaluation.evaluate import Evaluation
 from . import card
+from .provenance import Origin
 from .publish import describe
 
 ARCHIVED = "model.keras"
 CARD = "MODEL_CARD.md"
 
-LICENCE = {
-    "code": "Apache-2.0",
-    "weights": "CC BY-NC 4.0",
-    "text": (
+LICENCE = Licence(
+    code="Apache-2.0",
+    weights="CC BY-NC 4.0",
+    text=(
         "Weights trained on HAM10000 (ViDIR Group, Department of Dermatology, Medical University "
         "of Vienna; doi 10.1038/sdata.2018.161) are for non-commercial use; a commercial partner "
         "must train on data of its own. This is not a cleared medical device."
     ),
-}
+)
+
+
+class Exported(Struct, frozen=True):
+    """What the stage export leaves: the variants, and the figures of the one that is shipped."""
+
+    model_sha256: str  # of the Keras model
+    export: Export
+    evaluation: Evaluation
+
+
+class Safeguards(Struct, frozen=True):
+    """What the stage safeguard leaves."""
+
+    model_sha256: str  # of the exported model that was measured
+    in_distribution: InDistribution
+    quality: Quality
+    views: dict[str, Interval]
 
 
 def describe_model(
     config: Config,
     preprocessing: Preprocessing,
     dataset: Dataset,
-    split: Split,
-    exported: dict[str, Any],
+    split: splits.Split,
+    exported: Exported,
+    safeguards: Safeguards,
     served: dict[str, bytes],
     archived: bytes,
-    origin: dict[str, Any],
+    origin: Origin,
     version: str | None = None,
-) -> dict[str, Any]:
-    """Return all of the manifest but the evidence: enough to run the model as serving does.
+) -> Manifest:
+    """Return the manifest without the evidence: enough to run the model as serving does.
 
-    ``preprocessing`` is that of the exported model; ``exported`` what the stages export and
-    safeguard wrote; ``served`` the files that serving reads; ``origin`` what was recorded when the
-    training began.
+    ``preprocessing`` is that of the exported model; ``served`` are the files that serving reads;
+    ``origin`` was recorded when the training began.
     """
     digest = hashlib.sha256(served[MODEL]).hexdigest()
+    date = datetime.fromisoformat(origin.created).strftime("%Y%m%d")
     options = preprocessing.as_dict()
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "version": version or f"{origin['created'][:10].replace('-', '')}-{digest[:8]}",
-        "name": f"mobilenet_{config.width:.2f}_{preprocessing.size}",
-        "created": origin["created"],
-        "git_commit": origin["git_commit"],
-        "classes": list(CLASSES),
-        "input": {
-            "size": options.pop("size"),
-            "preprocessing": options,
-            "max_views": max(map(int, exported["views"])),
+    evaluation = exported.evaluation
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        version=version or f"{date}-{digest[:8]}",
+        name=f"mobilenet_{config.width:.2f}_{preprocessing.size}",
+        created=origin.created,
+        git_commit=origin.git_commit,
+        classes=CLASSES,
+        input=Input(
+            size=options.pop("size"),
+            preprocessing=options,
+            max_views=max(map(int, safeguards.views)),
+        ),
+        files=describe(served),
+        archive=describe({ARCHIVED: archived}),
+        licence=LICENCE,
+        calibration=evaluation.calibration,
+        priors=evaluation.priors,
+        malignancy=evaluation.malignancy,
+        in_distribution=safeguards.in_distribution,
+        quality=safeguards.quality,
+        views=safeguards.views,
+        metrics=evaluation.metrics,
+        export=exported.export,
+        data=_data(config, dataset, split),
+        training=config.as_json(),
+        libraries=origin.libraries,
+    )
+
+
+def _data(config: Config, dataset: Dataset, split: splits.Split) -> Data:
+    counts = Counter((record.origin, record.dx) for record in dataset.records)
+    return Data(
+        name="drawings" if config.data.generated else " + ".join(np.unique(dataset.origins)),
+        images=len(dataset.records),
+        lesions=len(np.unique(dataset.lesions)),
+        fingerprint=dataset.fingerprint,
+        distribution={
+            label: Counted(images, lesions)
+            for label, (images, lesions) in data_sets.distribution(dataset).items()
         },
-        "files": describe(served),
-        "archive": describe({ARCHIVED: archived}),
-        "licence": LICENCE,
-        "calibration": exported["calibration"],
-        "malignancy": exported["malignancy"],
-        "in_distribution": exported["in_distribution"],
-        "quality": exported["quality"],
-        "views": exported["views"],
-        "metrics": exported["metrics"],
-        "export": {key: exported[key] for key in ("chosen", "variants", "refused", "measured_on")},
-        "data": {
-            "name": "drawings" if config.data.generated else "HAM10000",
-            "images": len(dataset.records),
-            "lesions": len(np.unique(dataset.lesions)),
-            "fingerprint": dataset.fingerprint,
-            "distribution": {
-                label: {"images": images, "lesions": lesions}
-                for label, (images, lesions) in distribution(dataset).items()
-            },
-            "split": {
-                "by": "lesion" if config.data.by_lesion else "image",
-                "seed": config.seed,
-                **{part: _part(dataset, getattr(split, part)) for part in PARTS},
-            },
+        origins={
+            origin: {label: counts[origin, label] for label in CLASSES if counts[origin, label]}
+            for origin in np.unique(dataset.origins).tolist()
         },
-        "training": config.as_json(),
-        "libraries": origin["libraries"],
-    }
+        split=Split(
+            by="lesion" if config.data.by_lesion else "image",
+            seed=config.seed,
+            train=_part(dataset, split.train),
+            validation=_part(dataset, split.validation),
+            test=_part(dataset, split.test),
+        ),
+    )
+
+
+def _part(dataset: Dataset, indices: NDArray[np.int64]) -> Part:
+    ids = "\n".join(record.image_id for record in dataset.subset(indices))
+    return Part(
+        images=len(indices),
+        lesions=len(np.unique(dataset.lesions[indices])),
+        sha256=hashlib.sha256(ids.encode()).hexdigest(),
+    )
 
 
 def assemble(
-    document: dict[str, Any],
-    evidence: dict[str, Any],
+    manifest: Manifest,
+    evidence: Evidence,
     models: dict[str, bytes],
     beside: dict[str, bytes],
-) -> tuple[dict[str, Any], dict[str, bytes]]:
+) -> tuple[Manifest, dict[str, bytes]]:
     """Return the manifest and all other files of the release's folder, by name.
 
-    ``document`` is what `describe_model` made, ``evidence`` what the evidence stage found;
+    ``manifest`` is what `describe_model` made, ``evidence`` what the evidence stage found;
     ``models`` are the files that it describes, ``beside`` the figures and tables that are published
     with them.
     """
-    complete = {**document, "evidence": evidence}
-    text = card.write(complete)
+    complete = msgspec.structs.replace(manifest, evidence=msgspec.to_builtins(evidence))
+    text = card.write(complete, evidence)
     return complete, {**models, CARD: text.encode(), **beside}
-
-
-def _part(dataset: Dataset, indices: NDArray[np.int64]) -> dict[str, Any]:
-    ids = "\n".join(record.image_id for record in dataset.subset(indices))
-    return {
-        "images": len(indices),
-        "lesions": len(np.unique(dataset.lesions[indices])),
-        # Two releases whose test parts have the same hash were judged on the same images.
-        "sha256": hashlib.sha256(ids.encode()).hexdigest(),
-    }

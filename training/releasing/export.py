@@ -16,8 +16,10 @@ import keras
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
+from scipy.special import softmax
 from tqdm import tqdm
 
+from lesionlens.model import manifest
 from lesionlens.model.classifier import ACTIVATION_MAPS, FEATURES, LOGITS, SIGNATURE
 
 from ..evaluation import metrics
@@ -51,16 +53,16 @@ class Variant:
     def name(self) -> str:
         return f"{self.precision}-{self.size}"
 
-    def row(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "precision": self.precision,
-            "size": self.size,
-            "bytes": len(self.data),
-            "latency_ms": round(self.latency_ms, 2),
-            "balanced_accuracy": round(self.balanced_accuracy, 4),
-            "parity": float(f"{self.parity:.2g}"),
-        }
+    def row(self) -> manifest.Variant:
+        return manifest.Variant(
+            name=self.name,
+            precision=self.precision,
+            size=self.size,
+            bytes=len(self.data),
+            latency_ms=round(self.latency_ms, 2),
+            balanced_accuracy=round(self.balanced_accuracy, 4),
+            parity=float(f"{self.parity:.2g}"),
+        )
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def export(
         frames = images[size].validation
         data = convert(network, precision, images[size].calibration)
         logits = predict(data, frames)
-        difference = np.abs(metrics.softmax(logits) - metrics.softmax(expected[size])).mean()
+        difference = np.abs(softmax(logits, axis=1) - softmax(expected[size], axis=1)).mean()
         accuracy = metrics.balanced_accuracy(labels, logits)
         variant = Variant(
             precision, size, data, _latency_ms(data, frames), accuracy, float(difference)

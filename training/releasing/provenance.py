@@ -7,7 +7,8 @@ import subprocess
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+
+from msgspec import Struct
 
 LIBRARIES = (
     "tensorflow-cpu",
@@ -21,13 +22,16 @@ LIBRARIES = (
 )
 
 
-def origin(created: datetime) -> dict[str, Any]:
+class Origin(Struct, frozen=True):
     """What is recorded when a training begins, and stands in its manifest."""
-    return {
-        "created": created.isoformat(timespec="seconds"),
-        "git_commit": git_commit(),
-        "libraries": libraries(),
-    }
+
+    created: str  # ISO 8601
+    git_commit: str
+    libraries: dict[str, str]  # version by name
+
+
+def origin(created: datetime) -> Origin:
+    return Origin(created.isoformat(timespec="seconds"), git_commit(), libraries())
 
 
 def git_commit() -> str:

@@ -5,9 +5,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from tqdm import tqdm
 
-from lesionlens.model.manifest import ReleaseError, parse_manifest
+from lesionlens.model.manifest import Manifest, ReleaseError, StoredFile, parse
 from lesionlens.model.release import (
     CURRENT,
     MANIFEST,
@@ -32,33 +33,35 @@ class PublishError(Exception):
 class Listed:
     version: str
     current: bool
-    manifest: dict[str, Any] | None
+    manifest: Manifest | None
     # Why there is no manifest; nothing in such a folder is ever served.
     problem: str = ""
 
 
-def describe(files: dict[str, bytes]) -> dict[str, dict[str, Any]]:
+def describe(files: dict[str, bytes]) -> dict[str, StoredFile]:
     """Size and SHA-256 of each file, as they stand in a manifest."""
     return {
-        name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        name: StoredFile(len(data), hashlib.sha256(data).hexdigest())
         for name, data in files.items()
     }
 
 
-def publish(store: Store, manifest: dict[str, Any], files: dict[str, bytes]) -> str:
+def publish(store: Store, manifest: Manifest, files: dict[str, bytes]) -> str:
     """Write a release: its files first, its manifest last. Return its version.
 
     ``files`` are all of the folder's files but the manifest. An existing file is never overwritten;
     one of the same bytes is kept, so that an interrupted publication can be repeated. Raises
     PublishError.
     """
-    version = check_version(parse_manifest(manifest).version)
-    described = {**manifest["files"], **manifest["archive"]}
+    written = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+    # Checked as serving will: what it would refuse is not published.
+    version = check_version(parse(written).version)
+    described = {**manifest.files, **manifest.archive}
     for name, expected in described.items():
         if describe({name: files[name]})[name] != expected:
             raise PublishError(f"{name} is not the file that the manifest describes")
     # The manifest is written last: where it is, the release is complete.
-    complete = {**files, MANIFEST: json.dumps(manifest, indent=1).encode()}
+    complete = {**files, MANIFEST: written}
     for name, data in tqdm(complete.items(), "publishing", unit="file"):
         _write_once(store, f"{version}/{name}", data)
     return version
@@ -70,13 +73,13 @@ def promote(store: Store, version: str, force: bool = False) -> None:
     Worse is: lower balanced accuracy on the same test images. ``force`` skips that comparison.
     Raises PublishError, ReleaseError, StorageError.
     """
-    manifest = load(store, version).manifest.document
+    manifest = load(store, version).manifest
     pointer, generation = _pointer(store)
     former = pointer.get("version")
     if former == version:
         raise PublishError(f"{version} is the current version already")
     if former and not force:
-        _refuse_worse(manifest, read_manifest(store, former).document)
+        _refuse_worse(manifest, store, former)
     history = [*pointer.get("history", []), *([former] if former else [])]
     _move(store, {"version": version, "history": history[-REMEMBERED:]}, generation)
 
@@ -99,7 +102,7 @@ def list_releases(store: Store) -> list[Listed]:
     for folder in store.folders():
         manifest, problem = None, ""
         try:
-            manifest = read_manifest(store, folder).document
+            manifest = read_manifest(store, folder)
         except NotFound:
             problem = "incomplete: its publication was interrupted"
         except ReleaseError as error:
@@ -108,15 +111,16 @@ def list_releases(store: Store) -> list[Listed]:
     return listed
 
 
-def _refuse_worse(candidate: dict[str, Any], present: dict[str, Any]) -> None:
-    if candidate["data"]["split"]["test"]["sha256"] != present["data"]["split"]["test"]["sha256"]:
+def _refuse_worse(candidate: Manifest, store: Store, former: str) -> None:
+    present = read_manifest(store, former)
+    if candidate.data.split.test.sha256 != present.data.split.test.sha256:
         # Figures on different images do not compare: whoever promotes has looked at both.
         return
-    new, old = (m["metrics"]["test"]["balanced_accuracy"]["value"] for m in (candidate, present))
+    new, old = (m.metrics["test"].balanced_accuracy["value"] or 0 for m in (candidate, present))
     if new < old:
         raise PublishError(
-            f"{candidate['version']} has balanced accuracy {new:.4f} on the test split; the "
-            f"current {present['version']} has {old:.4f}. Use --force to promote it all the same"
+            f"{candidate.version} has balanced accuracy {new:.4f} on the test split; the "
+            f"current {present.version} has {old:.4f}. Use --force to promote it all the same"
         )
 
 

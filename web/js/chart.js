@@ -4,7 +4,7 @@ import { bar, make } from "./dom.js";
 import { lesion, percent, text } from "./text.js";
 
 /** "cancer or its precursor", with a sign: told by words and shape, not by colour alone. */
-export const malignantTag = () => make("span", { class: "ll-tag" }, text("result.malignant"));
+export const malignantTag = () => make("span", { class: "ll-tag" }, text("diseases.malignant"));
 
 /** @param {{label: string, name: string, probability: number, malignant: boolean}[]} probabilities */
 export function chart(probabilities) {

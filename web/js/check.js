@@ -1,109 +1,127 @@
-/** The journey of one picture through the page: chosen → agreed → sent → answered. */
+/** The journey of one picture through the page: asked → chosen → agreed → sent → answered. */
 
 import { classify, Problem } from "./api.js";
 import { byId, only } from "./dom.js";
+import { facts } from "./facts.js";
 import { forget, maybePicture, prepare } from "./picture.js";
-import * as result from "./result.js";
-import { patiently, TRIES, worthwhile } from "./retry.js";
-import { has, number, text } from "./text.js";
+import * as problem from "./problem.js";
+import { patiently } from "./retry.js";
+import { learn, text } from "./text.js";
 import { clear, listen } from "./upload.js";
-
-const WAKING_AFTER = 2000; // milliseconds in which nothing moves
+import * as waiting from "./waiting.js";
 
 /** @type {import("./picture.js").Picture | null} */
 let picture = null;
-/** @type {Problem | null} */
-let problem = null;
+let answered = false;
 let sending = new AbortController();
 let arrivals = 0;
+/** Resolved when the texts are there: what is said of a picture waits for them, listening does not. */
+let speaking;
+const spoken = new Promise((resolve) => (speaking = resolve));
+/** What only those need who have a picture; loaded with the first one. */
+let preview = null;
+let result = null;
 
-/** Tell a screen reader what the eye can see. */
-const say = (words) => (byId("status").textContent = words);
+async function equip() {
+  await spoken;
+  [preview, result] = await Promise.all([import("./preview.js"), import("./result.js"), learn("answer")]);
+}
 
-/** @param {"empty" | "chosen" | "waiting" | "result"} state */
+/** @param {"empty" | "upload" | "chosen" | "waiting" | "result"} state */
 function show(state) {
   document.body.dataset.state = state;
-  const view = { waiting: byId("waiting"), result: byId("result") }[state] ?? byId("upload");
-  only(view, [byId("upload"), byId("waiting"), byId("result")]);
+  const view = { empty: "question", waiting: "waiting", result: "result" }[state] ?? "upload";
+  only(byId(view), ["question", "upload", "waiting", "result"].map(byId));
   byId("preview").hidden = state !== "chosen";
 }
 
-function showProblem(found) {
-  problem = found;
-  byId("problem").hidden = !found;
-  if (!found) return;
-  const { slug, status, detail, requestId } = found;
-  const key = has(`problem.${slug}`) ? `problem.${slug}` : "problem.other";
-  byId("problem-text").textContent = text(key, { name: detail });
-  byId("problem-detail").textContent = status ? detail : "";
-  byId("problem-support").textContent =
-    status ? text("problem.support", { status, id: requestId || "–" }) : "";
-  const again = Boolean(picture) && worthwhile(found);
-  byId("problem-again").hidden = !again;
-  byId("problem-other").hidden = again;
+/** The address says which step is shown, so that Back and Forward lead through them. */
+function follow() {
+  const place = location.hash;
+  if (!["", "#check", "#question", "#upload", "#result"].includes(place)) return;
+  sending.abort();
+  if (place === "#result" && answered) return show("result");
+  const step = ["#upload", "#result"].includes(place) ? (picture ? "chosen" : "upload") : "empty";
+  show(step);
+  if (step !== "empty") byId("upload-title").focus({ preventScroll: true });
+}
+
+function go(place) {
+  if (location.hash !== place) history.pushState(null, "", place);
 }
 
 function fail(found) {
-  showProblem(found);
+  problem.show(found, Boolean(picture));
   byId("problem").focus();
 }
 
-async function take(file) {
+async function take(file, example) {
   const arrival = ++arrivals;
   sending.abort();
   discard();
+  go("#upload");
+  show("upload");
+  try {
+    await equip();
+  } catch {
+    return fail(new Problem({ slug: "offline" }));
+  }
   if (!maybePicture(file)) {
     clear();
     return fail(new Problem({ slug: "not-a-picture", detail: file.name }));
   }
-  say(text("upload.reading"));
+  waiting.say(text("upload.reading"));
   const prepared = await prepare(file);
   // A second picture may have arrived while this one was being drawn.
   if (arrival !== arrivals) return forget(prepared);
   picture = prepared;
-  showPreview();
+  if (example) document.body.dataset.example = example;
+  // An example is nobody's health data.
+  byId("consent").required = !example;
+  // Who agreed to a picture without its data has not agreed to one that is sent as it was.
+  if (!prepared.redrawn) byId("consent").checked = false;
+  preview.show(picture);
   show("chosen");
-  say(byId("preview-text").textContent);
-  (byId("consent").checked ? document.querySelector(".ll-send") : byId("consent")).focus();
-}
-
-function showPreview() {
-  const { name, blob, address, redrawn, width, height } = picture;
-  const size = `${number(blob.size / 1024)} KB`;
-  byId("preview-text").textContent = redrawn
-    ? text("upload.redrawn", { width, height, size })
-    : text("upload.unchanged", { name });
-  byId("preview-image").hidden = !address;
-  if (address) byId("preview-image").src = address;
+  waiting.say(byId("preview-text").textContent);
+  if (example) return send();
+  (byId("consent").checked ? byId("send") : byId("consent")).focus({ preventScroll: true });
 }
 
 /** Forget the picture and what was said of it. */
 function discard() {
   forget(picture);
   picture = null;
-  result.forget();
-  showProblem(null);
-  show("empty");
+  answered = false;
+  delete document.body.dataset.example;
+  preview?.forget();
+  result?.forget();
+  problem.show(null);
 }
 
-/** Back to the first step, for another picture. */
+/** Back to the second step, for another picture. */
 function restart() {
   discard();
   clear();
+  go("#upload");
+  show("upload");
   byId("image").focus();
 }
 
 async function send() {
-  showProblem(null);
+  problem.show(null);
   sending = new AbortController();
   const { signal } = sending;
+  waiting.begin(picture);
   show("waiting");
-  byId("waiting-title").focus();
+  byId("waiting-title").focus({ preventScroll: true });
   try {
-    const answer = await patiently(() => once(signal), waiting, signal);
-    result.show(answer, picture, restart);
+    const sent = await preview.chosen(picture);
+    const answer = await patiently(() => once(sent, signal), waiting.pause, signal);
+    answered = true;
+    result.show(answer, sent, { restart, example: document.body.dataset.example });
+    go("#result");
     show("result");
-    say(result.summary(answer));
+    waiting.say(result.summary(answer));
     result.focus();
   } catch (found) {
     if (signal.aborted) return;
@@ -113,59 +131,41 @@ async function send() {
 }
 
 /** One attempt, with its progress shown. */
-async function once(signal) {
-  const progress = byId("progress");
-  const note = byId("waiting-note");
-  const wait = byId("waiting-text");
-  let waking;
-  const moved = () => {
-    clearTimeout(waking);
-    waking = setTimeout(() => {
-      note.hidden = false;
-      note.textContent = text("waiting.waking");
-      say(note.textContent);
-    }, WAKING_AFTER);
-  };
-  const onProgress = (share) => {
-    moved();
-    progress.value = share;
-    wait.textContent = text("waiting.sending", { percent: `${number(100 * share)}%` });
-  };
-  const onSent = () => {
-    moved();
-    progress.removeAttribute("value");
-    wait.textContent = text("waiting.analysing");
-    say(wait.textContent);
-  };
-  note.hidden = true;
-  onProgress(0);
+async function once({ redrawn, name, blob }, signal) {
+  const { end, ...listeners } = waiting.attempt();
   try {
-    const name = picture.redrawn ? "image.jpg" : picture.name;
-    return await classify(picture.blob, name, { onProgress, onSent, signal });
+    return await classify(blob, redrawn ? "image.jpg" : name, { ...listeners, signal });
   } finally {
-    clearTimeout(waking);
+    end();
   }
 }
 
-function waiting(found, seconds, next) {
-  const why = text(found.status === 429 ? "waiting.busy" : "waiting.loading");
-  const note = byId("waiting-note");
-  // Announced once, not every second.
-  if (note.hidden || note.textContent !== why) say(`${why} ${text("waiting.retried")}`);
-  note.hidden = false;
-  note.textContent = why;
-  byId("progress").removeAttribute("value");
-  byId("waiting-text").textContent = text("waiting.retry", { seconds, number: next, tries: TRIES });
+async function example(event) {
+  const button = event.target.closest("[data-example]");
+  if (!button) return;
+  const { example: name, label } = button.dataset;
+  try {
+    const answer = await fetch(`examples/${name}.jpg`);
+    if (!answer.ok) throw new Problem({ slug: "other", status: answer.status });
+    take(new File([await answer.blob()], `${name}.jpg`, { type: "image/jpeg" }), label);
+  } catch {
+    fail(new Problem({ slug: "offline" }));
+  }
 }
 
+/** Listen. Nothing is awaited before, and a picture that was chosen earlier is taken up. */
 export function start() {
-  show("empty");
+  follow();
   listen(take);
+  addEventListener("popstate", follow);
   byId("upload").addEventListener("submit", (event) => {
     event.preventDefault();
     if (picture) send();
     else byId("image").click();
   });
+  // The model is woken, and the rest loaded, while the visitor still looks for the picture.
+  byId("yes").addEventListener("click", () => Promise.allSettled([facts(), equip()]));
+  byId("question").addEventListener("click", example);
   const consent = byId("consent");
   consent.addEventListener("invalid", () => consent.setCustomValidity(text("upload.needed")));
   consent.addEventListener("change", () => consent.setCustomValidity(""));
@@ -176,12 +176,21 @@ export function start() {
   byId("cancel").addEventListener("click", () => {
     sending.abort();
     show("chosen");
-    say(text("waiting.cancelled"));
-    document.querySelector(".ll-send").focus();
+    waiting.say(text("waiting.cancelled"));
+    byId("send").focus();
   });
   document.addEventListener("language", () => {
-    if (picture) showPreview();
-    showProblem(problem);
-    result.redraw();
+    if (picture) preview.show(picture);
+    problem.redraw(Boolean(picture));
+    result?.redraw();
   });
+  const [early] = byId("image").files;
+  if (early) take(early);
+}
+
+/** The texts are there: from now on a picture can be sent. */
+export function ready() {
+  byId("starting").hidden = true;
+  byId("send").disabled = false;
+  speaking();
 }

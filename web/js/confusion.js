@@ -10,13 +10,16 @@ export function confusion(classes, matrix) {
   const row = (label, i) => {
     const total = matrix[i].reduce((a, b) => a + b, 0);
     return make("tr", {},
-      make("th", { scope: "row" }, `${lesion(label)} (${label})`),
+      make("th", { scope: "row" }, make("span", {}, `${lesion(label)}: `), label),
       matrix[i].map((count, j) => cell(count, total ? count / total : 0, i === j)));
   };
-  return make("div", { class: "ll-scroll", tabindex: "0", role: "region", "aria-label": text("model.matrix") },
-    make("table", { class: "ll-matrix" },
-      make("thead", {}, make("tr", {}, make("th", { scope: "col" }, text("model.truth")), classes.map(column))),
-      make("tbody", {}, classes.map(row))));
+  // On a telephone only the short names fit beside the counts; the list below says what they mean.
+  return make("div", {},
+    make("div", { class: "ll-scroll", tabindex: "0", role: "region", "aria-label": text("model.matrix") },
+      make("table", { class: "ll-matrix" },
+        make("thead", {}, make("tr", {}, make("th", { scope: "col" }, make("span", {}, text("model.truth"))), classes.map(column))),
+        make("tbody", {}, classes.map(row)))),
+    make("p", { class: "ll-small" }, classes.map((label) => `${label}: ${lesion(label)}`).join("; ")));
 }
 
 /** The shade is the share of its row, kept light enough for the number on it. */

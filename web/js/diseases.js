@@ -1,4 +1,4 @@
-/** The section "Diseases": what the service says of each class is added to the page's own words. */
+/** The list of diseases: an open one also shows what the service says of its class. */
 
 import { read } from "./api.js";
 import { malignantTag } from "./chart.js";
@@ -7,16 +7,25 @@ import { text } from "./text.js";
 
 const SYSTEMS = { "icd-10": "ICD-10", "icd-11": "ICD-11", snomed: "SNOMED CT", "icd/release/11": "ICD-11" };
 
-let labels = [];
+let labels = null;
 
-export async function start() {
+export function start() {
   document.addEventListener("language", draw);
   addEventListener("hashchange", open);
   open();
+  // A toggle does not bubble, but it can be captured.
+  byId("diseases").addEventListener("toggle", load, { capture: true });
+}
+
+/** Asked for when the first disease is opened: most visitors open none. */
+async function load() {
+  if (labels) return;
+  labels = [];
   try {
     ({ labels } = await read("v1/labels"));
   } catch {
     // The descriptions stand without codes.
+    labels = null;
   }
   draw();
 }
@@ -33,13 +42,11 @@ function system(address) {
 }
 
 function draw() {
-  for (const { label, malignant, codes } of labels) {
+  for (const { label, malignant, codes } of labels ?? []) {
     const disease = byId(`disease-${label}`);
     if (!disease) continue;
-    disease.querySelector(".ll-tag")?.remove();
-    if (malignant) disease.querySelector(".ll-chip").before(malignantTag());
     disease.querySelector(".ll-codes")?.remove();
-    disease.append(make("p", { class: "ll-small ll-codes" }, text("diseases.codes"), ": ",
+    disease.append(make("p", { class: "ll-small ll-codes" }, malignant ? malignantTag() : null, " ", text("diseases.codes"), ": ",
       codes.map(({ system: address, code }) => `${system(address)} ${code}`).join(", ")));
   }
 }

@@ -1,10 +1,9 @@
-/** The heat map over the picture, with a slider for its strength and the same in words. */
+/** Where the model looked: the picture beside the same with its heat map, with a legend and in words. */
 
 import { make } from "./dom.js";
 import { lesion, percent, text } from "./text.js";
 
 const STRONG = 0.5; // of the strongest activation
-const FIRST_STRENGTH = 60; // percent
 
 /** Where the activation is, in words. @param {number[][]} grid values in [0, 1], rows from the top */
 export function place(grid) {
@@ -22,40 +21,40 @@ export function place(grid) {
   return { where, share: strong / cells };
 }
 
-/** @param {object} explanation @param {import("./picture.js").Picture} picture */
-export function heatmap({ explanation, input }, picture) {
-  const stack = make("div", { class: "ll-stack" });
-  stack.style.setProperty("aspect-ratio", `${input.width} / ${input.height}`);
-  stack.append(picture.address
+/** The picture, with what the model saw framed, and with the heat map if wanted. */
+export function stack({ explanation, input }, picture, heat) {
+  const box = make("div", { class: "ll-stack" });
+  box.style.setProperty("aspect-ratio", `${input.width} / ${input.height}`);
+  box.append(picture.address
     ? make("img", { src: picture.address, alt: text("heatmap.picture") })
     : make("p", { class: "ll-stack__none" }, text("heatmap.none")));
-  const figure = make("figure", { class: "ll-heatmap" }, stack);
-  if (!explanation) return figure;
-
-  const { where, share } = place(explanation.grid);
-  const words = text("heatmap.text", {
-    name: lesion(explanation.label),
-    place: text("heatmap.place")[where],
-    percent: percent(share),
-  });
-  const overlay = make("img", { class: "ll-stack__heat", alt: words,
-    src: `data:image/png;base64,${explanation.overlay_png}` });
-  const strength = (value) => overlay.style.setProperty("opacity", value / 100);
-  const slider = make("input", { type: "range", id: "strength", min: 0, max: 100, step: 5,
-    value: FIRST_STRENGTH, input: () => strength(slider.value) });
-  strength(FIRST_STRENGTH);
-  stack.append(overlay);
-
+  if (!heat) return box;
+  box.append(make("img", { class: "ll-stack__heat", alt: words(explanation),
+    src: `data:image/png;base64,${explanation.overlay_png}` }));
   const { x, y, width, height } = explanation.region;
-  const whole = width > 0.99 && height > 0.99;
-  if (!whole) stack.append(frame(x, y, width, height));
-  figure.append(
-    make("figcaption", {},
-      make("h3", {}, text("heatmap.title")),
-      make("label", { for: "strength" }, text("heatmap.strength")), slider,
-      make("p", {}, words),
-      make("p", { class: "ll-small" }, whole ? "" : `${text("heatmap.region")} `, text("heatmap.caution"))));
-  return figure;
+  if (!whole(explanation)) box.append(frame(x, y, width, height));
+  return box;
+}
+
+/** @param {object} result @param {import("./picture.js").Picture} picture @returns {HTMLElement | null} */
+export function heatmap(result, picture) {
+  const { explanation } = result;
+  if (!explanation) return null;
+  return make("details", {}, make("summary", {}, text("heatmap.title")),
+    make("figure", { class: "ll-heatmap" },
+      make("div", {}, make("p", { class: "ll-small" }, text("heatmap.plain")), stack(result, picture, false)),
+      make("div", {}, make("p", { class: "ll-small" }, text("heatmap.shown")), stack(result, picture, true)),
+      make("figcaption", {},
+        make("p", { class: "ll-legend" }, text("heatmap.little"), make("i"), text("heatmap.much")),
+        make("p", {}, words(explanation)),
+        make("p", { class: "ll-small" }, whole(explanation) ? "" : `${text("heatmap.region")} `, text("heatmap.caution")))));
+}
+
+const whole = ({ region: { width, height } }) => width > 0.99 && height > 0.99;
+
+function words({ grid, label }) {
+  const { where, share } = place(grid);
+  return text("heatmap.text", { name: lesion(label), place: text("heatmap.place")[where], percent: percent(share) });
 }
 
 /** The square that the model saw, as fractions of the picture. */

@@ -9,41 +9,60 @@ const QUALITY = 0.92; // JPEG: what a dermatoscopic picture loses at this qualit
  * @property {Blob} blob        what will be sent
  * @property {string} address   an address of the blob inside this page, for <img>
  * @property {boolean} redrawn  false: sent as it was, because the browser cannot draw it
+ * @property {File} file        as chosen
+ * @property {HTMLCanvasElement} [canvas] the picture as drawn, of `width` times `height` pixels
  * @property {number} [width]
  * @property {number} [height]
+ * @property {number} [scale]   pixels of the canvas for one of the file
  */
+
+/** @typedef {{x: number, y: number, side: number}} Square in pixels of the canvas */
 
 /** @param {File} file @returns {Promise<Picture>} */
 export async function prepare(file) {
+  const unchanged = { name: file.name, file, blob: file, address: "", redrawn: false };
   let bitmap;
   try {
-    bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
+    bitmap = await upright(file);
   } catch {
     // HEIC in most browsers, DICOM, a damaged file: the service may read it, or says why not.
-    return { name: file.name, blob: file, address: "", redrawn: false };
+    return unchanged;
   }
   const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
+  const canvas = drawn(bitmap, 0, 0, bitmap.width, bitmap.height, scale);
+  const blob = await encoded(canvas);
+  if (!blob) return unchanged;
+  const { width, height } = canvas;
+  return { name: file.name, file, blob, address: URL.createObjectURL(blob), redrawn: true, canvas, width, height, scale };
+}
+
+/** The same picture cut to a square, at the file's own resolution. @param {Picture} picture @param {Square} square */
+export async function cut(picture, { x, y, side }) {
+  const bitmap = await upright(picture.file);
+  const [left, top, length] = [x, y, side].map((value) => value / picture.scale);
+  const canvas = drawn(bitmap, left, top, length, length, Math.min(1, LONGEST_SIDE / length));
+  const blob = await encoded(canvas);
+  return { ...picture, blob, address: URL.createObjectURL(blob), canvas, width: canvas.width, height: canvas.height };
+}
+
+const upright = (file) => createImageBitmap(file, { imageOrientation: "from-image" });
+
+/** A part of a bitmap on a canvas; closes the bitmap. */
+function drawn(bitmap, x, y, width, height, scale) {
   const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
-  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
-  const pen = canvas.getContext("2d");
+  canvas.width = Math.max(1, Math.round(width * scale));
+  canvas.height = Math.max(1, Math.round(height * scale));
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
   // JPEG knows no transparency: without this, transparent becomes black.
   pen.fillStyle = "#fff";
   pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.imageSmoothingQuality = "high";
-  pen.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  pen.drawImage(bitmap, x, y, width, height, 0, 0, canvas.width, canvas.height);
   bitmap.close();
-  const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", QUALITY));
-  if (!blob) return { name: file.name, blob: file, address: "", redrawn: false };
-  return {
-    name: file.name,
-    blob,
-    address: URL.createObjectURL(blob),
-    redrawn: true,
-    width: canvas.width,
-    height: canvas.height,
-  };
+  return canvas;
 }
+
+const encoded = (canvas) => new Promise((done) => canvas.toBlob(done, "image/jpeg", QUALITY));
 
 /** Whether a file may be a picture. Some systems give HEIC and DICOM no type at all. */
 export const maybePicture = (file) =>

@@ -1,10 +1,11 @@
 /** The visitor's language: which one, its text, its numbers. */
 
 export const LANGUAGES = ["en", "hi", "mr"];
-const MOST_DIGITS = 20; // after the point, as every browser can write them
 
 let language = "en";
 let texts = {};
+/** Folders of texts that are needed beside the common ones. @type {Set<string>} */
+const parts = new Set([document.documentElement.dataset.texts].filter(Boolean));
 
 /** The language asked for in the address, else the browser's first that the page has. */
 export function preferred() {
@@ -13,16 +14,36 @@ export function preferred() {
   return wishes.find((wish) => LANGUAGES.includes(wish)) ?? "en";
 }
 
-/** Load a language and write its text into the page. @param {string} wanted */
+/** Texts lie beside the scripts, wherever the page itself is (the 404 page is anywhere). */
+async function load(path) {
+  const answer = await fetch(new URL(`../text/${path}`, import.meta.url));
+  if (!answer.ok) throw new Error(`text/${path}: ${answer.status}`);
+  return answer.json();
+}
+
+/**
+ * Load a language and write its text into the page.
+ * @param {string} wanted
+ * @throws {Error} when a text cannot be loaded; the page then keeps the texts that it had
+ */
 export async function speak(wanted) {
-  const answer = await fetch(`text/${wanted}.json`);
-  if (!answer.ok) throw new Error(`text/${wanted}.json: ${answer.status}`);
-  texts = await answer.json();
+  const paths = [wanted, ...[...parts].map((part) => `${part}/${wanted}`)];
+  texts = Object.assign({}, ...await Promise.all(paths.map((path) => load(`${path}.json`))));
   language = wanted;
   document.documentElement.lang = wanted;
   write(document);
   // What scripts have drawn (result, numbers) is drawn again by whoever drew it.
   document.dispatchEvent(new Event("language"));
+}
+
+/** Load a further part of the texts, such as those of an answer. @param {string} part a folder */
+export async function learn(part) {
+  if (parts.has(part)) return;
+  const wanted = language;
+  const more = await load(`${part}/${wanted}.json`);
+  parts.add(part);
+  if (wanted === language) Object.assign(texts, more);
+  else await speak(language);
 }
 
 /** data-text="KEY" is an element's text, data-text-NAME="KEY" its attribute NAME. */
@@ -32,10 +53,6 @@ function write(root) {
     for (const node of root.querySelectorAll(`[data-text-${name}]`)) {
       node.setAttribute(name, text(node.getAttribute(`data-text-${name}`)));
     }
-  }
-  for (const link of root.querySelectorAll("[hreflang]")) {
-    if (link.hreflang === language) link.setAttribute("aria-current", "true");
-    else link.removeAttribute("aria-current");
   }
   root.getElementById("unreviewed").hidden = texts.reviewed;
 }
@@ -69,14 +86,6 @@ export function percent(share, digits = 0) {
   if (share < least) return `< ${number(least, digits, "percent")}`;
   if (share > 1 - least) return `> ${number(1 - least, digits, "percent")}`;
   return number(share, digits, "percent");
-}
-
-/** Two probabilities with as many digits as it takes to see which is larger. */
-export function apart(...pair) {
-  for (let digits = 0; ; digits++) {
-    const [one, other] = pair.map((share) => percent(share, digits));
-    if (one !== other || pair[0] === pair[1] || digits === MOST_DIGITS) return [one, other];
-  }
 }
 
 export const date = (iso) => new Intl.DateTimeFormat(locale(), { dateStyle: "long" }).format(new Date(iso));

@@ -37,10 +37,25 @@ class ClassProbability(Prediction):
     malignant: bool
 
 
-class Malignancy(TypedDict):
+class Prior(TypedDict):
+    """How frequent the classes were taken to be."""
+
+    name: str
+    malignant: float  # share
+
+
+class Decision(TypedDict):
+    """What the flag rests on, always under the default prior."""
+
+    prior: str
     probability: float
     threshold: float
+
+
+class Malignancy(TypedDict):
+    probability: float  # the sum over the malignant classes
     flag: bool
+    decision: Decision
 
 
 class Problem(TypedDict):
@@ -60,7 +75,7 @@ class Result(TypedDict):
     model: dict[str, str]
     # None where the image is no dermatoscopic one: look before you read it.
     prediction: Prediction | None
-    prior: str
+    prior: Prior
     views: int
     probabilities: list[ClassProbability]
     malignancy: Malignancy | None

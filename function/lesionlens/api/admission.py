@@ -1,94 +1,139 @@
-"""Who may ask, and how much: what stands before the journey of an image."""
+"""Who may ask, and how much: keys, limits, and answers that were given before."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import flask
 
 from ..errors import Unauthorized
 from ..settings import Settings
-from . import idempotency, rate_limit
+from . import context, idempotency, rate_limit
 from .authentication import Caller, address_of, key_of, partner, public
-from .idempotency import Answers, Replay
+from .idempotency import Answers, Claim, Replay
 
-# To be called once the images of a request are there, before anything is done with them, with the
-# number of views of each.
-# Raises TooManyRequests, Replay, StillAnswering, OtherRequest.
-Admit = Callable[[Sequence[bytes], int], None]
-
-CLASSIFICATIONS = ("/v1/classify", "/v1/batch")
+CLASSIFICATIONS = (
+    "/v1/classify",
+    "/v1/classify/raw",
+    "/v1/classify/base64",
+    "/v1/batch",
+    "/v1/batch/base64",
+)
 # Answers that the same request may well not get again.
 PASSING = (401, 409, 429)
+# Refusals of a body that was sent: each is counted as one image, since reading it costs us.
+COUNTED = (400, 408, 413, 415, 422)
 
 
-def register(app: flask.Flask, settings: Settings) -> Admit:
-    """Find out who sends each request, hold its limits, and answer what was answered before."""
-    limited = settings.rate_limit is not None or settings.api_keys.keys
-    counts = rate_limit.Quota(settings.limit_store) if limited else None
-    answers = Answers(settings.limit_store)
+class Admission:
+    """Identifies callers, counts their images, and keeps answers for repetitions."""
 
-    @app.before_request
-    def identify() -> None:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        limited = settings.rate_limit is not None or settings.api_keys.keys
+        self._quota = rate_limit.Quota(settings.limit_store) if limited else None
+        self._answers = Answers(settings.limit_store)
+
+    def register(self, app: flask.Flask) -> None:
+        app.before_request(self._identify)
+        app.register_error_handler(Replay, _replay)
+        app.after_request(self._account)
+
+    def admit(self, parts: Sequence[bytes], images: int, views: int) -> None:
+        """Let a request pass that has been read, before anything is done with its images.
+
+        ``parts``: what must be the same in a repetition, the images among it. Raises
+        TooManyRequests, BeyondLimit, Replay, StillAnswering, OtherRequest.
+        """
+        known = context.current()
+        assert known.caller is not None
+        key = _key(flask.request)
+        if key is not None:
+            asked = (*_asked(flask.request), *parts)
+            known.claim = self._answers.claim(known.caller.owner, key, asked)
+        if self._quota:
+            self._quota.charge(known.caller, images, views)
+            known.charged = True
+
+    def _identify(self) -> None:
         request = flask.request
         # A preflight carries no key, whatever the request after it will.
         if not request.path.startswith("/v1/") or request.method == "OPTIONS":
             return
-        address = address_of(request, settings.trusted_hops)
-        caller = public(address, settings)
+        caller = self._caller(request)
+        context.current().caller = caller
+        if not self._quota or not _classifies(request):
+            return
+        # Before the body is read. A repetition costs nothing.
+        key = _key(request)
+        if key is None or not self._answers.has(caller.owner, key):
+            self._quota.check(caller)
+
+    def _caller(self, request: flask.Request) -> Caller:
+        address = address_of(request, self._settings.trusted_hops)
         try:
             key = key_of(request)
-            if key is not None:
-                if counts:
-                    counts.check_guesses(address)
-                caller = partner(key, settings.api_keys)
+            if key is None:
+                return public(address, self._settings)
+            if self._quota:
+                self._quota.check_guesses(address)
+            return partner(key, self._settings.api_keys)
         except Unauthorized:
-            if counts:
-                counts.count_guess(address)
+            if self._quota:
+                self._quota.count_guess(address)
             raise
-        flask.g.caller = caller
-        # Before the body is read. A repetition costs nothing, and cannot be told before.
-        if counts and _classifies(request) and idempotency.HEADER not in request.headers:
-            counts.check(caller)
 
-    def admit(images: Sequence[bytes], views: int) -> None:
-        caller: Caller = flask.g.caller
-        header = flask.request.headers.get(idempotency.HEADER)
-        if header is not None:
-            key = idempotency.key_of(header)
-            flask.g.claim = answers.claim(caller.name, key, (*_asked(flask.request), *images))
-        if counts:
-            counts.charge(caller, len(images) * views)
-
-    @app.errorhandler(Replay)
-    def replay(replay: Replay) -> flask.Response:
-        answer = replay.answer
-        response = flask.Response(answer.body, answer.status, content_type=answer.content_type)
-        response.headers[idempotency.REPLAYED] = "true"
-        return response
-
-    @app.after_request
-    def account(response: flask.Response) -> flask.Response:
-        caller: Caller | None = flask.g.get("caller")
-        if counts and caller and caller.rate and _classifies(flask.request):
-            standing = counts.standing(caller)
+    def _account(self, response: flask.Response) -> flask.Response:
+        known = context.current()
+        if self._quota and known.caller and known.caller.rate and _classifies(flask.request):
+            replayed = idempotency.REPLAYED in response.headers
+            if response.status_code in COUNTED and not known.charged and not replayed:
+                self._quota.count(known.caller)
+            standing = self._quota.standing(known.caller)
             if standing:
-                response.headers.update(rate_limit.headers(caller.rate, standing))
-        claim = flask.g.pop("claim", None)
-        if claim:
-            passing = response.status_code in PASSING or flask.g.get("unfinished")
-            if response.status_code < 500 and not passing:
-                text = response.get_data(as_text=True)
-                answers.keep(claim, response.status_code, response.content_type, text)
-            else:
-                answers.drop(claim)
+                response.headers.update(rate_limit.headers(known.caller.rate, standing))
+        claim, known.claim = known.claim, None
+        if claim is None:
+            return response
+        if response.is_streamed:
+            response.response = self._kept(claim, response, response.iter_encoded(), known)
+        elif response.status_code < 500 and response.status_code not in PASSING and known.keepable:
+            self._keep(claim, response, response.get_data(as_text=True))
+        else:
+            self._answers.drop(claim)
         return response
 
-    return admit
+    def _kept(
+        self, claim: Claim, response: flask.Response, body: Iterable[bytes], known: context.Context
+    ) -> Iterator[bytes]:
+        """Pass an answer on as it is made, and keep it if it came to its end."""
+        sent: list[bytes] = []
+        try:
+            for part in body:
+                sent.append(part)
+                yield part
+        except BaseException:
+            # A client that left raises GeneratorExit here.
+            self._answers.drop(claim)
+            raise
+        if known.keepable:
+            self._keep(claim, response, b"".join(sent).decode())
+        else:
+            self._answers.drop(claim)
+
+    def _keep(self, claim: Claim, response: flask.Response, body: str) -> None:
+        self._answers.keep(claim, response.status_code, response.content_type or "", body)
 
 
-def batch_limit() -> int:
-    """How many images the caller may send in one request."""
-    caller: Caller = flask.g.caller
-    return caller.batch
+def _replay(replay: Replay) -> flask.Response:
+    answer = replay.answer
+    response = flask.Response(answer.body, answer.status, content_type=answer.content_type)
+    response.headers[idempotency.REPLAYED] = "true"
+    return response
+
+
+def _key(request: flask.Request) -> str | None:
+    """Return the Idempotency-Key, if there is one. Raises MalformedRequest."""
+    header = request.headers.get(idempotency.HEADER)
+    return None if header is None else idempotency.key_of(header)
 
 
 def _classifies(request: flask.Request) -> bool:

@@ -5,27 +5,33 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import flask
 from flask_cors import CORS
 
-from ..errors import ModelUnavailable, NotAcceptable
+from ..errors import ModelUnavailable
+from ..imaging import decoders
 from ..model import release
 from ..model.classifier import Classifier, Slot
 from ..model.diagnoses import TAXONOMY
-from ..model.manifest import ReleaseError
+from ..model.manifest import ReleaseError, as_document
 from ..model.result import NOTICE
 from ..model.storage import StorageError, open_store
 from ..settings import Settings
-from . import admission, negotiation, problem_details, response_headers, structured_log
-from .admission import Admit
+from . import (
+    classification,
+    context,
+    negotiation,
+    problem_details,
+    response_headers,
+    structured_log,
+)
+from .admission import CLASSIFICATIONS, Admission
+from .classification import Examine
+from .context import Context
 from .upload import Request
-
-# An answer to a request: JSON that flask can write.
-Answer = Callable[[flask.Request, str, Classifier, Admit], dict[str, Any]]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 CORS_MAX_AGE_S = 3600
@@ -42,23 +48,15 @@ LOGGED_PATH = 200  # characters of an address, at most
 TEMPLATES = Path(__file__).parents[1] / "templates"
 OPENAPI = Path(__file__).parents[2] / "openapi.json"
 
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
-}
+# One file for the function and for the load balancer (infra/ensure_origin.sh): "Name: value" lines.
+SECURITY_HEADERS = dict(
+    line.split(": ", 1)
+    for line in (Path(__file__).parent / "security_headers.txt").read_text().splitlines()
+)
 
 
-def create(settings: Settings, answer: Answer, answer_batch: Answer) -> flask.Flask:
-    """Return the application; ``answer`` is the journey of an image, given a loaded model.
-
-    ``answer_batch`` is that of several.
-    """
+def create(settings: Settings, examine: Examine) -> flask.Flask:
+    """Return the application; ``examine`` is the journey of one image, without HTTP."""
     app = flask.Flask("lesionlens", static_folder=None, template_folder=str(TEMPLATES))
     app.request_class = Request
     # No redirects: they would be to http://, and a client that follows sends its image in clear.
@@ -67,8 +65,6 @@ def create(settings: Settings, answer: Answer, answer_batch: Answer) -> flask.Fl
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     app.config["UPLOAD_SECONDS"] = settings.upload_seconds
-    # An image sent as text is told so, whatever its size; the body's limit bounds it.
-    app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_upload_bytes
     structured_log.configure(settings.log_level)
     slot = Slot(lambda: _load(settings))
     app.extensions["lesionlens_slot"] = slot
@@ -84,8 +80,10 @@ def create(settings: Settings, answer: Answer, answer_batch: Answer) -> flask.Fl
     _surround(app, settings, slot)
     # Afterwards in reverse: what is kept is kept as it was, then compressed, then logged.
     response_headers.register(app)
-    admit = admission.register(app, settings)
-    _route(app, settings, slot, admit, answer, answer_batch)
+    admission = Admission(settings)
+    admission.register(app)
+    classification.register(app, slot, admission, examine)
+    _route(app, settings, slot)
     return app
 
 
@@ -104,6 +102,8 @@ def preload(app: flask.Flask) -> None:
 
 def _load(settings: Settings) -> Classifier:
     started = time.perf_counter()
+    # The processes that decode come up meanwhile.
+    decoders.shared.start()
     try:
         loaded = release.load(open_store(settings.model_uri), settings.model_version)
         classifier = Classifier(loaded, settings.interpreters)
@@ -121,14 +121,7 @@ def _load(settings: Settings) -> Classifier:
     return classifier
 
 
-def _route(
-    app: flask.Flask,
-    settings: Settings,
-    slot: Slot,
-    admit: Admit,
-    answer: Answer,
-    answer_batch: Answer,
-) -> None:
+def _route(app: flask.Flask, settings: Settings, slot: Slot) -> None:
     @app.get("/health")
     def health() -> dict[str, str]:
         return {"status": "ok"}
@@ -143,34 +136,7 @@ def _route(
 
     @app.get("/v1/model")
     def model() -> dict[str, Any]:
-        return {**slot.get().manifest.document, "notice": NOTICE}
-
-    @app.post("/v1/classify")
-    def classify() -> dict[str, Any] | flask.Response | str:
-        form = negotiation.chosen(flask.request)
-        classifier = slot.get()
-        result = answer(flask.request, flask.g.request_id, classifier, admit)
-        response_headers.timed(result["timing_ms"])
-        if form == negotiation.JSON:
-            return result
-        if form == negotiation.FHIR:
-            return negotiation.report(result)
-        tested = classifier.manifest.document["malignancy"].get("test", {})
-        sensitivity = tested.get("sensitivity", {}).get("value")
-        return negotiation.page(result, sensitivity=sensitivity)
-
-    @app.post("/v1/batch")
-    def batch() -> dict[str, Any]:
-        if negotiation.chosen(flask.request) != negotiation.JSON:
-            raise NotAcceptable(f"This address answers {negotiation.JSON} only.")
-        document = answer_batch(flask.request, flask.g.request_id, slot.get(), admit)
-        # What a later try may well answer is not to be kept for the same Idempotency-Key.
-        flask.g.unfinished = any(
-            entry.get("problem", {}).get("status", 0) >= 500 for entry in document["results"]
-        )
-        for entry in document["results"]:
-            response_headers.timed(entry.get("result", {}).get("timing_ms", {}))
-        return document
+        return {**as_document(slot.get().manifest), "notice": NOTICE}
 
     description = OPENAPI.read_bytes()
 
@@ -215,9 +181,9 @@ def _surround(app: flask.Flask, settings: Settings, slot: Slot) -> None:
 
     @app.before_request
     def begin() -> None:
-        flask.g.started = time.perf_counter()
         proposed = flask.request.headers.get("X-Request-Id", "")
-        flask.g.request_id = proposed if _REQUEST_ID.fullmatch(proposed) else uuid.uuid4().hex
+        request_id = proposed if _REQUEST_ID.fullmatch(proposed) else uuid.uuid4().hex
+        context.begin(Context(request_id, time.perf_counter()))
         # Werkzeug takes several slashes at the start of a path for one: no address of ours.
         if flask.request.environ.get("PATH_INFO", "").startswith("//"):
             flask.request.path = f"/{flask.request.path}"
@@ -226,22 +192,22 @@ def _surround(app: flask.Flask, settings: Settings, slot: Slot) -> None:
     @app.after_request
     def finish(response: flask.Response) -> flask.Response:
         secured(response)
-        response.headers["X-Request-Id"] = flask.g.request_id
+        known = context.current()
+        response.headers["X-Request-Id"] = known.request_id
         if settings.allowed_origins:
             # An answer cached for one origin must not serve another.
             response.vary.add("Origin")
-        if flask.request.path in admission.CLASSIFICATIONS:
+        if flask.request.path in CLASSIFICATIONS:
             response.headers["Cache-Control"] = "no-store"
             response.vary.add("Accept")
-        latency = time.perf_counter() - flask.g.started
+        latency = time.perf_counter() - known.started
         request = flask.request
         path = request.path[:LOGGED_PATH]
-        caller = flask.g.get("caller")
         structured_log.line(
             logging.ERROR if response.status_code >= 500 else logging.INFO,
             f"{request.method} {path} {response.status_code}",
-            request_id=flask.g.request_id,
-            partner=caller.partner if caller else None,
+            request_id=known.request_id,
+            partner=known.caller.partner if known.caller else None,
             model_version=slot.loaded.manifest.version if slot.loaded else None,
             httpRequest={
                 "requestMethod": request.method,

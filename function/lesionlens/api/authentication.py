@@ -8,6 +8,7 @@ import flask
 
 from ..errors import MalformedRequest, Unauthorized
 from ..settings import Settings
+from .idempotency import Owner
 from .keys import Keyring
 from .rate import Rate
 
@@ -23,6 +24,10 @@ class Caller:
     partner: str | None
     rate: Rate | None
     batch: int  # images in one request, at most
+
+    @property
+    def owner(self) -> Owner:
+        return Owner(self.name, self.partner is not None)
 
 
 def public(address: str, settings: Settings) -> Caller:

@@ -1,22 +1,32 @@
-"""The result as a FHIR R4B DiagnosticReport, for software that keeps medical records.
+"""Results and errors as FHIR R4B, for software that keeps medical records.
 
-https://hl7.org/fhir/R4B/diagnosticreport.html
+https://hl7.org/fhir/R4B/diagnosticreport.html, bundle.html, operationoutcome.html
 
-Everything is contained in the one resource. It names no patient, because the service knows none:
-the receiver adds ``subject``. Codes come from `taxonomy` alone; what has none there is text.
+A report contains all that it refers to. Each Observation's code says what was measured, the
+probability of a class, and the class itself is a coded component of it. Codes come from `diagnoses`
+alone and bear no displays, since those of the code systems are not all free; ``text`` says the
+same. A patient, an identifier and a body site are those that the caller sent (`record`).
 """
 
+import html
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
 from ..model.diagnoses import TAXONOMY, Code
+from ..model.result_document import ClassProbability, Record, Result
 
 MEDIA_TYPE = "application/fhir+json"
 
 # Says of a coding how it relates to the class: it is of one disease of the group, not of them all.
 MATCH = "urn:x-lesionlens:code-match"
+REQUEST_ID = "urn:x-lesionlens:request-id"
 ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 UNITS = "http://unitsofmeasure.org"
+REPORT_CATEGORY = ("http://terminology.hl7.org/CodeSystem/v2-0074", "IMG", "Diagnostic Imaging")
+OBSERVATION_CATEGORY = (
+    "http://terminology.hl7.org/CodeSystem/observation-category", "imaging", "Imaging",
+)  # fmt: skip
 
 MODEL = "model"
 MALIGNANCY = "malignancy"
@@ -26,42 +36,115 @@ NOT_RECOGNIZED = (
     "The image was not recognized as one of a lesion like those that the model has learned: "
     "no probability is given."
 )
+# IssueType by status: https://hl7.org/fhir/R4B/valueset-issue-type.html
+ISSUES = {
+    401: "login", 404: "not-found", 405: "not-supported", 406: "not-supported", 408: "timeout",
+    409: "conflict", 413: "too-long", 415: "not-supported", 422: "processing", 429: "throttled",
+    503: "transient", 500: "exception",
+}  # fmt: skip
 
 
-def report(result: dict[str, Any]) -> dict[str, Any]:
-    """Return the DiagnosticReport of a result as `result.build` returns it.
+def report(result: Result) -> dict[str, Any]:
+    """Return the DiagnosticReport of a result as `pipeline.examine` returns it.
 
     Of an image that was not recognized (``prediction`` is None) every value is absent, with the
     reason, so that no reader takes a number out of its context.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    recognized = result["prediction"] is not None
-    observations = [
-        _observation(entry["label"], _class(entry["label"]), entry["probability"], now, recognized)
-        for entry in result["probabilities"]
-    ]
-    observations.append(_malignancy(result, now))
+    record = result.get("record", {})
+    conclusion = _conclusion(result)
+    shared = {
+        "status": STATUS,
+        "category": [_coded(OBSERVATION_CATEGORY)],
+        **_subject(record),
+        "effectiveDateTime": now,
+        "device": {"reference": f"#{MODEL}"},
+        **({"bodySite": _body_site(record["body_site"])} if "body_site" in record else {}),
+    }
+    observations = [_class(entry, result, shared) for entry in result["probabilities"]]
+    observations.append(_malignancy(result, shared))
+    identifiers = [{"system": REQUEST_ID, "value": result["request_id"]}]
+    if "identifier" in record:
+        system, value = record["identifier"].split("|", 1)
+        identifiers.append({"system": system, "value": value})
     return {
         "resourceType": "DiagnosticReport",
+        "text": _narrative(conclusion),
         "contained": [_device(result), *observations],
-        "identifier": [{"value": result["request_id"]}],
+        "identifier": identifiers,
         "status": STATUS,
+        "category": [_coded(REPORT_CATEGORY)],
         "code": {"text": "Classification of a dermatoscopic image of a skin lesion"},
+        **_subject(record),
         "effectiveDateTime": now,
         "issued": now,
         "result": [{"reference": f"#{observation['id']}"} for observation in observations],
-        "conclusion": " ".join(_conclusion(result)),
+        "conclusion": " ".join(conclusion),
     }
 
 
-def _conclusion(result: dict[str, Any]) -> list[str]:
+def bundle(batch: dict[str, Any]) -> dict[str, Any]:
+    """Return a collection with a DiagnosticReport or an OperationOutcome for each image."""
+    return {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "identifier": {"system": REQUEST_ID, "value": batch["request_id"]},
+        "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
+        "entry": [
+            {
+                "fullUrl": f"urn:uuid:{uuid.uuid4()}",
+                "resource": (
+                    _named(report(entry["result"]), entry)
+                    if "result" in entry
+                    else _named(outcome(entry["problem"]), entry)
+                ),
+            }
+            for entry in batch["results"]
+        ],
+    }
+
+
+def outcome(problem: dict[str, Any]) -> dict[str, Any]:
+    """Return the OperationOutcome of problem details (RFC 9457)."""
+    diagnostics = f"{problem['type']}, request {problem['request_id']}"
+    return {
+        "resourceType": "OperationOutcome",
+        "text": _narrative([problem["title"] + ".", problem["detail"]]),
+        "issue": [
+            {
+                "severity": "error",
+                "code": ISSUES.get(problem["status"], "invalid"),
+                "details": {"text": problem["detail"]},
+                "diagnostics": diagnostics,
+            }
+        ],
+    }
+
+
+def _named(resource: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
+    """Give a resource of a bundle the image's place, and the caller's own id of it."""
+    tags = [{"system": "urn:x-lesionlens:index", "code": str(entry["index"])}]
+    if "id" in entry:
+        tags.append({"system": "urn:x-lesionlens:id", "code": entry["id"]})
+    return {**resource, "meta": {"tag": tags}}
+
+
+def _narrative(sentences: list[str]) -> dict[str, str]:
+    paragraphs = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in sentences)
+    return {
+        "status": "generated",
+        "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{paragraphs}</div>',
+    }
+
+
+def _conclusion(result: Result) -> list[str]:
     best = result["prediction"]
     first = f"{best['name']}: {best['probability']:.1%}." if best else NOT_RECOGNIZED
     warnings = [warning["message"] for warning in result["input"]["warnings"]]
     return [first, *warnings, result["notice"]]
 
 
-def _device(result: dict[str, Any]) -> dict[str, Any]:
+def _device(result: Result) -> dict[str, Any]:
     name = f"LesionLens {result['model']['name']}"
     return {
         "resourceType": "Device",
@@ -70,53 +153,83 @@ def _device(result: dict[str, Any]) -> dict[str, Any]:
         "version": [{"value": result["model"]["version"]}],
         # How it was set for this answer; no public code is known for either.
         "property": [
-            {"type": {"text": "prior"}, "valueCode": [{"text": result["prior"]}]},
+            {"type": {"text": "prior"}, "valueCode": [{"text": result["prior"]["name"]}]},
+            {
+                "type": {"text": "prior share of malignant lesions"},
+                "valueQuantity": [_quantity(result["prior"]["malignant"])],
+            },
             {"type": {"text": "views"}, "valueQuantity": [{"value": result["views"]}]},
         ],
         "note": [{"text": result["notice"]}],
     }
 
 
-def _observation(
-    name: str, code: dict[str, Any], probability: float, now: str, recognized: bool
-) -> dict[str, Any]:
+def _class(entry: ClassProbability, result: Result, shared: dict[str, Any]) -> dict[str, Any]:
+    """The probability of one class, with the class as a component."""
+    disease = TAXONOMY[entry["label"]]
+    coding = [_coding(code) for code in disease.codes]
+    recognized = result["prediction"] is not None
     return {
         "resourceType": "Observation",
-        "id": name,
-        "status": STATUS,
-        "code": code,
-        "effectiveDateTime": now,
-        **({"valueQuantity": _quantity(probability)} if recognized else _absent()),
-        "device": {"reference": f"#{MODEL}"},
+        "id": entry["label"],
+        **shared,
+        "code": {"text": f"Probability of the class: {disease.name}"},
+        **({"valueQuantity": _quantity(entry["probability"])} if recognized else _absent()),
+        "component": [
+            {
+                "code": {"text": "Class"},
+                "valueCodeableConcept": {"coding": coding, "text": disease.name},
+            }
+        ],
     }
 
 
-def _malignancy(result: dict[str, Any], now: str) -> dict[str, Any]:
+def _malignancy(result: Result, shared: dict[str, Any]) -> dict[str, Any]:
     malignant = " or ".join(
         entry["name"] for entry in result["probabilities"] if entry["malignant"]
     )
-    code = {"text": f"Malignancy: {malignant}"}
+    observation = {
+        "resourceType": "Observation",
+        "id": MALIGNANCY,
+        **shared,
+        "code": {"text": f"Probability that the lesion is malignant: {malignant}"},
+    }
     found = result["malignancy"]
     if found is None:
-        return _observation(MALIGNANCY, code, 0, now, recognized=False)
-    threshold = found["threshold"]
+        return {**observation, **_absent()}
+    decision = found["decision"]
+    threshold = decision["threshold"]
     side = "at or above" if found["flag"] else "below"
-    return {
-        **_observation(MALIGNANCY, code, found["probability"], now, recognized=True),
-        "interpretation": [{"text": f"{side} the threshold of {threshold:g}"}],
-        "referenceRange": [{"high": _quantity(threshold), "text": "below the threshold"}],
-    }
+    decided = f"{decision['probability']:g} under the {decision['prior']} prior"
+    observation["valueQuantity"] = _quantity(found["probability"])
+    observation["interpretation"] = [{"text": f"{decided}: {side} the threshold of {threshold:g}"}]
+    if result["prior"]["name"] == decision["prior"]:
+        # Under another prior the value is not what is held against the threshold.
+        observation["referenceRange"] = [
+            {"high": _quantity(threshold), "text": "below the threshold"}
+        ]
+    return observation
 
 
-def _class(label: str) -> dict[str, Any]:
-    disease = TAXONOMY[label]
-    coding = [_coding(code) for code in disease.codes]
-    return {"coding": coding, "text": disease.name}
+def _subject(record: Record) -> dict[str, Any]:
+    return {"subject": {"reference": record["subject"]}} if "subject" in record else {}
+
+
+def _body_site(text: str) -> dict[str, Any]:
+    system, separator, code = text.partition("|")
+    if separator and ":" in system and code:
+        return {"coding": [{"system": system, "code": code}]}
+    return {"text": text}
+
+
+def _coded(concept: tuple[str, str, str]) -> dict[str, Any]:
+    system, code, display = concept
+    return {"coding": [{"system": system, "code": code, "display": display}]}
 
 
 def _coding(code: Code) -> dict[str, Any]:
     mark = {} if code.match == "exact" else {"extension": [{"url": MATCH, "valueCode": code.match}]}
-    return {**mark, "system": code.system, "code": code.code, "display": code.display}
+    return {**mark, "system": code.system, "code": code.code}
 
 
 def _quantity(probability: float) -> dict[str, Any]:

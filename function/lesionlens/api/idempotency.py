@@ -13,23 +13,37 @@ import hashlib
 import hmac
 import json
 import re
+import sys
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from cachetools import TLRUCache
+
 from ..errors import MalformedRequest, OtherRequest, StillAnswering
 from . import structured_log
-from .rate_limit import MEMORY, REDIS_TIMEOUT_S
+from .stores import MEMORY, REDIS_TIMEOUT_S
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 KEPT_S = 600
 # Longer than a request may take (infra/settings.sh, TIMEOUT): then whoever claimed it is gone.
 CLAIMED_S = 120
-MAX_BYTES = 16 * 1024 * 1024  # of answers in memory, in all
+# Of answers in memory: apart, so that no crowd of anonymous keys evicts a partner's answers.
+PARTNERS_BYTES = 16 * 1024 * 1024
+PUBLIC_BYTES = 4 * 1024 * 1024
+PARTNER, PUBLIC = "k", "p"  # the first letter of an entry's name
+ENTRY_BYTES = 1000  # what an entry weighs beside its body
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whom a key belongs to."""
+
+    name: str  # unique
+    partner: bool  # or of the public
 
 
 @dataclass(frozen=True)
@@ -48,6 +62,8 @@ class Store(Protocol):
 
     def keep(self, name: str, answer: Answer) -> None: ...
 
+    def has(self, name: str) -> bool: ...
+
     def drop(self, name: str) -> None: ...
 
 
@@ -60,7 +76,7 @@ class Claim:
 
 
 class Replay(Exception):
-    """No error: the request has been answered before, thus."""
+    """Not an error: the request has been answered before, and this is the answer."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__()
@@ -73,13 +89,17 @@ class Answers:
     def __init__(self, store: str) -> None:
         self._store: Store = Memory() if store == MEMORY else Redis(store)
 
-    def claim(self, caller: str, key: str, request: Sequence[bytes]) -> Claim:
+    def has(self, owner: Owner, key: str) -> bool:
+        """Tell whether something is kept, or being answered, under a key."""
+        return self._store.has(_name(owner, key))
+
+    def claim(self, owner: Owner, key: str, request: Sequence[bytes]) -> Claim:
         """Claim a key for a request; its parts are whatever must be the same in a repetition.
 
         Raises Replay if it has been answered, StillAnswering, OtherRequest.
         """
-        name = hashlib.sha256(f"{caller}\n{key}".encode()).hexdigest()
-        claim = Claim(name, _told_apart(key, request))
+        name = _name(owner, key)
+        claim = Claim(name, _fingerprint(key, request))
         found = self._store.claim(name, Answer(claim.request))
         if found is None:
             return claim
@@ -113,7 +133,12 @@ def key_of(header: str) -> str:
     return match[2]
 
 
-def _told_apart(key: str, request: Sequence[bytes]) -> str:
+def _name(owner: Owner, key: str) -> str:
+    tier = PARTNER if owner.partner else PUBLIC
+    return tier + hashlib.sha256(f"{owner.name}\n{key}".encode()).hexdigest()
+
+
+def _fingerprint(key: str, request: Sequence[bytes]) -> str:
     mac = hmac.new(key.encode(), digestmod=hashlib.sha256)
     for part in request:
         mac.update(len(part).to_bytes(8, "big"))
@@ -122,47 +147,46 @@ def _told_apart(key: str, request: Sequence[bytes]) -> str:
 
 
 class Memory:
-    """For one instance; the oldest make room for the newest."""
+    """For one instance. Each tier is bounded in bytes; the least recently used answers go first."""
 
-    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self._answers: OrderedDict[str, tuple[float, Answer]] = OrderedDict()
-        self._bytes = 0
-        self._max_bytes = max_bytes
+    def __init__(self, partners: int = PARTNERS_BYTES, public: int = PUBLIC_BYTES) -> None:
+        self._tiers = {PARTNER: _cache(partners), PUBLIC: _cache(public)}
         self._lock = threading.Lock()
 
     def claim(self, name: str, claim: Answer) -> Answer | None:
         with self._lock:
-            now = time.monotonic()
-            until, found = self._answers.get(name, (0.0, claim))
-            if now < until:
-                return found
-            self._put(name, now + CLAIMED_S, claim)
-            return None
+            answers = self._tiers[name[0]]
+            found: Answer | None = answers.get(name)
+            if found is None:
+                answers[name] = claim
+            return found
 
     def keep(self, name: str, answer: Answer) -> None:
         with self._lock:
-            self._put(name, time.monotonic() + KEPT_S, answer)
+            answers = self._tiers[name[0]]
+            if _size(answer) <= answers.maxsize:
+                answers[name] = answer
+            else:
+                answers.pop(name, None)
+
+    def has(self, name: str) -> bool:
+        with self._lock:
+            return name in self._tiers[name[0]]
 
     def drop(self, name: str) -> None:
         with self._lock:
-            self._remove(name)
-
-    def _put(self, name: str, until: float, answer: Answer) -> None:
-        self._remove(name)
-        self._answers[name] = (until, answer)
-        self._bytes += _size(name, answer)
-        while self._bytes > self._max_bytes:
-            self._remove(next(iter(self._answers)))
-
-    def _remove(self, name: str) -> None:
-        _, answer = self._answers.pop(name, (0.0, None))
-        if answer is not None:
-            self._bytes -= _size(name, answer)
+            self._tiers[name[0]].pop(name, None)
 
 
-def _size(name: str, answer: Answer) -> int:
-    # What the objects weigh beside their text.
-    return 500 + len(name) + len(answer.body)
+def _cache(max_bytes: int) -> "TLRUCache[str, Answer]":
+    def until(_: str, answer: Answer, now: float) -> float:
+        return now + (KEPT_S if answer.status else CLAIMED_S)
+
+    return TLRUCache(max_bytes, until, time.monotonic, _size)
+
+
+def _size(answer: Answer) -> int:
+    return ENTRY_BYTES + sys.getsizeof(answer.body)
 
 
 class Redis:
@@ -191,6 +215,13 @@ class Redis:
             self._redis.set(_named(name), _written(answer), ex=KEPT_S)
         except self._failures as error:
             structured_log.error("the store of the answers does not answer", error)
+
+    def has(self, name: str) -> bool:
+        try:
+            return bool(self._redis.exists(_named(name)))
+        except self._failures as error:
+            structured_log.error("the store of the answers does not answer", error)
+            return False
 
     def drop(self, name: str) -> None:
         try:

@@ -1,66 +1,108 @@
 """The form of an answer that the client accepts: JSON or FHIR for programs, a page for people."""
 
+import base64
 import json
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import flask
 from werkzeug.datastructures import MIMEAccept
 
 from ..errors import NotAcceptable
+from ..model.classifier import Classifier
 from . import fhir
 
 JSON = "application/json"
+JSON_LINES = "application/jsonl"
 PROBLEM = "application/problem+json"
 HTML = "text/html"
 FHIR = fhir.MEDIA_TYPE
+# Other names for the same.
+SYNONYMS = {"application/json+fhir": FHIR, "application/x-ndjson": JSON_LINES}
 
-MOST_DIGITS = 20  # of a percentage, after the point; as in web/js/text.js
+# What is answered about one image, and about several; the first where all are as welcome.
+ONE = (JSON, HTML, FHIR)
+SEVERAL = (JSON, JSON_LINES, FHIR)
+
+# What browsers show, by how the file begins.
+SHOWN = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG": "image/png", b"RIFF": "image/webp"}
+MAX_SHOWN_BYTES = 4 * 1024 * 1024  # of an upload that its page gives back
 
 
-def chosen(request: flask.Request) -> str:
-    """Return `JSON`, `HTML` or `FHIR`, JSON where all are as welcome. Raises NotAcceptable."""
+def chosen(request: flask.Request, offered: Sequence[str]) -> str:
+    """Return the one of ``offered`` that the client prefers. Raises NotAcceptable."""
     accepted = request.accept_mimetypes
     if not accepted:
-        return JSON
+        return offered[0]
     # Parameters such as charset do not matter to what is answered.
-    accepted = MIMEAccept([(value.partition(";")[0].strip(), q) for value, q in accepted])
-    match = accepted.best_match((JSON, HTML, FHIR))
+    names = [(value.partition(";")[0].strip().lower(), q) for value, q in accepted]
+    accepted = MIMEAccept([(SYNONYMS.get(name, name), q) for name, q in names])
+    match = accepted.best_match(offered)
     if match is None and accepted.best_match((PROBLEM,)) is None:
         raise NotAcceptable(
             f"Accept is {request.headers['Accept'][:100]!r}; "
-            f"this address answers {JSON}, {HTML} or {FHIR}."
+            f"this address answers {', '.join(offered)}."
         )
-    return match or JSON
+    return match or offered[0]
 
 
-def require_explainable(request: flask.Request) -> None:
+def require_explainable(form: str) -> None:
     """Raises NotAcceptable where the answer would leave out the explanation that is asked for."""
-    form = chosen(request)
-    if form != JSON:
+    if form not in (JSON, JSON_LINES):
         raise NotAcceptable(
             f"An explanation is asked for, and an answer as {form}, which holds none; "
             f"accepted is {JSON}, or no explain."
         )
 
 
-def report(result: dict[str, object]) -> flask.Response:
-    """Render a result for software that keeps medical records."""
-    return flask.Response(json.dumps(fhir.report(result)), content_type=FHIR)
+def render(
+    form: str, document: Any, classifier: Classifier, picture: bytes = b""
+) -> flask.Response | str:
+    """Write the answer about one image, or about several, in the form that was chosen.
+
+    ``picture``: the file, to be shown on the page; empty to leave it out.
+    """
+    if form == HTML:
+        sensitivity = classifier.manifest.malignancy.test.sensitivity["value"]
+        return page(document, sensitivity=sensitivity, picture=picture)
+    if form == FHIR:
+        answer = fhir.bundle(document) if "results" in document else fhir.report(document)
+        return flask.Response(json.dumps(answer), content_type=FHIR)
+    return flask.jsonify(document)
+
+
+def lines(entries: Iterable[dict[str, Any]]) -> flask.Response:
+    """Write the entries of a batch as JSON Lines, each as soon as it is there."""
+    written = (json.dumps(entry, separators=(",", ":")) + "\n" for entry in entries)
+    return flask.Response(written, content_type=JSON_LINES)
 
 
 def page(
     result: dict[str, object] | None = None,
     problem: dict[str, object] | None = None,
     sensitivity: float | None = None,
+    picture: bytes = b"",
 ) -> str:
-    """Render a result, or a problem, for people; ``sensitivity`` is that of the threshold."""
+    """Render a result, or a problem, for people.
+
+    ``sensitivity``: share of malignant lesions that are flagged; ``picture``: the upload.
+    """
     return flask.render_template(
         "result.html",
         result=result,
         problem=problem,
         sensitivity=sensitivity,
+        picture=_address(picture),
         percent=percent,
-        apart=apart,
     )
+
+
+def _address(picture: bytes) -> str | None:
+    """The picture as a data: address, if browsers show its format and it is not too large."""
+    media_type = next((kind for start, kind in SHOWN.items() if picture.startswith(start)), None)
+    if media_type is None or len(picture) > MAX_SHOWN_BYTES:
+        return None
+    return f"data:{media_type};base64,{base64.b64encode(picture).decode()}"
 
 
 def percent(share: float, digits: int = 0) -> str:
@@ -71,11 +113,3 @@ def percent(share: float, digits: int = 0) -> str:
     if share > 1 - least:
         return f"> {1 - least:.{digits}%}"
     return f"{share:.{digits}%}"
-
-
-def apart(one: float, other: float) -> tuple[str, str]:
-    """Write two probabilities with as many digits as it takes to see which is larger."""
-    digits = 0
-    while one != other and digits < MOST_DIGITS and percent(one, digits) == percent(other, digits):
-        digits += 1
-    return percent(one, digits), percent(other, digits)

@@ -12,7 +12,7 @@ from werkzeug.exceptions import (
 )
 
 from ..errors import BodyTooLarge, MalformedRequest, NotAcceptable, Problem
-from . import negotiation, structured_log
+from . import context, fhir, negotiation, structured_log
 
 
 def register(app: flask.Flask) -> None:
@@ -24,10 +24,7 @@ def register(app: flask.Flask) -> None:
 
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(error: RequestEntityTooLarge) -> flask.Response:
-        limit = flask.current_app.config["MAX_CONTENT_LENGTH"]
-        if (flask.request.content_length or 0) > limit:
-            return expected(BodyTooLarge.over(limit))
-        return expected(MalformedRequest("The form has too many fields; one is needed."))
+        return expected(BodyTooLarge.over(flask.current_app.config["MAX_CONTENT_LENGTH"]))
 
     @app.errorhandler(ClientDisconnected)
     def disconnected(error: ClientDisconnected) -> flask.Response:
@@ -57,10 +54,7 @@ def register(app: flask.Flask) -> None:
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> flask.Response:
-        if type(error).__name__.startswith("InvalidChunk"):
-            # The server's own, raised while the body is read.
-            return expected(MalformedRequest("The body's chunks are malformed (RFC 9112, 7.1)."))
-        structured_log.error("internal error", error, request_id=flask.g.request_id)
+        structured_log.error("internal error", error, request_id=context.current().request_id)
         return expected(Problem.unexpected())
 
 
@@ -72,15 +66,19 @@ def _response(
         "title": title,
         "status": status,
         "detail": detail,
-        "request_id": flask.g.request_id,
+        "request_id": context.current().request_id,
     }
-    if _page_preferred():
+    form = _form()
+    if form == negotiation.HTML:
         return flask.Response(negotiation.page(problem=document), status, headers)
+    if form == negotiation.FHIR:
+        outcome = json.dumps(fhir.outcome(document))
+        return flask.Response(outcome, status, headers, content_type=negotiation.FHIR)
     return flask.Response(json.dumps(document), status, headers, content_type=negotiation.PROBLEM)
 
 
-def _page_preferred() -> bool:
+def _form() -> str:
     try:
-        return negotiation.chosen(flask.request) == negotiation.HTML
+        return negotiation.chosen(flask.request, (negotiation.JSON, *negotiation.ONE))
     except NotAcceptable:
-        return False
+        return negotiation.JSON

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import TooManyRequests
+from ..errors import BeyondLimit, TooManyRequests
 from . import structured_log
 from .authentication import Caller
 from .rate import Rate
+from .stores import MEMORY, REDIS_TIMEOUT_S
 
 if TYPE_CHECKING:
     from limits import RateLimitItemPerSecond
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MEMORY = "memory://"
 # Wrong keys from one address, after which it is not listened to for the rest of the window.
 GUESSES = Rate(10, "minute")
-REDIS_TIMEOUT_S = 0.5
 POLICY = "images"
 
 
@@ -58,22 +57,32 @@ class Quota:
                 storage_from_string(store, wrap_exceptions=True, **patience)
             )
 
-    def check(self, caller: Caller, images: int = 1) -> None:
-        """Raises TooManyRequests if the caller has not that many images left."""
-        if caller.rate is None:
-            return
-        if images > caller.rate.images:
-            detail = f"A batch of {images} images is above the limit of {caller.rate}."
-            raise TooManyRequests(detail, caller.rate.seconds)
-        if not self._test(caller.rate, caller.name, images):
+    def check(self, caller: Caller) -> None:
+        """Raises TooManyRequests if the caller has not one image left."""
+        if caller.rate is not None and not self._test(caller.rate, caller.name, 1):
             self._refuse(caller)
 
-    def charge(self, caller: Caller, images: int) -> None:
-        """Count images. Raises TooManyRequests, and then counts none of them."""
-        # Checked first, since counting counts also what it refuses; it refuses what came between.
-        self.check(caller, images)
-        if caller.rate and not self._hit(caller.rate, caller.name, images):
+    def charge(self, caller: Caller, images: int, views: int) -> None:
+        """Count images, each as many times as it has views.
+
+        Raises TooManyRequests, and then counts none of them; BeyondLimit for more than a whole
+        window holds.
+        """
+        if caller.rate is None:
+            return
+        cost = images * views
+        if cost > caller.rate.images:
+            raise BeyondLimit.of(images, views, caller.rate.images, str(caller.rate))
+        # Tested first, since counting counts also what it refuses; it refuses what came between.
+        if not self._test(caller.rate, caller.name, cost) or not self._hit(
+            caller.rate, caller.name, cost
+        ):
             self._refuse(caller)
+
+    def count(self, caller: Caller) -> None:
+        """Count one image for a request that was refused, whether or not there is one left."""
+        if caller.rate is not None:
+            self._hit(caller.rate, caller.name, 1)
 
     def standing(self, caller: Caller) -> Standing | None:
         """What the caller has left; None without a limit."""

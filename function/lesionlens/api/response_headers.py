@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 import flask
 from werkzeug.http import http_date
 
+from . import context
+
 # Read again each time, which costs a client that has them an empty 304.
 CATALOGUES = ("/v1/labels", "/v1/model", "/openapi.json")
 # Below that, compression saves no packet.
@@ -52,17 +54,10 @@ def register(app: flask.Flask) -> None:
         return response
 
 
-def timed(stages: dict[str, float]) -> None:
-    """Add stages in milliseconds to those of this answer."""
-    known: dict[str, float] = flask.g.setdefault("stages", {})
-    for name, milliseconds in stages.items():
-        known[name] = known.get(name, 0.0) + milliseconds
-
-
 def _timing() -> str:
-    stages: dict[str, float] = flask.g.get("stages", {})
-    whole = {"app": 1e3 * (time.perf_counter() - flask.g.started)}
-    return ", ".join(f"{name};dur={value:.2f}" for name, value in {**stages, **whole}.items())
+    known = context.current()
+    stages = {**known.stages, "app": 1e3 * (time.perf_counter() - known.started)}
+    return ", ".join(f"{name};dur={value:.2f}" for name, value in stages.items())
 
 
 def _ask_again(response: flask.Response) -> None:

@@ -1,5 +1,6 @@
-"""From bytes to an upright RGB image, whatever the file: the only place that decodes."""
+"""From bytes to an upright picture in sRGB, whatever the file: the one rule."""
 
+import importlib
 import io
 import struct
 import warnings
@@ -10,7 +11,6 @@ import numpy as np
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
-    ExifTags,
     GifImagePlugin,
     Image,
     JpegImagePlugin,
@@ -21,11 +21,11 @@ from PIL import (
 )
 
 from ..errors import TooManyPixels, TooSmall, Truncated, Undecodable, UnsupportedType
-from . import colour, dicom, exif, file_limits, png
+from . import colour, dicom, exif, png
 from .colour import CodePoints
-from .decode_budget import DecodeBudget
 
 HEIF = "HEIF"
+_JPEG = JpegImagePlugin.JpegImageFile.format
 # The accepted formats, by Pillow's names, and the media types they are posted with. Importing a
 # plugin registers it; naming them keeps Pillow from importing its forty others.
 FORMATS = {
@@ -44,12 +44,17 @@ ACCEPTED = ", ".join(FORMATS)
 MIN_SIDE = 32  # pixels; below it no structure of a lesion is left
 # A picture is shrunk while it is decoded only as long as its shorter side stays at so many pixels.
 FULL_SIDE = 1024
-MAX_PIXELS = 25 * 1000 * 1000
+MEGA = 1_000_000
+# Baseline JPEGs shrink while they are decoded; the others must fit into a decoder's memory as they
+# are. Pillow takes 15 bytes a pixel for WebP, up to 10 for the rest.
+MAX_PIXELS = {"JPEG": 200 * MEGA, "WEBP": 30 * MEGA}
+MAX_OTHER_PIXELS = 50 * MEGA
+# From here on a decoder's large limits are needed, unless the file is a baseline JPEG.
+MODEST_PIXELS = 4 * MEGA
 # Bytes at the start of an AVIF or HEIC file among which its properties stand.
 _MAX_PROPERTIES = 64 * 1024
-# Decoded at a time, where nobody sets another limit: as many as the largest image and a dozen of
-# the usual size. Decoding takes up to 15 bytes a pixel (WebP), so this is 420 MB at most.
-ROOM_PIXELS = 28 * 1000 * 1000
+# What Pillow imports on the way.
+_LAZY = ("PIL.MpoImagePlugin", "PIL.ImageMode", "encodings.utf_16", "encodings.latin_1")
 
 # What is often posted by mistake (or on purpose) under an image's name: leading bytes and name.
 _FOREIGN = (
@@ -65,14 +70,10 @@ _FOREIGN = (
     (b"PK\x03\x04", "a ZIP archive"),
 )
 
-FAX = ("tiff_ccitt", "group3", "group4")
-
-# Of callers that bring none of their own, such as the training job: these can wait.
-PATIENT = DecodeBudget(ROOM_PIXELS, waiting=None, patience_s=None)
-
 # Our own limit is checked before decoding; Pillow's only warns at 89 megapixels.
 Image.MAX_IMAGE_PIXELS = None
-PngImagePlugin.MAX_TEXT_MEMORY = 2 * 1024 * 1024
+# Threads would take address space from a decoder's limit.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 # Pillow's warnings quote metadata, which belongs in no log.
 warnings.filterwarnings("ignore", module="PIL")
 
@@ -101,6 +102,11 @@ class Caution:
 FIRST_PICTURE = Caution(
     "first-picture", "The file holds more than one picture; the first was used."
 )
+CAUTIONS = {caution.code: caution for caution in (FIRST_PICTURE,)}
+
+
+class NeedsMore(Exception):
+    """The picture is too large for modest limits."""
 
 
 @dataclass(frozen=True)
@@ -127,41 +133,30 @@ class _File:
     several: bool
 
 
-def decode(data: bytes, budget: DecodeBudget = PATIENT) -> Decoded:
+def decode(data: bytes, modest: bool = False) -> Decoded:
     """Decode a file of one of the `FORMATS`: the one rule of training, evaluation and serving.
 
     The picture is upright, converted to sRGB by its embedded profile, over white where it is
-    transparent, and shrunk as `Decoded` says. ``budget`` bounds the pixels decoded at a time.
+    transparent, and shrunk as `Decoded` says. ``modest``: raise NeedsMore, before anything is
+    decoded, for a picture that takes much memory.
 
-    Raises UnsupportedType, Undecodable, Truncated, TooSmall, TooManyPixels, Overloaded.
+    This is for files that are trusted; `decoders` does the same within limits.
+    Raises UnsupportedType, Undecodable, Truncated, TooSmall, TooManyPixels.
     """
     file = _open(data)
     image = file.image
     width, height = image.size
-    if min(width, height) < MIN_SIDE:
-        raise TooSmall(
-            f"The image is {width}×{height} pixels; at least {MIN_SIDE} a side are needed."
-        )
-    pixels = max(width * height, _tile_pixels(image))
-    if pixels > MAX_PIXELS:
-        raise TooManyPixels(
-            f"The image is {width}×{height} pixels, {pixels / 1e6:.0f} megapixels; "
-            f"at most {MAX_PIXELS / 1e6:.0f} are accepted."
-        )
-    # Fax compressions make a picture of any noise, and libtiff logs each line of it.
-    if str(image.info.get("compression", "")).startswith(FAX):
-        raise Undecodable("The image is a fax (CCITT); send a photograph.")
-    # A tile needs a few bytes of the file and much more of the processor.
-    if len(getattr(image, "tile", ())) > 4 * max(image.size):
-        raise Undecodable("The image is cut into more tiles than it has rows.")
-    with budget.take(pixels):
-        try:
-            several = file.several or getattr(image, "is_animated", False)
-            image.draft("RGB", (FULL_SIDE, FULL_SIDE))
-            image.load()
-            picture = _over_white(_reduced(_eight_bits(image)), file.profile)
-        except _DAMAGE as error:
-            raise _damaged(error) from None
+    _check_size(image)
+    shrinks = image.format == _JPEG and "progressive" not in image.info
+    if modest and not shrinks and width * height > MODEST_PIXELS:
+        raise NeedsMore
+    try:
+        several = file.several or getattr(image, "is_animated", False)
+        image.draft("RGB", (FULL_SIDE, FULL_SIDE))
+        image.load()
+        picture = _over_white(_reduced(_eight_bits(image)), file.profile)
+    except _DAMAGE as error:
+        raise _damaged(error) from None
     orientation = exif.orientation(file.exif)
     if orientation in exif.UPRIGHT:
         picture = picture.transpose(exif.UPRIGHT[orientation])
@@ -170,11 +165,48 @@ def decode(data: bytes, budget: DecodeBudget = PATIENT) -> Decoded:
     return Decoded(picture, width, height, (FIRST_PICTURE,) if several else ())
 
 
-def _tile_pixels(file: Image.Image) -> int:
-    """Pixels of a TIFF file's tile, which is decoded whole and may be larger than the image."""
-    tags = getattr(file, "tag_v2", {})
-    sides = [tags.get(tag, 0) for tag in (ExifTags.Base.TileWidth, ExifTags.Base.TileLength)]
-    return int(sides[0]) * int(sides[1])
+def _check_size(image: Image.Image) -> None:
+    width, height = image.size
+    if min(width, height) < MIN_SIDE:
+        raise TooSmall(
+            f"The image is {width}×{height} pixels; at least {MIN_SIDE} a side are needed."
+        )
+    most = MAX_PIXELS.get(image.format or "", MAX_OTHER_PIXELS)
+    if width * height > most:
+        raise TooManyPixels(
+            f"The image is {width}×{height} pixels, {width * height / MEGA:.0f} megapixels; at "
+            f"most {most / MEGA:.0f} are accepted of a {image.format}. Send it smaller, or as a "
+            f"baseline JPEG of {MAX_PIXELS[_JPEG] / MEGA:.0f} at most."
+        )
+
+
+def kind(data: bytes) -> str:
+    """What `warm` has to import for a file."""
+    if dicom.recognized(data):
+        return dicom.NAME
+    return HEIF if data[4:8] == b"ftyp" else ""
+
+
+def warm(file_kind: str) -> None:
+    """Import all that decoding a kind of file will need, while files can be opened."""
+    Image.preinit()
+    for module in _LAZY:
+        importlib.import_module(module)
+    buffer = io.BytesIO()
+    Image.new("P", (MIN_SIDE, MIN_SIDE)).save(buffer, "TIFF")
+    decode(buffer.getvalue())
+    colour.to_srgb(Image.new("RGB", (1, 1)), CodePoints(12, 13))
+    if file_kind == HEIF:
+        _register_heif()
+    elif file_kind == dicom.NAME:
+        dicom.warm()
+
+
+def _register_heif() -> None:
+    import pi_heif
+
+    pi_heif.options.DECODE_THREADS = 1
+    pi_heif.register_heif_opener()
 
 
 def _open(data: bytes) -> _File:
@@ -182,7 +214,6 @@ def _open(data: bytes) -> _File:
         frame, frames = dicom.open_first(data)
         # What a frame's own EXIF says of its orientation does not count in DICOM.
         return _File(frame, frame.info.get("icc_profile"), b"", frames > 1)
-    file_limits.check(data)
     if data.startswith(png.SIGNATURE):
         parts = png.read(data)
         image = _identified(parts.data, [PngImagePlugin.PngImageFile.format])
@@ -191,9 +222,7 @@ def _open(data: bytes) -> _File:
     profile: CodePoints | None = None
     if data[4:8] == b"ftyp":
         # Pillow needs a plugin for what iPhones take; only such files wait for its import.
-        import pi_heif
-
-        pi_heif.register_heif_opener()
+        _register_heif()
         profile = _nclx(data)
     else:
         formats.remove(HEIF)

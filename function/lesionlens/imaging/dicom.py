@@ -4,6 +4,7 @@ Accepted are the Dermoscopic Photography and the VL Photographic Image, as camer
 write them: 8 bits a sample, uncompressed (little endian) or JPEG baseline.
 """
 
+import importlib
 import io
 import logging
 import struct
@@ -15,16 +16,12 @@ import numpy as np
 from PIL import Image, JpegImagePlugin
 
 from ..errors import Truncated, Undecodable, UnsupportedType
-from . import file_limits
 
 NAME = "DICOM"
 MEDIA_TYPE = "application/dicom"
 
 PREAMBLE = 128  # bytes of anything at all, before the magic word
 MAGIC = b"DICM"
-
-# What stands before the pixels is parsed element by element: a photograph's is a few kilobytes.
-MAX_HEADER = 512 * 1024
 
 SOP_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.77.1.7": "Dermoscopic Photography",
@@ -96,6 +93,12 @@ def recognized(data: bytes) -> bool:
     return data[PREAMBLE : PREAMBLE + len(MAGIC)] == MAGIC
 
 
+def warm() -> None:
+    """Import all that a file may need."""
+    importlib.import_module("pydicom.encaps")
+    _reader()
+
+
 def open_first(data: bytes) -> tuple[Image.Image, int]:
     """Return the first frame and the number of frames.
 
@@ -121,7 +124,7 @@ def open_first(data: bytes) -> tuple[Image.Image, int]:
 
 def _syntax(data: bytes) -> tuple[str, int]:
     """The transfer syntax, from the file's meta information, and where that ends."""
-    meta = io.BytesIO(data[:MAX_HEADER])
+    meta = io.BytesIO(data)
     meta.seek(PREAMBLE + len(MAGIC))
     found = _reader().read_dataset(
         meta,
@@ -143,16 +146,15 @@ def _header(data: bytes, start: int, implicit: bool) -> _Header:
             pixels.extend((tag, file.tell(), length))
         return tag >= _PIXEL_DATA
 
-    # Cut, not skipped: what is nested in there is read whatever its name.
-    file = io.BytesIO(data[:MAX_HEADER])
+    file = io.BytesIO(data)
     file.seek(start)
     found = _reader().read_dataset(
         file, implicit, True, stop_when=stop, specific_tags=[Tag(name) for name in _FIELDS]
     )
     if not pixels or pixels[0] != _PIXEL_DATA:
-        raise Undecodable(
-            f"The DICOM file holds no pixels (7FE0,0010) within its first {MAX_HEADER} bytes."
-        )
+        if file.tell() >= len(data) - 8:
+            raise Truncated("The DICOM file ends too early, before its pixels (7FE0,0010).")
+        raise Undecodable("The DICOM file holds no pixels (7FE0,0010).")
     return _Header(
         sop_class=str(found.SOPClassUID),
         photometric=str(found.PhotometricInterpretation),
@@ -209,7 +211,6 @@ def _compressed(data: bytes, header: _Header) -> Image.Image:
     if header.length != _UNDEFINED:
         raise Undecodable("The DICOM file is damaged: its JPEG is not cut into fragments.")
     frame = get_frame(data[header.start :], 0, number_of_frames=header.frames)
-    file_limits.check(frame)
     jpeg = [JpegImagePlugin.JpegImageFile.format]
     picture: Image.Image = Image.open(io.BytesIO(frame), formats=jpeg)
     if header.photometric == "RGB" and not picture.info.keys() & {"adobe", "jfif"}:

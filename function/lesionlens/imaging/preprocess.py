@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 
+from .decode import Caution, decode
+
 # The Minkowski norm that Finlayson and Trezzi found best.
 SHADES_OF_GRAY_NORM = 6
 # Side, in pixels, of the median filter that the paper's "noise reduction" becomes.
@@ -47,6 +49,28 @@ class Preprocessing:
         if type(read.denoise) is not bool or type(read.colour_constancy) is not bool:
             raise ValueError("denoise and colour_constancy are true or false")
         return read
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """``pixels``: (size, size, 3) uint8, what the model sees; the rest as in `Decoded`."""
+
+    pixels: NDArray[np.uint8]
+    width: int
+    height: int
+    warnings: tuple[Caution, ...]
+
+    @property
+    def tensor(self) -> NDArray[np.float32]:
+        """The model's input: (1, size, size, 3), float32 in [0, 255]."""
+        return self.pixels[np.newaxis].astype(np.float32)
+
+
+def prepare(data: bytes, preprocessing: Preprocessing, modest: bool = False) -> Prepared:
+    """From the bytes of a file to the model's input; see `decode.decode` for what is raised."""
+    decoded = decode(data, modest)
+    square = frame(decoded.image, preprocessing.size, preprocessing.size, preprocessing)
+    return Prepared(square, decoded.width, decoded.height, decoded.warnings)
 
 
 def tensor(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.float32]:

@@ -5,13 +5,13 @@ Source: Zhou et al., "Learning Deep Features for Discriminative Localization", C
 
 import base64
 import io
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..imaging.decode import Decoded
+from ..imaging.preprocess import Prepared
+from .result_document import Explanation, Region
 
 OVERLAY_SIDE = 512  # pixels, at most
 # An activation of 1 covers the image by this much; of 0 not at all.
@@ -30,12 +30,12 @@ def build(
     label: str,
     classes: tuple[str, ...],
     activation_maps: NDArray[np.float32],
-    decoded: Decoded,
+    decoded: Prepared,
     with_overlay: bool = True,
-) -> dict[str, Any]:
+) -> Explanation:
     """Return the explanation of one class, from (rows, columns, classes) activation maps."""
     grid = normalized(activation_maps[..., classes.index(label)])
-    document = {
+    document: Explanation = {
         "label": label,
         "method": "class-activation-map",
         "grid": [[round(float(value), 3) for value in row] for row in grid],
@@ -54,7 +54,7 @@ def normalized(activation: NDArray[np.float32]) -> NDArray[np.float64]:
     return positive / peak if peak > 0 else positive
 
 
-def region(width: int, height: int) -> dict[str, float]:
+def region(width: int, height: int) -> Region:
     """The centred square that the model saw, as fractions of the upright image."""
     side = min(width, height)
     return {

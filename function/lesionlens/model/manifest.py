@@ -1,171 +1,223 @@
-"""The manifest of a release: all that serving needs to know of it, read and checked."""
+"""The manifest of a release: all that serving needs to know of it, and what was measured of it.
 
-import math
-from dataclasses import dataclass
-from typing import Any
+`training.releasing.build_manifest` writes it; `parse` reads and checks it.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
 
 from ..imaging.image_quality import LIMITS
-from ..imaging.preprocess import Preprocessing
+from ..imaging.preprocess import VIEWS, Preprocessing
 from .diagnoses import TAXONOMY
+from .figures import Count, Fraction, Interval, OperatingPoint, PartMetrics
 
-SCHEMA_VERSION = 2
-# Releases of the first schema hold one calibration and no detector; they can still be served.
-FIRST_SCHEMA = 1
+SCHEMA_VERSION = 3
 
 MODEL = "model.tflite"
 DETECTOR = "detector.npz"
 
-# How the logits of a release become probabilities: see `Calibration`.
-DECISION = "decision"
-PRIORS = ("uniform", "dataset")
+# The priors that every release has: classes as frequent as in the data set, or all alike.
+DATASET, UNIFORM = PRIORS = ("dataset", "uniform")
+
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+# Of a logit: beyond these it is no calibration.
+Scale = Annotated[float, Meta(gt=0, le=1000)]
+Offset = Annotated[float, Meta(ge=-1000, le=1000)]
 
 
 class ReleaseError(Exception):
     """A release contradicts itself or this code; the message says where."""
 
 
-@dataclass(frozen=True)
-class StoredFile:
-    size: int  # bytes
-    sha256: str
+class Strict(Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of the manifest; a field that is unknown or of another type is refused."""
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """From logits to probabilities: softmax((logits + offsets) / temperature).
-
-    A release has one by the name of `DECISION`, whose classes are ranked as if all were equally
-    frequent and whose highest probability holds for classes as frequent as in the data set; and
-    one for each of the `PRIORS`, under which all of its probabilities hold.
-    """
-
-    offsets: tuple[float, ...]  # one a class, in the order of the outputs
-    temperature: float
+class StoredFile(Strict, frozen=True):
+    size: Annotated[int, Meta(gt=0, le=2**31)]  # bytes
+    sha256: Sha256
 
 
-@dataclass(frozen=True)
-class Malignancy:
-    """From probabilities to that of a malignant lesion, and what is flagged.
+class Calibration(Strict, frozen=True):
+    """From logits to log-likelihoods: scales * logits + offsets, one of each a class."""
 
-    logistic(slope * log-odds + intercept), of the malignant classes' share under ``calibration``.
-    """
-
-    calibration: str
-    slope: float
-    intercept: float
-    threshold: float  # in (0, 1]; from it on, a lesion is flagged
+    method: str
+    scales: tuple[Scale, ...]
+    offsets: tuple[Offset, ...]
 
 
-@dataclass(frozen=True)
-class Manifest:
-    """What serving reads of a manifest; ``document`` is the whole, as ``/v1/model`` shows it."""
+class Malignancy(Strict, frozen=True):
+    """What is flagged: a lesion whose probability of being malignant reaches the threshold."""
 
+    prior: Literal["dataset"]  # under which the flag is decided: the default of an answer
+    threshold: Annotated[float, Meta(gt=0, le=1)]
+    target_sensitivity: Fraction  # on validation, origins weighing alike
+    pooled: tuple[str, ...]  # origins with few malignant images, which weigh as one
+    validation: OperatingPoint
+    test: OperatingPoint
+
+
+class Input(Strict, frozen=True):
+    size: Annotated[int, Meta(ge=1, le=4096)]  # side, pixels
+    preprocessing: dict[str, Any]
+    max_views: Annotated[int, Meta(ge=1, le=len(VIEWS))]  # that may be averaged for one answer
+
+
+class Licence(Strict, frozen=True):
+    code: str
+    weights: str
+    text: str
+
+
+class InDistribution(Strict, frozen=True):
+    """Scores above the threshold are of no dermatoscopic image; the rest says how it was fitted."""
+
+    threshold: Annotated[float, Meta(gt=0, le=1e6)]
+    method: str
+    layers: tuple[str, ...]
+    components: Count
+    fitted_to: Count
+    passed: dict[str, Interval]
+    caught: dict[str, Any]
+
+
+class Quality(Strict, frozen=True):
+    limits: dict[str, Annotated[float, Meta(ge=0, le=1e6)]]  # see lesionlens.imaging.image_quality
+    warned: dict[str, dict[str, Fraction]]
+    balanced_accuracy_by_side: dict[str, Fraction]
+
+
+class Variant(Strict, frozen=True):
+    """One of the exported models among which the release was chosen."""
+
+    name: str
+    precision: str
+    size: Count  # side of the input, pixels
+    bytes: Count
+    latency_ms: Annotated[float, Meta(ge=0, le=1e6)]
+    balanced_accuracy: Fraction
+    parity: Fraction
+
+
+class Export(Strict, frozen=True):
+    chosen: str
+    variants: tuple[Variant, ...]
+    refused: dict[str, str]
+    measured_on: str
+
+
+class Counted(Strict, frozen=True):
+    images: Count
+    lesions: Count
+
+
+class Part(Counted, frozen=True):
+    """``sha256``: of the image ids; parts of the same hash hold the same images."""
+
+    sha256: Sha256
+
+
+class Split(Strict, frozen=True):
+    by: str
+    seed: int
+    train: Part
+    validation: Part
+    test: Part
+
+
+class Data(Counted, frozen=True):
+    name: str
+    fingerprint: Sha256
+    distribution: dict[str, Counted]  # by class
+    origins: dict[str, dict[str, Count]]  # images by origin and class
+    split: Split
+
+
+class Manifest(Strict, frozen=True):
+    """``GET /v1/model`` shows it whole."""
+
+    schema_version: int
     version: str
     name: str
+    created: str
+    git_commit: str
     classes: tuple[str, ...]  # in the order of the model's outputs
-    preprocessing: Preprocessing
-    files: dict[str, StoredFile]
-    calibrations: dict[str, Calibration]
+    input: Input
+    files: dict[str, StoredFile]  # what serving reads
+    archive: dict[str, StoredFile]  # what is kept in the bucket only
+    licence: Licence
+    calibration: Calibration
+    priors: dict[str, tuple[Annotated[float, Meta(gt=0, le=1)], ...]]
     malignancy: Malignancy
-    max_views: int  # that may be averaged for one answer
-    # Scores above it are of no dermatoscopic image; None where the release has no detector.
-    in_distribution_threshold: float | None
-    quality: dict[str, float]  # limit by name: see lesionlens.quality
-    document: dict[str, Any]
+    in_distribution: InDistribution | None  # None: the release has no detector
+    quality: Quality
+    views: dict[str, Interval]  # balanced accuracy by the number of views
+    metrics: dict[str, PartMetrics]
+    export: Export
+    data: Data
+    training: dict[str, Any]  # the configuration
+    libraries: dict[str, str]
+    evidence: dict[str, Any] = {}
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        return Preprocessing.from_dict({"size": self.input.size, **self.input.preprocessing})
+
+    @property
+    def in_distribution_threshold(self) -> float | None:
+        return self.in_distribution.threshold if self.in_distribution else None
 
 
-def parse_manifest(document: dict[str, Any]) -> Manifest:
-    """Check a manifest. Raises ReleaseError that names the field that is wrong."""
-    schema = document.get("schema_version")
-    if schema not in (FIRST_SCHEMA, SCHEMA_VERSION):
-        raise ReleaseError(
-            f"the manifest has schema version {schema!r}; this code reads {FIRST_SCHEMA} "
-            f"and {SCHEMA_VERSION}"
-        )
+class _Schema(Struct):
+    schema_version: Any = None
+
+
+def parse(data: bytes) -> Manifest:
+    """Read and check a manifest's JSON. Raises ReleaseError that names the field that is wrong."""
     try:
-        classes = tuple(document["classes"])
-        manifest = Manifest(
-            version=str(document["version"]),
-            name=str(document["name"]),
-            classes=classes,
-            preprocessing=Preprocessing.from_dict(
-                {"size": document["input"]["size"], **document["input"]["preprocessing"]}
-            ),
-            files={
-                name: StoredFile(int(file["size"]), str(file["sha256"]))
-                for name, file in document["files"].items()
-            },
-            document=document,
-            **(_first_schema(document) if schema == FIRST_SCHEMA else _calibrated(document)),
-        )
-    except KeyError as error:
-        raise ReleaseError(f"the manifest lacks {error}") from None
-    except (TypeError, ValueError, AttributeError) as error:
+        schema = msgspec.json.decode(data, type=_Schema).schema_version
+        if schema != SCHEMA_VERSION:
+            raise ReleaseError(
+                f"the manifest has schema version {schema!r}; this code reads {SCHEMA_VERSION}"
+            )
+        manifest = msgspec.json.decode(data, type=Manifest)
+        _check(manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
         raise ReleaseError(f"the manifest is wrong: {error}") from None
-    if unknown := sorted(set(classes) - set(TAXONOMY)):
-        raise ReleaseError(f"the manifest has unknown classes: {', '.join(unknown)}")
-    if len(set(classes)) < len(classes) or not classes:
-        raise ReleaseError("the manifest's classes are empty, or not all different")
-    for name, calibration in manifest.calibrations.items():
-        _check_calibration(name, calibration, len(classes))
-    malignancy = manifest.malignancy
-    if malignancy.calibration not in manifest.calibrations:
-        raise ReleaseError(f"the manifest lacks the calibration {malignancy.calibration!r}")
-    if not (0 < malignancy.slope < math.inf and math.isfinite(malignancy.intercept)):
-        raise ReleaseError("the manifest's malignancy needs a slope above 0 and an intercept")
-    if not 0 < malignancy.threshold <= 1:
-        raise ReleaseError(
-            f"the manifest's malignancy threshold is {malignancy.threshold}, not in (0, 1]"
-        )
-    if manifest.max_views < 1:
-        raise ReleaseError(f"the manifest allows {manifest.max_views} views, not at least 1")
-    if strange := sorted(set(manifest.quality) - set(LIMITS)):
-        raise ReleaseError(f"the manifest has unknown limits of quality: {', '.join(strange)}")
-    if MODEL not in manifest.files:
-        raise ReleaseError(f"the manifest's files lack {MODEL}")
-    if manifest.in_distribution_threshold is not None and DETECTOR not in manifest.files:
-        raise ReleaseError(f"the manifest's files lack {DETECTOR}")
     return manifest
 
 
-def _calibrated(document: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a Manifest that turn outputs into an answer."""
-    malignancy, detector = document["malignancy"], document["in_distribution"]
-    return {
-        "calibrations": {
-            name: _calibration(document["calibration"][name]) for name in (DECISION, *PRIORS)
-        },
-        "malignancy": Malignancy(
-            str(malignancy["calibration"]),
-            *(float(malignancy[key]) for key in ("slope", "intercept", "threshold")),
-        ),
-        "max_views": int(document["input"]["max_views"]),
-        "in_distribution_threshold": float(detector["threshold"]) if detector else None,
-        "quality": {name: float(limit) for name, limit in document["quality"]["limits"].items()},
-    }
+def as_document(manifest: Manifest) -> dict[str, Any]:
+    """The manifest as it stands in JSON."""
+    built: dict[str, Any] = msgspec.to_builtins(manifest)
+    return built
 
 
-def _first_schema(document: dict[str, Any]) -> dict[str, Any]:
-    calibration = _calibration(document["calibration"])
-    threshold = float(document["malignancy"]["threshold"])
-    return {
-        "calibrations": {DECISION: calibration, "uniform": calibration},
-        # The mere sum of the shown probabilities.
-        "malignancy": Malignancy(DECISION, slope=1, intercept=0, threshold=threshold),
-        "max_views": 1,
-        "in_distribution_threshold": None,
-        "quality": {},
-    }
-
-
-def _calibration(fields: dict[str, Any]) -> Calibration:
-    offsets = tuple(float(offset) for offset in fields["offsets"])
-    return Calibration(offsets, float(fields["temperature"]))
-
-
-def _check_calibration(name: str, calibration: Calibration, classes: int) -> None:
-    offsets, temperature = calibration.offsets, calibration.temperature
-    if len(offsets) != classes or not all(map(math.isfinite, offsets)):
-        raise ReleaseError(f"the manifest's offsets of {name} are {offsets}, not one a class")
-    if not 0 < temperature < math.inf:
-        raise ReleaseError(f"the manifest's temperature of {name} is {temperature}, not above 0")
+def _check(manifest: Manifest) -> None:
+    """What must hold between the fields. Raises ReleaseError, ValueError."""
+    classes = manifest.classes
+    if unknown := sorted(set(classes) - set(TAXONOMY)):
+        raise ReleaseError(f"the manifest has unknown classes: {', '.join(unknown)}")
+    malignant = sum(TAXONOMY[label].malignant for label in classes)
+    if len(set(classes)) < len(classes) or not 0 < malignant < len(classes):
+        raise ReleaseError("the manifest's classes are not all different, or not of both kinds")
+    calibration = manifest.calibration
+    each_class = {"scales": calibration.scales, "offsets": calibration.offsets, **manifest.priors}
+    for name, values in each_class.items():
+        if len(values) != len(classes):
+            raise ReleaseError(f"the manifest has {len(values)} {name} for {len(classes)} classes")
+    if set(manifest.priors) != set(PRIORS):
+        found = ", ".join(manifest.priors) or "none"
+        raise ReleaseError(f"the manifest has the priors {found}; needed are {', '.join(PRIORS)}")
+    for name, shares in manifest.priors.items():
+        if abs(sum(shares) - 1) > 1e-3:
+            raise ReleaseError(f"the manifest's prior {name!r} sums to {sum(shares)}, not to 1")
+    if strange := sorted(set(manifest.quality.limits) - set(LIMITS)):
+        raise ReleaseError(f"the manifest has unknown limits of quality: {', '.join(strange)}")
+    needed = (MODEL, DETECTOR) if manifest.in_distribution else (MODEL,)
+    if missing := sorted(set(needed) - set(manifest.files)):
+        raise ReleaseError(f"the manifest's files lack {missing[0]}")
+    # Raises ValueError for options that this code does not know.
+    _ = manifest.preprocessing

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .manifest import DECISION
+from .manifest import DATASET
 
 # Stands for whichever class the model will predict.
 PREDICTED = "predicted"
@@ -15,4 +15,6 @@ class Options:
     explain: str | None = None  # the class to explain, `PREDICTED`, or None
     overlay: bool = True  # whether an explanation comes with a picture
     views: int = 1  # how many views of the image are averaged
-    calibration: str = DECISION
+    prior: str = DATASET  # by its name in the manifest
+    # The share of malignant lesions among the caller's patients; takes the place of `prior`.
+    prevalence: float | None = None

@@ -16,7 +16,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .manifest import Manifest, ReleaseError, StoredFile, parse_manifest
+import msgspec
+
+from .manifest import Manifest, ReleaseError, StoredFile, parse
 from .storage import Store
 
 CURRENT = "current"
@@ -48,6 +50,28 @@ def load(store: Store, version: str) -> Release:
     )
 
 
+class _Files(msgspec.Struct):
+    """What manifests of every schema say of their files."""
+
+    files: dict[str, StoredFile]
+
+
+def load_file(store: Store, version: str, name: str) -> bytes:
+    """Read one file of a release of any schema, checked against its manifest.
+
+    Weights can be trained on long after the manifest beside them can no longer be served. Raises
+    StorageError, or ReleaseError where the release cannot be trusted.
+    """
+    path = f"{check_version(version)}/{MANIFEST}"
+    try:
+        files = msgspec.json.decode(store.read(path, MAX_JSON_BYTES).data, type=_Files).files
+    except msgspec.DecodeError as error:
+        raise ReleaseError(f"{path} is wrong: {error}") from None
+    if name not in files:
+        raise ReleaseError(f"{path} lists no {name}")
+    return _read(store, version, name, files[name])
+
+
 def _read(store: Store, version: str, name: str, expected: StoredFile) -> bytes:
     data = store.read(f"{version}/{name}", MAX_MODEL_BYTES).data
     if len(data) != expected.size:
@@ -70,7 +94,7 @@ def current(store: Store) -> str:
 
 def read_manifest(store: Store, version: str) -> Manifest:
     path = f"{check_version(version)}/{MANIFEST}"
-    manifest = parse_manifest(_json(store.read(path, MAX_JSON_BYTES).data, path))
+    manifest = parse(store.read(path, MAX_JSON_BYTES).data)
     if manifest.version != version:
         raise ReleaseError(f"{path} says that it is of version {manifest.version!r}")
     return manifest

@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..imaging.decode import Caution, Decoded
+from ..imaging.decode import Caution
+from ..imaging.preprocess import Prepared
 from .diagnoses import TAXONOMY
-from .manifest import Calibration, Malignancy, Manifest
+from .manifest import Manifest
 from .options import Options
+from .posterior import Prior, malignant_share, named_prior, posterior, prior_of_prevalence
+from .result_document import ClassProbability, MalignancyFound, Result
 
 NOTICE = (
     "Not a medical diagnosis. LesionLens is not a cleared medical device; "
@@ -31,63 +34,33 @@ class Timing:
     total: float
 
 
-def probabilities(logits: NDArray[np.floating[Any]], by: Calibration) -> NDArray[np.float64]:
-    """Calibrated probabilities (…, classes) that sum to 1, from logits of the same shape."""
-    scaled = _scaled(logits, by)
-    exponentials = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    shares: NDArray[np.float64] = exponentials / exponentials.sum(axis=-1, keepdims=True)
-    return shares
-
-
-def malignant_log_odds(
-    logits: NDArray[np.floating[Any]], classes: tuple[str, ...], by: Calibration
-) -> NDArray[np.float64]:
-    """Log-odds (…) of the malignant classes together, from (…, classes) logits."""
-    scaled = _scaled(logits, by)
-    malignant = np.array([TAXONOMY[label].malignant for label in classes])
-    odds: NDArray[np.float64] = np.logaddexp.reduce(
-        scaled[..., malignant], axis=-1
-    ) - np.logaddexp.reduce(scaled[..., ~malignant], axis=-1)
-    return odds
-
-
-def malignancy(log_odds: NDArray[np.float64], by: Malignancy) -> NDArray[np.float64]:
-    """Probability (…) that a lesion is malignant.
-
-    Source: Platt, "Probabilistic outputs for support vector machines", 1999.
-    """
-    # Far enough for any float64 to be 0 or 1, and no overflow.
-    mapped = np.clip(by.slope * log_odds + by.intercept, -700, 700)
-    return np.asarray(1 / (1 + np.exp(-mapped)))
-
-
-def _scaled(logits: NDArray[np.floating[Any]], by: Calibration) -> NDArray[np.float64]:
-    return np.asarray((logits.astype(np.float64) + by.offsets) / by.temperature)
-
-
 def build(
     request_id: str,
     manifest: Manifest,
-    decoded: Decoded,
+    decoded: Prepared,
     options: Options,
-    logits: NDArray[np.float64],
+    logits: NDArray[np.floating[Any]],
     score: float | None,
     cautions: tuple[Caution, ...],
     timing: Timing,
-) -> dict[str, Any]:
+) -> Result:
     """Return the result for one image.
 
     ``logits``: (classes,), averaged over the views; ``score``: how far the image is from
     dermatoscopic ones, None if there is no detector; ``cautions`` beside those of the file.
     """
-    shares = probabilities(logits, manifest.calibrations[options.calibration])
-    entries = [
-        _entry(label, float(share)) for label, share in zip(manifest.classes, shares, strict=True)
-    ]
-    best = entries[int(np.argmax(shares))]
-    mapping = manifest.malignancy
-    odds = malignant_log_odds(logits, manifest.classes, manifest.calibrations[mapping.calibration])
-    malignant = float(malignancy(odds, mapping))
+    usual = named_prior(manifest, manifest.malignancy.prior)
+    prior = (
+        named_prior(manifest, options.prior)
+        if options.prevalence is None
+        else prior_of_prevalence(manifest, options.prevalence)
+    )
+    probabilities = posterior(logits, manifest.calibration, prior.shares)
+    entries = sorted(
+        map(_entry, manifest.classes, map(float, probabilities)),
+        key=lambda entry: -entry["probability"],
+    )
+    first = entries[0]
     recognized = score is None or score <= (manifest.in_distribution_threshold or 0)
     if not recognized:
         cautions = (NOT_DERMATOSCOPIC, *cautions)
@@ -95,20 +68,14 @@ def build(
         "request_id": request_id,
         "model": {"name": manifest.name, "version": manifest.version},
         "prediction": (
-            {key: best[key] for key in ("label", "name", "probability")} if recognized else None
-        ),
-        "prior": options.calibration,
-        "views": options.views,
-        "probabilities": sorted(entries, key=lambda entry: -entry["probability"]),
-        "malignancy": (
-            {
-                "probability": malignant,
-                "threshold": mapping.threshold,
-                "flag": malignant >= mapping.threshold,
-            }
+            {"label": first["label"], "name": first["name"], "probability": first["probability"]}
             if recognized
             else None
         ),
+        "prior": {"name": prior.name, "malignant": prior.malignant},
+        "views": options.views,
+        "probabilities": entries,
+        "malignancy": _malignancy(manifest, logits, probabilities, usual) if recognized else None,
         "input": {
             "width": decoded.width,
             "height": decoded.height,
@@ -129,11 +96,28 @@ def build(
     }
 
 
-def _entry(label: str, share: float) -> dict[str, Any]:
+def _malignancy(
+    manifest: Manifest,
+    logits: NDArray[np.floating[Any]],
+    probabilities: NDArray[np.float64],
+    usual: Prior,
+) -> MalignancyFound:
+    # The flag does not move with what a caller asks: it is always decided under the default prior.
+    decided_on = posterior(logits, manifest.calibration, usual.shares)
+    probability = float(malignant_share(decided_on, manifest.classes))
+    threshold = manifest.malignancy.threshold
+    return {
+        "probability": float(malignant_share(probabilities, manifest.classes)),
+        "flag": probability >= threshold,
+        "decision": {"prior": usual.name, "probability": probability, "threshold": threshold},
+    }
+
+
+def _entry(label: str, probability: float) -> ClassProbability:
     disease = TAXONOMY[label]
     return {
         "label": label,
         "name": disease.name,
-        "probability": share,
+        "probability": probability,
         "malignant": disease.malignant,
     }

@@ -199,7 +199,7 @@ def test_nothing_of_an_image_or_its_metadata_is_logged(
 
     assert post(marked) == 200
     assert post(marked[:3000]) == 422
-    monkeypatch.setattr("lesionlens.imaging.preprocess.tensor", lambda *_: 1 / 0)
+    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", lambda *_: 1 / 0)
     assert post(marked) == 500
     assert "Marked" not in capsys.readouterr().out
 

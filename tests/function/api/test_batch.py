@@ -1,20 +1,25 @@
 """Several images in one request."""
 
+import base64
 import io
+import json
 from typing import Any
 
 import pytest
 from werkzeug.test import Client
 
 from lesionlens.errors import Overloaded
-from lesionlens.imaging import decode
+from lesionlens.imaging.decoders import Decoders
 from tests.conftest import create_client
+from tests.multipart_forms import multipart
 from tests.pictures import JPEG, encoded, lesion
+
+BASE64 = base64.b64encode(JPEG).decode()
 
 
 def post(client: Client, *files: bytes, **options: Any) -> Any:
-    form = {"images": [(io.BytesIO(data), "lesion.jpg") for data in files]}
-    return client.post("/v1/batch", data=form, **options)
+    body, media_type = multipart(*(("images", "lesion.jpg", data) for data in files))
+    return client.post("/v1/batch", data=body, content_type=media_type, **options)
 
 
 def without_what_differs(result: dict[str, Any]) -> dict[str, Any]:
@@ -40,12 +45,12 @@ def test_one_bad_image_does_not_fail_the_others(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     marked = b"\xff\xd8 marked"
-    real = decode.decode
+    real = Decoders.prepare
 
-    def replaced(data: bytes, **options: Any) -> Any:
-        return 1 / 0 if data == marked else real(data, **options)
+    def replaced(decoders: Decoders, data: bytes, *options: Any) -> Any:
+        return 1 / 0 if data == marked else real(decoders, data, *options)
 
-    monkeypatch.setattr("lesionlens.imaging.decode.decode", replaced)
+    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", replaced)
     answer = post(create_client(), JPEG, JPEG[:9000], b"%PDF-1.7", b"", marked, JPEG)
     entries = answer.json["results"]
     assert answer.status_code == 200
@@ -62,9 +67,16 @@ def test_one_bad_image_does_not_fail_the_others(
     [
         ({"data": {"image": (io.BytesIO(JPEG), "a.jpg")}}, 400, "no file in the field 'images'"),
         ({"data": {"images": "text"}, "content_type": "multipart/form-data"}, 400, "no file"),
-        ({"data": JPEG, "content_type": "image/jpeg"}, 415, "The body is image/jpeg; accepted is"),
+        ({"data": JPEG, "content_type": "image/jpeg"}, 415, "The body is image/jpeg; accepted"),
         ({}, 415, "The body is of no type"),
-        ({"headers": {"Accept": "text/html"}}, 406, "application/json only"),
+        ({"headers": {"Accept": "text/css"}}, 406, "answers application/json, application/jsonl"),
+        ({"json": {"images": []}}, 400, "1 to 16 are accepted"),
+        ({"json": [BASE64]}, 400, "The JSON must be an object"),
+        ({"json": {"images": [{"image": BASE64}, BASE64]}}, 400, "images[1] is no object with"),
+        ({"json": {"images": [{"image": "@"}]}}, 400, "'images[0].image' is not valid base64"),
+        ({"json": {"images": [{"image": BASE64, "id": 5}]}}, 400, "images[0].id is no text"),
+        ({"json": {"images": [{"image": ""}] * 17}}, 400, "17 images were sent; at most 16"),
+        ({"json": {"images": [{"image": "", "a": [[]] * 99}] * 16}}, 400, "no more"),
     ],
 )
 def test_a_request_that_is_no_batch_is_refused(
@@ -73,6 +85,48 @@ def test_a_request_that_is_no_batch_is_refused(
     response = shared_client.post("/v1/batch", **request_of)
     assert response.status_code == status
     assert message in response.text
+
+
+def as_json(*files: bytes) -> dict[str, Any]:
+    images = [
+        {"id": f"mine {number}", "image": base64.b64encode(data).decode()}
+        for number, data in enumerate(files)
+    ]
+    return {"images": images}
+
+
+def test_json_holds_several_images_with_ids(shared_client: Client) -> None:
+    for path in ("/v1/batch", "/v1/batch/base64"):
+        answer = shared_client.post(path, json=as_json(JPEG, b"", JPEG[:900]))
+        entries = answer.json["results"]
+        assert [entry["id"] for entry in entries] == ["mine 0", "mine 1", "mine 2"]
+        assert ["result" in entry for entry in entries] == [True, False, False]
+
+
+@pytest.mark.parametrize("accept", ["application/jsonl", "application/x-ndjson"])
+def test_json_lines_come_one_by_one_and_are_kept(
+    shared_client: Client, monkeypatch: pytest.MonkeyPatch, accept: str
+) -> None:
+    headers = {"Accept": accept, "Idempotency-Key": f"a-key-of-the-client-{accept[-5:]}"}
+    at_first = post(shared_client, JPEG, JPEG[:900], headers=headers, buffered=False)
+    assert at_first.content_type == "application/jsonl"
+    first = next(at_first.response)
+    assert json.loads(first)["index"] == 0
+    rest = b"".join(at_first.response)
+    assert json.loads(rest)["problem"]["type"] == "/problems/truncated-image"
+    again = post(shared_client, JPEG, JPEG[:900], headers=headers)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.data == first + rest
+
+
+def test_json_lines_that_nobody_read_to_the_end_are_not_kept(shared_client: Client) -> None:
+    headers = {"Accept": "application/jsonl", "Idempotency-Key": "another-key-of-the-client"}
+    left = post(shared_client, JPEG, JPEG, headers=headers, buffered=False)
+    next(left.response)
+    left.close()
+    again = post(shared_client, JPEG, JPEG, headers=headers)
+    assert "Idempotent-Replayed" not in again.headers
+    assert len(again.data.splitlines()) == 2
 
 
 def test_at_most_sixteen_images(shared_client: Client) -> None:
@@ -98,11 +152,11 @@ def test_after_one_wait_for_room_the_rest_is_not_tried(
 ) -> None:
     tried = []
 
-    def decode(data: bytes, **_: Any) -> Any:
+    def prepare(_: Decoders, data: bytes, *options: Any) -> Any:
         tried.append(data)
         raise Overloaded("No room.")
 
-    monkeypatch.setattr("lesionlens.imaging.decode.decode", decode)
+    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", prepare)
     results = post(shared_client, JPEG, JPEG, JPEG).json["results"]
     assert [entry["problem"]["status"] for entry in results] == [503, 503, 503]
     assert len(tried) == 1

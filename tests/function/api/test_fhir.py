@@ -1,16 +1,20 @@
 """The report, held against FHIR's own types, and against the result that it is made of."""
 
+import base64
 import json
 from typing import Any
 
 import pytest
+from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.diagnosticreport import DiagnosticReport
+from fhir.resources.R4B.operationoutcome import OperationOutcome
 from werkzeug.test import Client
 
 from lesionlens.api import fhir
 from lesionlens.model.diagnoses import TAXONOMY
 from lesionlens.model.result import NOTICE
 from tests import releases
+from tests.multipart_forms import multipart
 from tests.pictures import JPEG, encoded, lesion
 
 ENTRIES = [
@@ -23,10 +27,14 @@ RESULT: dict[str, Any] = {
     "request_id": "mine",
     "model": {"name": "mobilenet", "version": "v1"},
     "prediction": {"label": "mel", "name": "Melanoma", "probability": 0.5},
-    "prior": "dataset",
+    "prior": {"name": "dataset", "malignant": 0.195},
     "views": 4,
     "probabilities": ENTRIES,
-    "malignancy": {"probability": 0.6, "threshold": 0.31, "flag": True},
+    "malignancy": {
+        "probability": 0.6,
+        "flag": True,
+        "decision": {"prior": "dataset", "probability": 0.6, "threshold": 0.31},
+    },
     "input": {"warnings": [{"code": "first-picture", "message": "Several pictures."}]},
     "notice": NOTICE,
 }
@@ -47,20 +55,35 @@ def test_a_report_has_an_observation_of_each_class_and_one_of_malignancy() -> No
     contained = checked(report)
     assert set(contained) == {fhir.MODEL, fhir.MALIGNANCY, *TAXONOMY}
     assert report["status"] == "preliminary"
-    assert report["identifier"] == [{"value": "mine"}]
+    assert report["identifier"] == [{"system": fhir.REQUEST_ID, "value": "mine"}]
+    assert report["category"][0]["coding"][0]["code"] == "IMG"
+    assert "Several pictures." in report["text"]["div"]
     assert report["conclusion"] == f"Melanoma: 50.0%. Several pictures. {NOTICE}"
     for entry in ENTRIES:
         observation = contained[entry["label"]]
         assert observation["status"] == "preliminary"
-        assert observation["code"]["text"] == entry["name"]
+        assert observation["code"] == {"text": f"Probability of the class: {entry['name']}"}
+        assert observation["component"][0]["valueCodeableConcept"]["text"] == entry["name"]
         assert observation["valueQuantity"]["value"] == entry["probability"]
         assert observation["device"] == {"reference": "#model"}
     malignancy = contained[fhir.MALIGNANCY]
     assert malignancy["valueQuantity"]["value"] == 0.6
-    assert malignancy["interpretation"] == [{"text": "at or above the threshold of 0.31"}]
+    assert malignancy["interpretation"] == [
+        {"text": "0.6 under the dataset prior: at or above the threshold of 0.31"}
+    ]
     assert malignancy["referenceRange"][0]["high"]["value"] == 0.31
     assert "Melanoma" in malignancy["code"]["text"]
     assert "nevus" not in malignancy["code"]["text"]
+
+
+def test_under_another_prior_the_value_is_not_held_against_the_threshold() -> None:
+    asked = {"probability": 0.2, "flag": True, "decision": RESULT["malignancy"]["decision"]}
+    prior = {"name": "prevalence", "malignant": 0.05}
+    contained = checked(fhir.report({**RESULT, "prior": prior, "malignancy": asked}))
+    malignancy = contained[fhir.MALIGNANCY]
+    assert malignancy["valueQuantity"]["value"] == 0.2
+    assert malignancy["interpretation"][0]["text"].startswith("0.6 under the dataset prior: at or")
+    assert "referenceRange" not in malignancy
 
 
 def test_a_report_names_the_model_and_no_patient() -> None:
@@ -73,17 +96,18 @@ def test_a_report_names_the_model_and_no_patient() -> None:
 
 
 def test_a_report_says_how_the_model_was_set() -> None:
-    prior, views = checked(fhir.report(RESULT))[fhir.MODEL]["property"]
+    prior, malignant, views = checked(fhir.report(RESULT))[fhir.MODEL]["property"]
     assert prior == {"type": {"text": "prior"}, "valueCode": [{"text": "dataset"}]}
+    assert malignant["valueQuantity"][0]["value"] == 0.195
     assert views == {"type": {"text": "views"}, "valueQuantity": [{"value": 4}]}
 
 
 def test_codes_are_those_of_the_taxonomy_and_say_when_they_are_of_one_of_a_group() -> None:
     contained = checked(fhir.report(RESULT))
     for label, disease in TAXONOMY.items():
-        codings = contained[label]["code"]["coding"]
-        assert [(coding["system"], coding["code"], coding["display"]) for coding in codings] == [
-            (code.system, code.code, code.display) for code in disease.codes
+        codings = contained[label]["component"][0]["valueCodeableConcept"]["coding"]
+        assert [(coding["system"], coding["code"]) for coding in codings] == [
+            (code.system, code.code) for code in disease.codes
         ]
         for coding, code in zip(codings, disease.codes, strict=True):
             marks = [mark["valueCode"] for mark in coding.get("extension", [])]
@@ -116,12 +140,102 @@ def test_a_report_is_answered_to_who_asks_for_one(shared_client: Client, accept:
     assert (response.status_code, response.content_type) == (200, "application/fhir+json")
     report = json.loads(response.data)
     assert set(releases.CLASSES) < set(checked(report))
-    assert report["identifier"] == [{"value": response.headers["X-Request-Id"]}]
+    assert report["identifier"][0]["value"] == response.headers["X-Request-Id"]
     assert "the first was used" in report["conclusion"]
     assert response.headers["Cache-Control"] == "no-store"
 
 
-def test_errors_stay_problem_details(shared_client: Client) -> None:
+RECORD = {
+    "subject": "Patient/123",
+    "identifier": "https://clinic.example/images|4711|b",
+    "body_site": "http://snomed.info/sct|123037004",
+}
+
+
+def test_what_the_caller_sent_beside_the_image_comes_back(shared_client: Client) -> None:
+    body, media_type = multipart(
+        ("image", "a", JPEG), *((name, None, text.encode()) for name, text in RECORD.items())
+    )
+    asked = {
+        "data": body,
+        "content_type": media_type,
+        "headers": {"Accept": "application/json+fhir"},
+    }
+    report = json.loads(shared_client.post("/v1/classify", **asked).data)
+    contained = checked(report)
+    assert report["subject"] == contained["mel"]["subject"] == {"reference": "Patient/123"}
+    assert report["identifier"][1] == {
+        "system": "https://clinic.example/images", "value": "4711|b",
+    }  # fmt: skip
+    coding = {"system": "http://snomed.info/sct", "code": "123037004"}
+    assert contained["nv"]["bodySite"] == {"coding": [coding]}
+    sent = {"image": base64.b64encode(JPEG).decode(), **RECORD, "body_site": "left arm"}
+    answer = shared_client.post("/v1/classify", json=sent).json
+    assert answer["record"] == {**RECORD, "body_site": "left arm"}
+    report = fhir.report(answer)
+    assert checked(report)["nv"]["bodySite"] == {"text": "left arm"}
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "message"),
+    [
+        ("subject", "Jane Doe", "subject is no reference"),
+        ("identifier", "4711", "identifier is no SYSTEM|VALUE"),
+        ("body_site", "x" * 257, "body_site is empty or too long"),
+        ("body_site", "arm\x07", "cannot be printed"),
+        ("body_site", "", "body_site is empty or too long"),
+        ("body_site", "x" * 2000, "is too long; accepted are up to 1024 bytes"),
+        ("body_site", "\udcff", "is not text in UTF-8"),
+    ],
+)
+def test_what_cannot_be_written_down_is_refused(
+    shared_client: Client, field: str, text: str, message: str
+) -> None:
+    body, media_type = multipart(
+        ("image", "a", JPEG), (field, None, text.encode("utf-8", "surrogateescape"))
+    )
+    refused = shared_client.post("/v1/classify", data=body, content_type=media_type)
+    assert refused.status_code == 400
+    assert message in refused.json["detail"]
+
+
+def test_a_batch_is_a_bundle(shared_client: Client) -> None:
+    images = [
+        {
+            "image": base64.b64encode(data).decode(),
+            "id": f"<{len(data)}>",
+            "subject": "Patient/1",
+        }
+        for data in (JPEG, JPEG[:900])
+    ]
     headers = {"Accept": "application/fhir+json"}
-    response = shared_client.post("/v1/classify", data=JPEG[:3000], headers=headers)
-    assert (response.status_code, response.content_type) == (422, "application/problem+json")
+    answer = shared_client.post("/v1/batch", json={"images": images}, headers=headers)
+    assert answer.content_type == "application/fhir+json"
+    Bundle.model_validate_json(answer.data)
+    entries = [entry["resource"] for entry in json.loads(answer.data)["entry"]]
+    assert [entry["resourceType"] for entry in entries] == ["DiagnosticReport", "OperationOutcome"]
+    assert entries[0]["subject"] == {"reference": "Patient/1"}
+    assert entries[1]["meta"]["tag"][1]["code"] == "<900>"
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "status", "code"),
+    [
+        ("/v1/classify", {"data": JPEG[:3000]}, 422, "processing"),
+        ("/v1/classify", {"data": b""}, 400, "invalid"),
+        ("/v1/batch", {"data": JPEG, "content_type": "text/plain"}, 415, "not-supported"),
+        ("/v1/classify?explain=true", {"data": JPEG}, 406, "not-supported"),
+        ("/nowhere", {}, 404, "not-found"),
+        ("/v1/classify", {"headers": {"X-API-Key": "wrong<&"}}, 401, "login"),
+    ],
+)
+def test_an_error_is_an_outcome(
+    shared_client: Client, path: str, options: dict[str, Any], status: int, code: str
+) -> None:
+    options = {**options, "headers": {**options.get("headers", {}), "Accept": fhir.MEDIA_TYPE}}
+    response = shared_client.post(path, **options)
+    assert (response.status_code, response.content_type) == (status, fhir.MEDIA_TYPE)
+    OperationOutcome.model_validate_json(response.data)
+    (issue,) = json.loads(response.data)["issue"]
+    assert issue["code"] == code
+    assert response.headers["X-Request-Id"] in issue["diagnostics"]

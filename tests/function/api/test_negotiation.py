@@ -1,7 +1,6 @@
 """The forms of an answer; what the words of a page say of its numbers."""
 
 import html
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,32 +12,40 @@ from lesionlens.api import app, negotiation
 from lesionlens.model.result import NOTICE
 from tests.pictures import JPEG
 
-Page = Callable[[float, float], str]
+Page = Callable[..., str]
 
 
 @pytest.fixture
 def page_of() -> Page:
-    """The text of the page of a result with this malignancy and threshold."""
+    """The page of a result with this malignancy, threshold and picture."""
     pages = flask.Flask("test", template_folder=str(app.TEMPLATES))
 
-    def text(probability: float, threshold: float) -> str:
+    def page(probability: float, threshold: float, picture: bytes = b"") -> str:
         entry = {"label": "nv", "name": "Melanocytic nevus", "probability": 0.9}
         flag = probability >= threshold
         result: dict[str, Any] = {
             "request_id": "mine",
             "model": {"name": "mobilenet", "version": "v1"},
             "prediction": entry,
-            "prior": "dataset",
+            "prior": {"name": "dataset", "malignant": 0.195},
             "views": 4,
             "probabilities": [{**entry, "malignant": False}],
-            "malignancy": {"probability": probability, "threshold": threshold, "flag": flag},
+            "malignancy": {
+                "probability": probability,
+                "flag": flag,
+                "decision": {
+                    "prior": "dataset",
+                    "probability": probability,
+                    "threshold": threshold,
+                },
+            },
             "input": {"in_distribution": True, "warnings": []},
             "notice": NOTICE,
         }
         with pages.app_context():
-            return html.unescape(re.sub(r"<[^>]+>", "", negotiation.page(result)))
+            return html.unescape(negotiation.page(result, picture=picture))
 
-    return text
+    return page
 
 
 @pytest.mark.parametrize(
@@ -60,41 +67,37 @@ def test_a_probability_is_never_0_or_100(share: float, digits: int, written: str
     assert negotiation.percent(share, digits) == written
 
 
-# Shown with as few digits as possible, and never as equal when one is larger.
-PAIRS = [
-    ((0.93, 0.072113), ("93%", "7%")),
-    ((0.0718, 0.072113), ("7.18%", "7.21%")),
-    ((0.072113, 0.072113), ("7%", "7%")),
-    ((0.0721131, 0.072113), ("7.21131%", "7.21130%")),
-    ((0.002, 0.0064), ("0.2%", "0.6%")),
-    ((0.9962, 0.9982), ("99.6%", "99.8%")),
-]
-
-
-@pytest.mark.parametrize(("pair", "written"), PAIRS)
-def test_two_probabilities_are_written_apart(
-    pair: tuple[float, float], written: tuple[str, str]
-) -> None:
-    assert negotiation.apart(*pair) == written
-
-
-def test_even_the_closest_two_numbers_are_written_apart() -> None:
-    one, other = negotiation.apart(0.1, 0.10000000000000002)
-    assert one != other
-
-
 @pytest.mark.parametrize(
     ("probability", "said"),
     [
-        (0.0718, "7.18%, below the threshold of 7.21%."),
-        (0.072113, "7%, at or above the threshold of 7%."),
-        (0.0724, "7.24%, at or above the threshold of 7.21%."),
+        (0.004, "Of 100 pictures like this, fewer than 1 was skin cancer"),
+        (0.144, "Of 100 pictures like this, about 14 were skin cancer"),
+        (0.996, "Of 100 pictures like this, more than 99 were skin cancer"),
     ],
 )
-def test_a_page_says_on_which_side_of_the_threshold_its_figures_are(
+def test_a_page_says_the_chance_as_people_count(
     page_of: Page, probability: float, said: str
 ) -> None:
-    assert said in page_of(probability, 0.072113)
+    assert said in page_of(probability, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("picture", "shown"),
+    [
+        (b"\xff\xd8\xff\xe0", "data:image/jpeg;base64,/9j/4A=="),
+        (b"\x89PNG\r\n", "data:image/png;base64,iVBORw0K"),
+        (b"RIFF....WEBP", "data:image/webp;base64,UklGRi4uLi5XRUJQ"),
+        (b"\0\0\0\x18ftypheic", None),
+        (b"", None),
+        (b"\xff\xd8\xff" + bytes(negotiation.MAX_SHOWN_BYTES), None),
+    ],
+)
+def test_a_page_shows_the_picture_that_browsers_can_show(
+    page_of: Page, picture: bytes, shown: str | None
+) -> None:
+    document = page_of(0.1, 0.5, picture)
+    assert ("cannot be shown here" in document) is (shown is None)
+    assert shown is None or f'src="{shown}"' in document
 
 
 def test_a_page_says_how_the_model_was_set(page_of: Page) -> None:

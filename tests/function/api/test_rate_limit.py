@@ -61,8 +61,6 @@ def test_a_batch_costs_as_many_as_its_images(limited: Client) -> None:
     # What was refused was not counted.
     assert left(refused) == 1
     assert post(limited).status_code == 200
-    too_many = post(limited, "/v1/batch", images=4)
-    assert too_many.status_code == 429
 
 
 def test_each_view_costs_as_an_image_does(limited: Client) -> None:
@@ -73,9 +71,47 @@ def test_each_view_costs_as_an_image_does(limited: Client) -> None:
     assert asked().status_code == 429
 
 
-def test_a_batch_above_the_whole_limit_is_told_so(limited: Client) -> None:
-    detail = post(limited, "/v1/batch", images=4).json["detail"]
-    assert detail == "A batch of 4 images is above the limit of 3/hour."
+@pytest.mark.parametrize(
+    ("images", "views", "accepted"),
+    [
+        (4, 1, "4 images with views=1 count as 4, above the limit of 3/hour, so that waiting does "
+               "not help; accepted are up to 3 images with views=1."),
+        (2, 2, "accepted are up to 1 images with views=2 or views=1 or fewer."),
+        (1, 8, "1 image with views=8 count as 8, above the limit of 3/hour, so that waiting does "
+               "not help; accepted are views=3 or fewer."),
+    ],
+)  # fmt: skip
+def test_what_can_never_pass_is_refused_for_good(
+    limited: Client, images: int, views: int, accepted: str
+) -> None:
+    refused = post(limited, f"/v1/batch?views={views}", images=images)
+    assert refused.status_code == 422
+    assert "Retry-After" not in refused.headers
+    assert refused.json["type"] == "/problems/beyond-limit"
+    assert accepted in refused.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "cost"),
+    [
+        ({"data": b"", "content_type": "image/jpeg"}, 400, 1),
+        ({"data": b"--b\r\n", "content_type": "multipart/form-data; boundary=b"}, 400, 1),
+        ({"data": b"x", "content_type": "text/plain"}, 415, 1),
+        ({"data": b"x" * 30, "content_type": "image/jpeg"}, 413, 1),
+        ({"data": b"no image", "content_type": "image/jpeg"}, 422, 1),
+        ({"headers": {"Accept": "image/png"}}, 406, 0),
+        ({"headers": {"X-API-Key": "ll_wrong"}}, 401, 0),
+    ],
+)
+def test_a_refusal_costs_an_image_where_a_body_was_sent(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], status: int, cost: int
+) -> None:
+    monkeypatch.setenv("MAX_UPLOAD_BYTES", "20")
+    monkeypatch.setenv("RATE_LIMIT", "3/hour")
+    client = create_client()
+    assert client.post("/v1/classify", **options).status_code == status
+    after = client.post("/v1/classify", headers={"Accept": "image/png"})
+    assert left(after) == 3 - cost
 
 
 def test_catalogues_cost_nothing(limited: Client) -> None:
@@ -178,7 +214,7 @@ def test_many_threads_get_no_more_than_the_limit() -> None:
 
     def ask(_: int) -> bool:
         try:
-            quota.charge(caller, 1)
+            quota.charge(caller, 1, 1)
         except TooManyRequests:
             return False
         return True

@@ -30,4 +30,4 @@ def test_a_large_upload_in_a_form_touches_no_file(monkeypatch: pytest.MonkeyPatc
         "/", method="POST", input_stream=io.BytesIO(body), content_length=len(body),
         content_type="multipart/form-data; boundary=e",
     ):  # fmt: skip
-        assert upload.read(flask.request) == image
+        assert upload.read(flask.request).data == image

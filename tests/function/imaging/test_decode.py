@@ -82,25 +82,6 @@ def test_values_of_32_bits_are_refused(kind: type) -> None:
         decode.decode(encoded(picture, "TIFF"))
 
 
-def test_a_fax_is_refused() -> None:
-    fax = encoded(Image.new("1", (64, 64)), "TIFF", compression="group4")
-    with pytest.raises(Undecodable, match="is a fax"):
-        decode.decode(fax)
-
-
-def test_more_tiles_than_rows_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = Image.open
-
-    def tiled(*arguments: object, **options: object) -> Image.Image:
-        file = opened(*arguments, **options)
-        file.tile = file.tile * 5000
-        return file
-
-    monkeypatch.setattr(Image, "open", tiled)
-    with pytest.raises(Undecodable, match="more tiles than it has rows"):
-        decode.decode(encoded(lesion(), "BMP"))
-
-
 def test_text_that_unfolds_in_a_png_is_not_read() -> None:
     info = PngImagePlugin.PngInfo()
     for number in range(4):
@@ -225,7 +206,7 @@ BAD = {
     "bomb": (
         encoded(Image.new("1", (20_000, 20_000)), "PNG"),
         TooManyPixels,
-        "20000×20000 pixels, 400 megapixels; at most 25",
+        "20000×20000 pixels, 400 megapixels; at most 50 .* of a PNG. Send it smaller, or as a base",
     ),
 }
 
@@ -280,71 +261,8 @@ def test_several_pictures_cut_anywhere_decode_or_raise_a_problem(file_format: st
             continue
 
 
-@pytest.mark.parametrize("mode", ["RGBA", "RGB", "L", "I;16", "CMYK"])
-def test_a_large_image_takes_bounded_memory(mode: str) -> None:
-    """In a process of its own: the peak of the memory that it ever held."""
-    script = f"""
-import io, resource
-from PIL import Image, PngImagePlugin
-from lesionlens.imaging import decode
-buffer = io.BytesIO()
-Image.new({mode!r}, (5000, 5000)).save(buffer, "TIFF", compression="tiff_lzw")
-data = buffer.getvalue()
-del buffer
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-decoded = decode.decode(data)
-assert (decoded.width, decoded.image.size) == (5000, (1250, 1250))
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT / "function", capture_output=True, check=True
-    )
-    # What the picture itself takes, at most four bytes a pixel, was held while it was written.
-    assert float(done.stdout) < 120
-
-
-def with_scans(count: int) -> bytes:
-    """A progressive JPEG whose last scan is drawn again and again."""
-    data = encoded(lesion(), progressive=True)
-    last = data.rindex(b"\xff\xda")
-    return data[:-2] + data[last:-2] * count + data[-2:]
-
-
-def in_one_tile(side: int) -> bytes:
-    """A TIFF of 64 pixels a side that is one deflated tile of ``side`` pixels."""
-    words = {256: 64, 257: 64, 258: 8, 259: 8, 262: 1, 277: 1, 322: side, 323: side}
-    words |= {324: 8 + 2 + 12 * 10 + 4, 325: 10}
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in words.items())
-    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(words)) + entries + bytes(14)
-
-
-OUTLINES: dict[str, tuple[bytes, str]] = {
-    "scans": (with_scans(200), "more than 100 scans"),
-    "segments": (b"\xff\xd8" + b"\xff\xe5\x00\x02" * 5000 + JPEG[2:], "more than 1000 segments"),
-    "fill bytes": (b"\xff\xd8" + b"\xff" * 5000 + JPEG[2:], "more than 1000 segments"),
-    "chunks": (
-        encoded(lesion(), "PNG")[:33] + b"\0\0\0\0tEXt\0\0\0\0" * 30_000,
-        "more than 20000 chunks",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", OUTLINES)
-def test_files_of_countless_parts_are_refused(name: str) -> None:
-    data, message = OUTLINES[name]
-    with pytest.raises(Undecodable, match=message):
-        decode.decode(data)
-
-
 def test_a_progressive_photograph_is_decoded() -> None:
     assert decode.decode(encoded(lesion(), progressive=True)).width == 320
-
-
-def test_a_tile_larger_than_its_image_counts_in_full() -> None:
-    data = in_one_tile(16384)
-    assert Image.open(io.BytesIO(data)).tag_v2[322] == 16384
-    with pytest.raises(TooManyPixels, match="268 megapixels"):
-        decode.decode(data)
 
 
 def test_exif_that_cannot_be_written_again_turns_the_image_all_the_same() -> None:

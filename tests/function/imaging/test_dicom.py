@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import ImageCms
 from pydicom.uid import (
     JPEG2000,
     DeflatedExplicitVRLittleEndian,
@@ -15,7 +15,6 @@ from pydicom.uid import (
 
 from lesionlens.errors import (
     Problem,
-    TooManyPixels,
     TooSmall,
     Truncated,
     Undecodable,
@@ -144,16 +143,9 @@ BAD: dict[str, tuple[bytes, type[Problem], str]] = {
         Truncated,
         "holds 230400 bytes of pixels; a frame of 65535×65535 has 12884508675",
     ),
-    "bomb": (
-        photograph(
-            Image.new("L", (6000, 5000)), photometric="MONOCHROME2", syntax=JPEGBaseline8Bit
-        ),
-        TooManyPixels,
-        "30 megapixels; at most 25",
-    ),
     "small": (photograph(lesion(31, 200)), TooSmall, "31×200 pixels; at least 32"),
     "preamble alone": (b"\0" * 128 + b"DICM", Undecodable, "damaged"),
-    "cut in the header": (photograph()[:600], Undecodable, "damaged|no pixels"),
+    "cut in the header": (photograph()[:600], Truncated, "ends too early"),
     "cut in a jpeg": (photograph(**JPEG)[:-3000], Truncated, "ends too early"),
     "not a jpeg": (photograph(**JPEG, jpeg=b"<svg/>"), Undecodable, "damaged"),
     "no fragments": (
@@ -191,11 +183,3 @@ def test_nesting_ends_in_a_refusal() -> None:
     sequence = b"\x08\x00\x15\x11SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\xff\xff\xff"
     with pytest.raises(Undecodable, match="damaged"):
         dicom.open_first(whole[:start] + sequence * 30_000 + whole[start:])
-
-
-def test_a_header_of_countless_elements_is_cut_short() -> None:
-    whole = photograph()
-    start = whole.index(b"\x08\x00\x16\x00UI")
-    element = b"\x08\x00\x05\x00LO\0\0"
-    with pytest.raises(Undecodable, match=r"no pixels .* within its first 524288 bytes"):
-        dicom.open_first(whole[:start] + element * 2_000_000 + whole[start:])

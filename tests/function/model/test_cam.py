@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lesionlens.imaging.decode import Decoded
+from lesionlens.imaging.preprocess import Prepared
 from lesionlens.model import cam
 
 
-def decoded(width: int, height: int) -> Decoded:
-    return Decoded(Image.new("RGB", (10, 10)), width, height, ())
+def decoded(width: int, height: int) -> Prepared:
+    return Prepared(np.zeros((10, 10, 3), np.uint8), width, height, ())
 
 
 def test_an_explanation_shows_the_class_that_was_asked_for() -> None:

@@ -5,12 +5,9 @@ from typing import Any
 import pytest
 
 from lesionlens.model import release
-from lesionlens.model.manifest import DECISION, DETECTOR, MODEL, ReleaseError
+from lesionlens.model.manifest import DETECTOR, MODEL, ReleaseError
 from lesionlens.model.storage import FileStore, NotFound
 from tests import releases
-from tests.conftest import RELEASES
-
-FIRST = "20261123-3e66d80e"
 
 
 def test_the_current_release_is_loaded_and_checked(tmp_path: Path) -> None:
@@ -70,54 +67,86 @@ def test_what_is_no_name_of_a_version_is_refused(version: str) -> None:
 
 Change = Callable[[dict[str, Any]], None]
 WRONG: dict[str, tuple[Change, str]] = {
-    "schema": (lambda m: m.update(schema_version=99), "schema version 99; this code reads 1 and 2"),
+    "schema": (lambda m: m.update(schema_version=2), "schema version 2; this code reads 3"),
+    "no schema": (lambda m: m.pop("schema_version"), "schema version None; this code reads 3"),
     "version": (lambda m: m.update(version="v9"), "says that it is of version 'v9'"),
-    "no input": (lambda m: m.pop("input"), "lacks 'input'"),
+    "no input": (lambda m: m.pop("input"), "missing required field `input`"),
+    "an unknown field": (lambda m: m.update(colour="red"), "unknown field `colour`"),
     "class": (lambda m: m.update(classes=["mel", "wart"]), "unknown classes: wart"),
-    "temperature": (
-        lambda m: m["calibration"]["uniform"].update(temperature=0),
-        "temperature of uniform is 0.0, not above 0",
+    "class twice": (lambda m: m.update(classes=["mel"] * 7), "not all different"),
+    "benign classes only": (lambda m: m.update(classes=["nv", "df"]), "not of both kinds"),
+    "scale": (
+        lambda m: m["calibration"].update(scales=[0] * 7),
+        r"`float` > 0\.0 - at `\$\.calibration\.scales\[0\]`",
+    ),
+    "scale that is infinite": (
+        lambda m: m["calibration"].update(scales=[float("inf")] * 7),
+        "JSON is malformed",
+    ),
+    "offset that is not a number": (
+        lambda m: m["calibration"].update(offsets=[float("nan")] * 7),
+        "JSON is malformed",
+    ),
+    "offset beyond reason": (
+        lambda m: m["calibration"].update(offsets=[1e308] * 7),
+        r"at `\$\.calibration\.offsets",
     ),
     "offsets of other classes": (
-        lambda m: m["calibration"]["decision"].update(offsets=[0.0]),
-        "not one a class",
+        lambda m: m["calibration"].update(offsets=[0.0]),
+        "has 1 offsets for 7 classes",
     ),
-    "text temperature": (
-        lambda m: m["calibration"]["dataset"].update(temperature="hot"),
-        "is wrong",
+    "text for a scale": (
+        lambda m: m["calibration"].update(scales=["hot"] * 7),
+        "Expected `float`, got `str`",
     ),
-    "no calibration for a prior": (lambda m: m["calibration"].pop("dataset"), "lacks 'dataset'"),
-    "malignancy of an unknown calibration": (
-        lambda m: m["malignancy"].update(calibration="other"),
-        "lacks the calibration 'other'",
+    "no prior": (lambda m: m["priors"].pop("dataset"), "has the priors uniform; needed are"),
+    "prior of other classes": (lambda m: m["priors"].update(uniform=[1.0]), "has 1 uniform for 7"),
+    "prior in percent": (
+        lambda m: m["priors"].update(uniform=[0.5] * 7),
+        "prior 'uniform' sums to 3.5, not to 1",
     ),
-    "malignancy upside down": (lambda m: m["malignancy"].update(slope=-1), "slope above 0"),
-    "no views": (lambda m: m["input"].update(max_views=0), "allows 0 views"),
-    "a detector that is not there": (lambda m: m["files"].pop(DETECTOR), "lack detector.npz"),
-    "an unknown limit": (
-        lambda m: m["quality"]["limits"].update(beauty=1),
-        "unknown limits of quality: beauty",
+    "class that cannot be": (
+        lambda m: m["priors"].update(uniform=[0.0, *[1 / 6] * 6]),
+        r"`float` > 0\.0 - at `\$\.priors",
     ),
+    "flag under another prior": (
+        lambda m: m["malignancy"].update(prior="uniform"),
+        r"at `\$\.malignancy\.prior`",
+    ),
+    "threshold in percent": (
+        lambda m: m["malignancy"].update(threshold=95),
+        r"`float` <= 1\.0 - at `\$\.malignancy\.threshold`",
+    ),
+    "no views": (lambda m: m["input"].update(max_views=0), r"at `\$\.input\.max_views`"),
+    "size as text": (lambda m: m["input"].update(size="224"), "Expected `int`, got `str`"),
+    "size beyond reason": (lambda m: m["input"].update(size=10**6), r"at `\$\.input\.size`"),
     "geometry": (
         lambda m: m["input"]["preprocessing"].update(geometry="squash"),
         "unknown geometry",
     ),
-    "infinite temperature": (
-        lambda m: m["calibration"]["decision"].update(temperature=float("inf")),
-        "temperature of decision is inf, not above 0",
-    ),
-    "threshold in percent": (
-        lambda m: m["malignancy"].update(threshold=95),
-        r"threshold is 95\.0, not in \(0, 1\]",
-    ),
-    "class twice": (lambda m: m.update(classes=["mel"] * 7), "not all different"),
-    "size as text": (lambda m: m["input"].update(size="224"), "'224', not a number of pixels"),
     "option as text": (
         lambda m: m["input"]["preprocessing"].update(denoise="no"),
         "are true or false",
     ),
+    "an unknown limit": (
+        lambda m: m["quality"]["limits"].update(beauty=1),
+        "unknown limits of quality: beauty",
+    ),
+    "a count that is negative": (
+        lambda m: m["data"].update(images=-1),
+        r"`int` >= 0 - at `\$\.data\.images`",
+    ),
+    "a count beyond reason": (
+        lambda m: m["data"].update(images=10**12),
+        r"at `\$\.data\.images`",
+    ),
     "no model": (lambda m: m["files"].pop(MODEL), "files lack model.tflite"),
-    "files a list": (lambda m: m.update(files=[]), "is wrong"),
+    "a detector that is not there": (lambda m: m["files"].pop(DETECTOR), "lack detector.npz"),
+    "files a list": (lambda m: m.update(files=[]), r"got `array` - at `\$\.files`"),
+    "a hash that is none": (
+        lambda m: m["files"][MODEL].update(sha256="abc"),
+        r"at `\$\.files\[\.\.\.\]\.sha256`",
+    ),
 }
 
 
@@ -129,12 +158,9 @@ def test_a_manifest_that_is_wrong_is_refused(tmp_path: Path, name: str) -> None:
         release.load(store, "v1")
 
 
-def test_a_release_of_the_first_schema_is_still_served(tmp_path: Path) -> None:
-    manifest = release.read_manifest(FileStore(RELEASES), FIRST)
-    assert set(manifest.calibrations) == {DECISION, "uniform"}
-    assert manifest.calibrations[DECISION] == manifest.calibrations["uniform"]
-    assert manifest.malignancy.slope == 1
-    assert manifest.malignancy.intercept == 0
-    assert manifest.in_distribution_threshold is None
-    assert manifest.max_views == 1
-    assert manifest.quality == {}
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff\xfe", b'{"schema_version": 3}'])
+def test_what_is_no_manifest_is_refused(tmp_path: Path, data: bytes) -> None:
+    releases.copy(tmp_path, "v1")
+    (tmp_path / "v1" / "manifest.json").write_bytes(data)
+    with pytest.raises(ReleaseError, match="the manifest"):
+        release.load(FileStore(tmp_path), "v1")

@@ -1,102 +1,104 @@
-import dataclasses
+import json
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
-from PIL import Image
 
-from lesionlens.imaging.decode import Caution, Decoded
-from lesionlens.model import manifest, result
-from lesionlens.model.manifest import DECISION, Calibration, Malignancy
+from lesionlens.imaging.decode import Caution
+from lesionlens.imaging.preprocess import Prepared
+from lesionlens.model import result
+from lesionlens.model.diagnoses import TAXONOMY
+from lesionlens.model.manifest import Calibration
 from lesionlens.model.options import Options
 from lesionlens.model.result import Timing
 from tests import releases
 
-PLAIN = Calibration((0.0, 0.0, 0.0), 1.0)
-# The classes swap their places.
-DATASET = Calibration((0.0, 0.0, -20.0), 1.0)
-MANIFEST = dataclasses.replace(
-    manifest.parse_manifest(releases.MANIFEST_DOCUMENT),
+SHIPPED = releases.manifest()
+# Logits that are log-likelihoods already, and a detector whose limit is 1.5.
+MANIFEST = msgspec.structs.replace(
+    SHIPPED,
     classes=("akiec", "mel", "nv"),
-    calibrations={DECISION: PLAIN, "dataset": DATASET},
-    malignancy=Malignancy(DECISION, slope=1, intercept=0, threshold=0.5),
-    in_distribution_threshold=1.5,
+    calibration=Calibration("none", (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)),
+    priors={"dataset": (0.1, 0.1, 0.8), "uniform": (1 / 3, 1 / 3, 1 / 3)},
+    malignancy=msgspec.structs.replace(SHIPPED.malignancy, threshold=0.15),
+    in_distribution=msgspec.structs.replace(SHIPPED.in_distribution, threshold=1.5),
 )
-DECODED = Decoded(Image.new("RGB", (60, 40)), 600, 400, (Caution("code", "Message."),))
+DECODED = Prepared(np.zeros((40, 60, 3), np.uint8), 600, 400, (Caution("code", "Message."),))
 TIMING = Timing(1.234, 5.678, 6.912)
-USUAL = Options()
+PLAIN = Options()
 
 
 def built(
-    shares: list[float],
-    malignancy: Malignancy = MANIFEST.malignancy,
+    likelihoods: list[float],
     score: float | None = 1.0,
-    options: Options = USUAL,
+    options: Options = PLAIN,
     cautions: tuple[Caution, ...] = (),
-) -> dict:
-    release = dataclasses.replace(MANIFEST, malignancy=malignancy)
-    logits = np.log(np.array(shares))
-    return result.build("id", release, DECODED, options, logits, score, cautions, TIMING)
+) -> dict[str, Any]:
+    logits = np.log(np.array(likelihoods))
+    return result.build("id", MANIFEST, DECODED, options, logits, score, cautions, TIMING)
 
 
-def test_probabilities_sum_to_1_and_follow_the_temperature() -> None:
-    logits = np.array([2.0, 0.0, -1.0], np.float32)
-    cold, hot = (result.probabilities(logits, Calibration((0.0,) * 3, t)) for t in (0.5, 4))
-    assert cold.sum() == pytest.approx(1)
-    assert hot.sum() == pytest.approx(1)
-    assert cold[0] > hot[0] > 1 / 3
-    assert cold[0] / cold[1] == pytest.approx(np.exp(2.0 / 0.5))
-
-
-def test_huge_logits_do_not_overflow() -> None:
-    by = Calibration((0.0, 0.0), 1.0)
-    assert result.probabilities(np.array([1e6, 0], np.float32), by).tolist() == [1, 0]
-    odds = result.malignant_log_odds(np.array([1e6, 0.0]), ("mel", "nv"), by)
-    assert result.malignancy(odds, MANIFEST.malignancy) == pytest.approx(1)
-    assert result.malignancy(-odds, MANIFEST.malignancy) == pytest.approx(0)
-
-
-def test_offsets_are_added_before_the_temperature_divides() -> None:
-    by = Calibration((0.0, 1.0), 2.0)
-    first, second = result.probabilities(np.array([0.0, 0.0], np.float32), by)
-    assert second / first == pytest.approx(np.exp(0.5))
-
-
-def test_the_prediction_is_the_argmax_and_all_classes_follow_highest_first() -> None:
-    answer = built([0.1, 0.3, 0.6])
+def test_the_prediction_stands_first_and_all_classes_follow_highest_first() -> None:
+    answer = built([0.1, 0.3, 0.6], options=Options(prior="uniform"))
     assert answer["prediction"] == {
         "label": "nv", "name": "Melanocytic nevus", "probability": pytest.approx(0.6),
     }  # fmt: skip
     assert [entry["label"] for entry in answer["probabilities"]] == ["nv", "mel", "akiec"]
     assert [entry["malignant"] for entry in answer["probabilities"]] == [False, True, True]
-    assert answer["prior"] == "decision"
+    assert answer["prior"] == {"name": "uniform", "malignant": pytest.approx(2 / 3)}
 
 
-def test_another_prior_is_another_answer_but_the_same_malignancy() -> None:
-    usual, other = (
-        built([0.1, 0.3, 0.6]),
-        built([0.1, 0.3, 0.6], options=Options(calibration="dataset")),
-    )
-    assert other["prior"] == "dataset"
-    assert other["prediction"]["label"] == "mel"
-    assert other["prediction"]["probability"] == pytest.approx(0.75)
-    assert other["malignancy"] == usual["malignancy"]
+def test_the_flag_is_decided_under_the_default_prior_whatever_is_asked_for() -> None:
+    asked = [PLAIN, Options(prior="uniform"), Options(prevalence=0.01)]
+    usual, uniform, rare = (built([0.1, 0.3, 0.2], options=options) for options in asked)
+    malignant = 0.04 / (0.04 + 0.16)
+    assert usual["malignancy"] == {
+        "probability": pytest.approx(malignant),
+        "flag": True,
+        "decision": {
+            "prior": "dataset", "probability": pytest.approx(malignant), "threshold": 0.15,
+        },
+    }  # fmt: skip
+    assert usual["malignancy"]["probability"] == usual["malignancy"]["decision"]["probability"]
+    for other in (uniform, rare):
+        assert other["malignancy"]["decision"] == usual["malignancy"]["decision"]
+        assert other["malignancy"]["flag"] is True
+    assert uniform["malignancy"]["probability"] == pytest.approx(0.4 / 0.6)
+    assert rare["malignancy"]["probability"] < 0.15
 
 
-@pytest.mark.parametrize(("threshold", "flag"), [(0.39, True), (0.41, False)])
-def test_without_a_mapping_malignancy_is_the_sum_over_malignant_classes(
-    threshold: float, flag: bool
-) -> None:
-    mapping = Malignancy(DECISION, slope=1, intercept=0, threshold=threshold)
-    answer = built([0.1, 0.3, 0.6], mapping)["malignancy"]
-    assert answer == {"probability": pytest.approx(0.4), "threshold": threshold, "flag": flag}
+@pytest.mark.parametrize(("likelihood", "flag"), [(0.706, True), (0.705, False)])
+def test_what_reaches_the_threshold_is_flagged(likelihood: float, flag: bool) -> None:
+    """0.15 of the posterior are 0.706 times the benign likelihood, under a prior of a fifth."""
+    found = built([likelihood, likelihood, 1.0])["malignancy"]
+    assert found["flag"] is flag
+    assert found["decision"]["probability"] == pytest.approx(0.15, abs=1e-3)
 
 
-def test_malignancy_has_a_mapping_and_a_prior_of_its_own() -> None:
-    mapping = Malignancy("dataset", slope=0.5, intercept=-1.0, threshold=0.5)
-    odds = np.log(0.4 / (0.6 * np.exp(-20)))
-    expected = 1 / (1 + np.exp(-(0.5 * odds - 1)))
-    answer = built([0.1, 0.3, 0.6], mapping)["malignancy"]
-    assert answer["probability"] == pytest.approx(expected)
+@pytest.mark.parametrize(
+    "options", [PLAIN, Options(prior="uniform"), Options(prevalence=0.05), Options(prevalence=0.9)]
+)
+def test_no_number_of_an_answer_contradicts_another(options: Options) -> None:
+    """Of the shipped calibration, in JSON and back, whatever the logits."""
+    random = np.random.default_rng(7)
+    for scale in (0.1, 1, 5, 40, 1e4):
+        for logits in random.normal(scale=scale, size=(40, 7)):
+            built_of = result.build("id", SHIPPED, DECODED, options, logits, None, (), TIMING)
+            answer = json.loads(json.dumps(built_of))
+            entries, malignancy = answer["probabilities"], answer["malignancy"]
+            values = [entry["probability"] for entry in entries]
+            malignant = [e["probability"] for e in entries if e["malignant"]]
+            assert values == sorted(values, reverse=True)
+            assert sum(values) == sum(reversed(values)) == 1
+            assert sum(malignant) == sum(reversed(malignant)) == malignancy["probability"]
+            assert answer["prediction"]["label"] == entries[0]["label"]
+            assert answer["prediction"]["probability"] == entries[0]["probability"]
+            decision = malignancy["decision"]
+            assert malignancy["flag"] == (decision["probability"] >= decision["threshold"])
+            if options == PLAIN:
+                assert decision["probability"] == malignancy["probability"]
+            assert all(e["malignant"] == TAXONOMY[e["label"]].malignant for e in entries)
 
 
 def test_an_image_that_was_not_recognized_gets_no_headline() -> None:

@@ -1,15 +1,16 @@
 import dataclasses
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from training import config
-from training.data import split
-from training.data.dataset import Dataset
+from training.data import dataset, split, synthetic
+from training.data.dataset import HAM10000, Dataset
 from training.data.split import PARTS, Split
 
-DATA = config.load("smoke").data
+DATA = dataclasses.replace(config.load("smoke").data, archive_fraction=0.25)
 
 
 def test_no_lesion_crosses_and_every_image_is_in_one_part(drawn: Dataset) -> None:
@@ -20,6 +21,22 @@ def test_no_lesion_crosses_and_every_image_is_in_one_part(drawn: Dataset) -> Non
     assert not lesions[0] & lesions[1]
     assert not lesions[0] & lesions[2]
     assert not lesions[1] & lesions[2]
+
+
+def test_other_clinics_leave_the_split_of_ham10000_as_it_is(drawn: Dataset, tmp_path: Path) -> None:
+    synthetic.write_archive(tmp_path, 96, seed=1)
+    archive = dataset.read_archive(tmp_path)
+    both = dataset.combine(drawn, archive)
+    alone, parts = split.make(drawn, DATA, 1), split.make(both, DATA, 1)
+    for part in PARTS:
+        found = getattr(parts, part)
+        np.testing.assert_array_equal(found[found < len(drawn.records)], getattr(alone, part), part)
+        # A quarter each for validation and test, of every class and origin.
+        cells = Counter((r.origin, r.dx) for r in both.subset(found) if r.origin != HAM10000)
+        expected = {"train": 8, "validation": 4, "test": 4}[part]
+        assert set(cells.values()) <= {expected - 1, expected, expected + 1}
+        assert len(cells) == 6
+    assert len(np.unique(np.concatenate([parts.train, parts.validation, parts.test]))) == 180
 
 
 def test_every_part_holds_every_class(drawn: Dataset) -> None:

@@ -1,82 +1,124 @@
 import numpy as np
 import pytest
+from scipy.special import softmax
 
-from lesionlens.model.manifest import DECISION, Calibration
-from lesionlens.model.result import malignancy, malignant_log_odds
-from training.evaluation import calibration, metrics, reliability
-from training.evaluation.calibration import DATASET, UNIFORM
+from lesionlens.model.manifest import DATASET, UNIFORM
+from lesionlens.model.posterior import posterior
+from training.evaluation import calibration, origins
 from training.evaluation.metrics import Predictions
 
-SHARES = np.array([0.03, 0.07, 0.9])
 CLASSES = ("mel", "bkl", "nv")
+SHARES = np.array([0.1, 0.2, 0.7])
 # How far each class stands apart from the others.
-CENTRES = np.array([1.0, 1.0, 3.0])
+CENTRES = np.array([1.5, 1.0, 2.0])
 
 
-def case(count: int = 15_000, temperature: float = 1.0, strength: float = 0.0) -> Predictions:
-    """Lesions as frequent as ``SHARES``, and logits that still hold a part of that prior.
+def case(
+    count: int = 6000,
+    shares: np.ndarray = SHARES,
+    scales: tuple[float, ...] = (1.0, 1.0, 1.0),
+    offsets: tuple[float, ...] = (0.0, 0.0, 0.0),
+    origin: str = "home",
+) -> tuple[Predictions, np.ndarray]:
+    """Images with classes as frequent as ``shares``, logits, and their log-likelihoods (N, C).
 
     Classes are Gaussians around the corners of a triangle: what a perfect model would answer is
-    known.
+    known. The logits are that, wrongly scaled and offset.
     """
     random = np.random.default_rng(1)
-    labels = random.choice(3, count, p=SHARES)
+    labels = random.choice(3, count, p=shares)
     seen = random.normal(size=(count, 3)) + CENTRES * np.eye(3)[labels]
-    free = CENTRES * seen - CENTRES**2 / 2
-    logits = temperature * free + strength * np.log(SHARES)
-    return Predictions(labels, logits, np.arange(count).astype(str))
+    true = CENTRES * seen - CENTRES**2 / 2
+    lesions = np.char.add(origin, np.arange(count).astype(str))
+    logits = (true - offsets) / np.array(scales)
+    return Predictions(labels, logits, lesions, np.full(count, origin)), true
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-@pytest.mark.parametrize("strength", [0.0, 0.5])
-def test_the_prior_is_taken_out_or_put_in(temperature: float, strength: float) -> None:
-    predicted = case(temperature=temperature, strength=strength)
-    fitted = calibration.fit(predicted, SHARES)
-    free = (predicted.logits - strength * np.log(SHARES)) / temperature
-    for name, prior in ((UNIFORM, np.ones(3)), (DATASET, SHARES)):
-        found = metrics.softmax(calibration.apply(fitted[name], predicted).logits)
-        expected = metrics.softmax(free + np.log(prior))
-        assert np.abs(found - expected).mean() < 0.02, name
+def joined(*parts: Predictions) -> Predictions:
+    fields = ("labels", "logits", "lesions", "origins")
+    return Predictions(*(np.concatenate([getattr(p, name) for p in parts]) for name in fields))
 
 
-def test_the_decision_ranks_by_the_uniform_prior_and_keeps_its_word_on_the_mix_that_comes() -> None:
-    predicted = case(temperature=2.0)
-    fitted = calibration.fit(predicted, SHARES)
-    decided, uniform = (
-        calibration.apply(fitted[name], predicted).logits for name in (DECISION, UNIFORM)
+@pytest.mark.parametrize(
+    ("scales", "method"),
+    [((0.5, 0.5, 0.5), calibration.TEMPERATURE), ((0.5, 2.0, 1.0), calibration.VECTOR)],
+)
+def test_what_was_done_to_the_logits_is_undone(scales: tuple[float, ...], method: str) -> None:
+    predicted, true = case(scales=scales, offsets=(1.0, 0.0, -1.0))
+    fitted = calibration.fit(predicted, CLASSES)
+    for prior in (SHARES, np.full(3, 1 / 3), np.array([0.5, 0.3, 0.2])):
+        expected = softmax(true + np.log(prior), axis=1)
+        assert np.abs(posterior(predicted.logits, fitted, prior) - expected).mean() < 0.02
+    if method == calibration.VECTOR:
+        assert fitted.method == method
+    assert len(set(fitted.scales)) == (1 if fitted.method == calibration.TEMPERATURE else 3)
+
+
+def test_each_origin_is_judged_under_its_own_class_frequencies() -> None:
+    """Twice the same likelihoods, of a clinic of cancers and of one without a class."""
+    sick, true = case(shares=np.array([0.6, 0.4, 0.0]), offsets=(1.0, 0.0, -1.0), origin="ward")
+    well, _ = case(shares=np.array([0.05, 0.05, 0.9]), offsets=(1.0, 0.0, -1.0), origin="practice")
+    fitted = calibration.fit(joined(sick, well), CLASSES)
+    expected = softmax(true, axis=1)
+    found = posterior(sick.logits, fitted, np.full(3, 1 / 3))
+    assert np.abs(found - expected).mean() < 0.03
+
+
+def test_few_images_do_not_make_it_run_away() -> None:
+    """Six images that are told apart perfectly: no finite likelihood is the best."""
+    labels = np.array([0, 1, 2, 0, 1, 2])
+    lesions = np.arange(6).astype(str)
+    fitted = calibration.fit(
+        Predictions(labels, 9 * np.eye(3)[labels], lesions, np.full(6, "home")), CLASSES
     )
-    np.testing.assert_array_equal(decided.argmax(axis=1), uniform.argmax(axis=1))
-    errors = [
-        reliability.top_label(predicted.labels, metrics.softmax(logits), predicted.lesions, 0)
-        for logits in (decided, uniform)
-    ]
-    told, before = (error["calibration_error"]["value"] for error in errors)
-    assert told < 0.75 * before
+    assert np.isfinite(fitted.offsets).all()
+    assert max(fitted.scales) <= np.exp(3)
 
 
-def test_the_uniform_calibration_hears_every_class_alike() -> None:
-    """Sure and right about the many, sure and wrong about the few."""
-    labels = np.array([0] * 90 + [1] * 10)
-    logits = np.array([[2.0, 0.0]] * 100) + np.random.default_rng(0).normal(size=(100, 2))
-    predicted = Predictions(labels, logits, labels.astype(str))
-    found = calibration.fit(predicted, np.array([0.9, 0.1]))[UNIFORM]
-    assert found.offsets[1] > found.offsets[0] + 1
+def test_the_priors_are_the_class_frequencies_and_none_rules_a_class_out() -> None:
+    found = calibration.priors(np.array([2, 2, 2, 1]), 3)
+    assert found[UNIFORM] == pytest.approx((1 / 3,) * 3, abs=1e-6)
+    assert found[DATASET] == pytest.approx((0.5 / 4.5, 1 / 4.5, 3 / 4.5), abs=1e-6)
 
 
-def test_malignancy_holds_and_its_threshold_is_the_highest_that_is_sensitive_enough() -> None:
-    predicted = case()
-    fitted = calibration.fit(predicted, SHARES)
-    # Whatever the sum of the classes says, its own mapping is fitted on top of it.
-    fitted[DATASET] = Calibration(fitted[DATASET].offsets, 3 * fitted[DATASET].temperature)
-    mapping, point = calibration.fit_malignancy(predicted, CLASSES, fitted)
-    odds = malignant_log_odds(predicted.logits, CLASSES, fitted[DATASET])
-    scores, malignant = malignancy(odds, mapping), predicted.labels == 0
-    error = reliability.binary(malignant, scores, predicted.lesions, 0)["calibration_error"]
-    assert error["value"] < 0.02
-    assert mapping.threshold == point["threshold"]
-    flagged = scores >= mapping.threshold
-    assert flagged[malignant].mean() >= calibration.TARGET_SENSITIVITY
-    assert flagged[malignant].mean() == pytest.approx(point["sensitivity"], abs=1e-4)
-    assert (~flagged)[~malignant].mean() == pytest.approx(point["specificity"], abs=1e-4)
-    higher = np.sort(scores[malignant & flagged])[1]
-    assert (scores[malignant] >= higher).mean() < calibration.TARGET_SENSITIVITY + 1e-3
+def test_the_threshold_is_the_highest_that_is_sensitive_enough() -> None:
+    predicted, _ = case()
+    probabilities = np.random.default_rng(0).random(6000)
+    malignant = predicted.labels == 0
+    found = calibration.threshold(probabilities, malignant, predicted.origins)
+    flagged = probabilities[malignant] >= found
+    assert flagged.mean() >= calibration.TARGET_SENSITIVITY
+    higher = np.sort(probabilities[malignant][flagged])[1]
+    assert (probabilities[malignant] >= higher).mean() < calibration.TARGET_SENSITIVITY
+
+
+def test_origins_weigh_alike_in_the_threshold_however_many_images_they_have() -> None:
+    """A large clinic whose cancers stand out, and a small one whose cancers hardly do."""
+    large, small = np.linspace(0.8, 1, 2000), np.linspace(0, 0.5, 100)
+    probabilities = np.concatenate([large, small])
+    of = np.array(["large"] * 2000 + ["small"] * 100)
+    malignant = np.ones(2100, bool)
+    found = calibration.threshold(probabilities, malignant, of)
+    # Half of a tenth of the small one's may be missed beside none of the large one's.
+    assert (small >= found).mean() == pytest.approx(0.9, abs=0.011)
+    assert (probabilities >= found).mean() > 0.99
+
+
+def test_without_a_malignant_image_there_is_no_threshold() -> None:
+    with pytest.raises(ValueError, match="no image to choose the threshold on is malignant"):
+        calibration.threshold(np.array([0.5]), np.array([False]), np.array(["home"]))
+
+
+def test_origins_with_few_malignant_images_are_pooled_and_a_handful_counts_for_less() -> None:
+    of = np.array(["a"] * 200 + ["b"] * 30 + ["c"] * 10)
+    malignant = np.arange(240) % 2 == 0
+    pooled = origins.with_few(of, malignant)
+    assert pooled == ("b", "c")
+    groups = origins.groups(of, pooled)
+    assert {name: int(inside.sum()) for name, inside in groups.items()} == {"a": 200, "b + c": 40}
+    assert origins.group_weights(of, malignant, pooled) == {"a": 1.0, "b + c": 20 / 50}
+    weights = origins.image_weights(of, malignant)
+    assert weights.mean() == pytest.approx(1)
+    assert weights[of == "b"].sum() + weights[of == "c"].sum() == pytest.approx(
+        weights[of == "a"].sum() * 20 / 50
+    )

@@ -34,7 +34,8 @@ def test_the_answers_that_are_left_have_the_figures_that_are_returned(
         shares = np.array([row[1:] for row in rows], np.float64)
         shown = np.char.lower(np.array(header[1:]))[shares.argmax(axis=1)]
         right = shown == [record.dx for record in records]
-        accuracy = found["metrics"][part]["accuracy"]["value"]
+        accuracy = found.metrics[part].accuracy["value"]
         assert right.mean() == pytest.approx(accuracy, abs=1e-4)
-    assert found["calibration"].keys() == {"decision", "uniform", "dataset"}
-    assert found["malignancy"]["sensitivity"] >= 0.9
+    assert found.priors["dataset"] == pytest.approx((1 / 7,) * 7, abs=1e-6)
+    assert found.malignancy.validation.sensitivity["value"] >= 0.95
+    assert found.malignancy.validation.by_origin.keys() == {"ham10000"}

@@ -47,7 +47,8 @@ def test_the_columns_of_ham10000_are_read(drawings: Path) -> None:
         ("image_id,dx\na,mel\na,mel\n", "line 3: duplicate image id a"),
         ("image_id,lesion_id,dx\na,l,mel\nb,l,nv\n", "line 3: lesion l is both mel and nv"),
         ("image_id,dx\n", "the table has no rows"),
-        (b"image_id,dx\n\xff\xfe,mel\n", "labels.csv is not text in UTF-8"),
+        ("image_id,dx\na,mel\n".encode("utf-16"), "labels.csv is in UTF-16"),
+        (b"image_id,dx\na,\xe9\n", "labels.csv is not text in UTF-8"),
     ],
 )
 def test_what_is_wrong_with_the_labels_is_told(

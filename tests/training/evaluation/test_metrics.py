@@ -1,7 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_score
 
+from lesionlens.model.figures import PartMetrics
+from lesionlens.model.manifest import DATASET, UNIFORM
 from training.evaluation import metrics
 from training.evaluation.metrics import Predictions
 
@@ -13,31 +18,50 @@ def predicted(images: int = 300, images_per_lesion: int = 1, skill: float = 1.5)
     lesions = np.repeat(np.arange(images // images_per_lesion), images_per_lesion)
     labels = random.choice(3, len(np.unique(lesions)), p=[0.1, 0.2, 0.7])[lesions]
     noise = random.normal(size=(len(np.unique(lesions)), 3))[lesions]
-    return Predictions(labels, noise + skill * np.eye(3)[labels], lesions.astype(str))
+    logits = noise + skill * np.eye(3)[labels]
+    return Predictions(labels, logits, lesions.astype(str), np.full(images, "home"))
+
+
+def report(case: Predictions, shift: float = 0.0) -> PartMetrics:
+    """``shift``: how much likelier nevi are under the default prior."""
+    usual = dataclasses.replace(case, logits=case.logits + np.array([0, 0, shift]))
+    return metrics.report({UNIFORM: case, DATASET: usual}, CLASSES, seed=0)
 
 
 def test_values_agree_with_scikit_learn() -> None:
     case = predicted()
-    report = metrics.report(case, CLASSES, seed=0)
+    found = report(case)
     choices = case.logits.argmax(axis=1)
-    assert report["balanced_accuracy"]["value"] == pytest.approx(
+    assert found.balanced_accuracy["value"] == pytest.approx(
         balanced_accuracy_score(case.labels, choices), abs=1e-4
     )
-    assert report["accuracy"]["value"] == pytest.approx((choices == case.labels).mean(), abs=1e-4)
-    assert report["confusion_matrix"] == confusion_matrix(case.labels, choices).tolist()
-    shares = metrics.softmax(case.logits)
-    assert report["macro_auc"]["value"] == pytest.approx(
+    assert found.accuracy["value"] == pytest.approx((choices == case.labels).mean(), abs=1e-4)
+    assert np.array(found.confusion_matrix).tolist() == (
+        confusion_matrix(case.labels, choices).tolist()
+    )
+    shares = softmax(case.logits, axis=1)
+    assert found.macro_auc["value"] == pytest.approx(
         roc_auc_score(case.labels, shares, multi_class="ovr", average="macro"), abs=1e-3
     )
-    specificity = (predicted[case.labels != 1] != 1).mean()
-    melanoma = report["per_class"]["mel"]
-    assert melanoma["specificity"]["value"] == pytest.approx(specificity, abs=1e-4)
-    assert melanoma["images"] == (case.labels == 1).sum()
+    specificity = (choices[case.labels != 1] != 1).mean()
+    melanoma = found.per_class["mel"]
+    assert melanoma.specificity["value"] == pytest.approx(specificity, abs=1e-4)
+    assert melanoma.images == (case.labels == 1).sum()
+
+
+def test_both_priors_are_reported() -> None:
+    found = report(predicted(), shift=2.0)
+    assert (found.prior, found.default.prior) == (UNIFORM, DATASET)
+    assert found.default.accuracy["value"] > found.accuracy["value"]
+    assert found.default.balanced_accuracy["value"] < found.balanced_accuracy["value"]
+    assert (
+        found.default.per_class["mel"].sensitivity["value"]
+        < found.per_class["mel"].sensitivity["value"]
+    )
 
 
 def test_intervals_hold_the_value_and_widen_with_fewer_lesions() -> None:
-    single = metrics.report(predicted(300, 1), CLASSES, 0)["accuracy"]
-    repeated = metrics.report(predicted(300, 6), CLASSES, 0)["accuracy"]
+    single, repeated = (report(predicted(300, each)).accuracy for each in (1, 6))
     for found in (single, repeated):
         assert found["low"] <= found["value"] <= found["high"]
     assert repeated["high"] - repeated["low"] > 1.5 * (single["high"] - single["low"])
@@ -55,9 +79,12 @@ def test_a_resample_takes_whole_lesions() -> None:
 
 def test_a_class_that_a_resample_misses_does_not_spoil_it() -> None:
     case = Predictions(
-        np.array([0, 1, 2, 2]), np.eye(3)[[0, 1, 2, 2]], np.array(["a", "b", "c", "d"])
+        np.array([0, 1, 2, 2]),
+        np.eye(3)[[0, 1, 2, 2]],
+        np.array(["a", "b", "c", "d"]),
+        np.full(4, "home"),
     )
-    found = metrics.report(case, CLASSES, 0)["balanced_accuracy"]
+    found = report(case).balanced_accuracy
     assert found == {"value": 1, "low": 1, "high": 1}
 
 
@@ -70,13 +97,3 @@ def test_rates_of_a_flag_have_intervals_over_lesions() -> None:
     assert rates["specificity"]["value"] == pytest.approx((~flagged)[~malignant].mean(), abs=1e-4)
     for rate in rates.values():
         assert rate["low"] < rate["value"] < rate["high"]
-
-
-def test_balanced_accuracy_while_training_is_the_same_figure() -> None:
-    case = predicted()
-    metric = metrics.KerasBalancedAccuracy(3)
-    truth = np.eye(3, dtype=np.float32)[case.labels]
-    for half in (slice(0, 150), slice(150, 300)):
-        metric.update_state(truth[half], case.logits[half].astype(np.float32))
-    expected = metrics.balanced_accuracy(case.labels, case.logits)
-    assert float(metric.result()) == pytest.approx(expected, abs=1e-5)

@@ -17,11 +17,12 @@ def answers(drawn: Dataset, skill: float, seed: int, path: Path) -> Path:
 
 def test_answers_are_written_and_read(drawn: Dataset, tmp_path: Path) -> None:
     path = answers(drawn, 1, 0, tmp_path / "a.csv")
-    assert path.read_text().startswith("image_id,lesion_id,dx," + ",".join(CLASSES))
+    assert path.read_text().startswith("image_id,lesion_id,origin,dx," + ",".join(CLASSES))
     ids, predicted = predictions.read(path)
     assert ids == [record.image_id for record in drawn.records]
     np.testing.assert_array_equal(predicted.labels, drawn.labels)
     np.testing.assert_array_equal(predicted.lesions, drawn.lesions)
+    np.testing.assert_array_equal(predicted.origins, drawn.origins)
     assert predicted.logits.shape == (84, 7)
 
 

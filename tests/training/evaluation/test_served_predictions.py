@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from lesionlens import pipeline
 from lesionlens.model.classifier import Classifier
@@ -16,14 +17,28 @@ def test_answers_are_those_of_the_function(drawn: Dataset, classifier: Classifie
     for place, record in enumerate(records):
         served = pipeline.examine(record.path.read_bytes(), classifier)
         shares = {entry["label"]: entry["probability"] for entry in served["probabilities"]}
-        assert dict(zip(found.classes, found.shares[place], strict=True)) == pytest.approx(shares)
+        assert dict(zip(found.classes, found.probabilities()[place], strict=True)) == shares
         # There is none where serving refuses to predict.
         if malignancy := served["malignancy"]:
-            assert found.malignancy[place] == pytest.approx(malignancy["probability"])
+            assert found.malignancy[place] == malignancy["probability"]
             assert found.flagged[place] == malignancy["flag"]
     np.testing.assert_array_equal(found.labels, drawn.labels[:5])
     assert found.malignant.tolist() == [r.dx in ("akiec", "bcc", "mel") for r in records]
-    np.testing.assert_allclose(np.exp(found.predicted.logits), found.shares, atol=1e-9)
+    for prior, predicted in found.by_prior.items():
+        shares = softmax(predicted.logits, axis=1)
+        np.testing.assert_allclose(shares, found.probabilities(prior), atol=1e-12)
+
+
+def test_a_part_of_the_answers_is_those_of_its_images(
+    drawn: Dataset, classifier: Classifier
+) -> None:
+    found = served_predictions.collect(classifier, drawn.records[:6])
+    chosen = np.array([True, False, True, False, False, True])
+    some = found.subset(chosen)
+    np.testing.assert_array_equal(some.malignancy, found.malignancy[chosen])
+    np.testing.assert_array_equal(some.labels, found.labels[chosen])
+    assert some.in_distribution is not None
+    assert len(some.in_distribution) == 3
 
 
 def test_a_changed_image_is_judged_in_place_of_the_file(
@@ -39,7 +54,7 @@ def test_a_changed_image_is_judged_in_place_of_the_file(
     plain = served_predictions.collect(classifier, records)
     changed = served_predictions.collect(classifier, records, turned)
     assert sorted(seen) == [0, 1, 2]
-    assert np.abs(plain.shares - changed.shares).max() > 1e-3
+    assert np.abs(plain.probabilities() - changed.probabilities()).max() > 1e-3
 
 
 def test_every_file_that_cannot_be_read_is_named(

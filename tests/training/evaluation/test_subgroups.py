@@ -1,11 +1,18 @@
 import dataclasses
 
+import msgspec
 import numpy as np
 import pytest
 
+from lesionlens.model.manifest import Calibration
+from tests import releases
 from training.data.dataset import CLASSES, Dataset, Record
 from training.evaluation import metrics, subgroups
 from training.evaluation.served_predictions import Answers
+
+MANIFEST = msgspec.structs.replace(
+    releases.manifest(), calibration=Calibration("none", (1.0,) * 7, (0.0,) * 7)
+)
 
 
 @pytest.mark.parametrize(
@@ -31,25 +38,24 @@ def answered(records: tuple[Record, ...]) -> Answers:
     """Right for women; wrong, and never alarmed, for men."""
     labels = np.array([CLASSES.index(record.dx) for record in records])
     women = np.array([record.sex == "female" for record in records])
-    shares = np.eye(7)[np.where(women, labels, (labels + 1) % 7)] * 0.9 + 0.1 / 7
-    malignant = np.isin(labels, [CLASSES.index(name) for name in ("akiec", "bcc", "mel")])
-    return Answers(
-        records, CLASSES, np.log(shares), shares, np.where(women & malignant, 0.9, 0.1), 0.5
-    )
+    benign = CLASSES.index("nv")
+    wrong = np.where(labels == benign, CLASSES.index("df"), benign)
+    logits = 20 * np.eye(7)[np.where(women, labels, wrong)]
+    return Answers(records, MANIFEST, logits)
 
 
 def test_what_goes_wrong_for_a_group_is_seen_there(drawn: Dataset) -> None:
     found = subgroups.report(answered(drawn.records), seed=0)
     women, men = found["sex"]["female"], found["sex"]["male"]
-    assert women["accuracy"] == {"value": 1, "low": 1, "high": 1}
-    assert women["malignancy_sensitivity"]["value"] == 1
-    assert men["balanced_accuracy"]["value"] == 0
-    assert men["malignancy_sensitivity"]["value"] == 0
-    assert men["malignancy_specificity"]["value"] == 1
-    assert women["images"] + men["images"] == 84
+    assert women.accuracy == {"value": 1, "low": 1, "high": 1}
+    assert women.malignancy_sensitivity["value"] == 1
+    assert men.balanced_accuracy["value"] == 0
+    assert men.malignancy_sensitivity["value"] == 0
+    assert men.malignancy_specificity["value"] == 1
+    assert women.images + men.images == 84
     for grouping in found.values():
-        assert sum(group["images"] for group in grouping.values()) == 84
-        assert sum(group["lesions"] for group in grouping.values()) == 42
+        assert sum(group.images for group in grouping.values()) == 84
+        assert sum(group.lesions for group in grouping.values()) == 42
 
 
 def test_few_lesions_and_what_is_undefined_are_told(drawn: Dataset) -> None:
@@ -58,18 +64,18 @@ def test_few_lesions_and_what_is_undefined_are_told(drawn: Dataset) -> None:
         for record in drawn.records
     )
     found = subgroups.report(answered(records), seed=0)["dx_type"]
-    assert found["histo"]["few"]
-    assert not found["follow_up"]["few"]
-    assert found["histo"]["classes"] == 1
-    assert found["histo"]["malignancy_specificity"] == {"value": None, "low": None, "high": None}
-    assert found["histo"]["malignant"] == found["histo"]["images"] == 12
+    assert found["histo"].few
+    assert not found["follow_up"].few
+    assert found["histo"].classes == 1
+    assert found["histo"].malignancy_specificity == {"value": None, "low": None, "high": None}
+    assert found["histo"].malignant == found["histo"].images == 12
 
 
 def test_a_group_s_figures_are_those_of_its_images_alone(drawn: Dataset) -> None:
     answers = answered(drawn.records)
     inside = np.array([record.localization == "back" for record in drawn.records])
-    alone = metrics.report(answers.predicted.subset(inside), CLASSES, seed=1)
+    alone = metrics.report(answers.subset(inside).by_prior, CLASSES, seed=1)
     found = subgroups.report(answers, seed=0)["localization"]["back"]
-    assert found["accuracy"]["value"] == alone["accuracy"]["value"]
-    assert found["balanced_accuracy"]["value"] == alone["balanced_accuracy"]["value"]
-    assert found["accuracy"]["low"] < found["accuracy"]["value"] < found["accuracy"]["high"]
+    assert found.accuracy["value"] == alone.default.accuracy["value"]
+    assert found.balanced_accuracy["value"] == alone.balanced_accuracy["value"]
+    assert found.accuracy["low"] < found.accuracy["value"] < found.accuracy["high"]

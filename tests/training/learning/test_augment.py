@@ -40,7 +40,7 @@ def test_without_augmentation_the_centre_comes_back() -> None:
 def test_shape_type_and_range() -> None:
     image = drawn(brightness=0.5, contrast=0.5, colour=0.5)
     assert image.shape == (60, 60, 3)
-    assert image.dtype == np.float32
+    assert image.dtype == np.uint8
     assert image.min() >= 0
     assert image.max() <= 255
 

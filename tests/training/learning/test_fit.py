@@ -43,7 +43,7 @@ def uninterrupted(examples: Examples, tmp_path_factory: pytest.TempPathFactory) 
 def test_history_names_every_epoch(uninterrupted: Run) -> None:
     history = uninterrupted.history
     assert [entry["epoch"] for entry in history] == [1, 2, 3, 4]
-    for name in ("loss", "accuracy", "balanced_accuracy"):
+    for name in ("loss", "log_loss", "balanced_accuracy", "log_loss/here", "log_loss/there"):
         assert np.isfinite([entry[name] for entry in history]).all()
         assert np.isfinite([entry[f"val_{name}"] for entry in history]).all()
 

@@ -2,10 +2,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from lesionlens.model import release
-from lesionlens.model.manifest import DETECTOR, MODEL, ReleaseError
+from lesionlens.model.manifest import DETECTOR, MODEL, Manifest, ReleaseError, parse
 from lesionlens.model.storage import ABSENT, FileStore, NotFound
 from tests import releases
 from tests.conftest import RELEASES
@@ -15,20 +16,22 @@ from training.releasing.publish import PublishError
 BYTES = (RELEASES / releases.VERSION / MODEL).read_bytes()
 
 
-def made(version: str, accuracy: float = 0.8, test: str = "same") -> tuple[dict, dict[str, bytes]]:
-    """A manifest and its files."""
-    manifest = json.loads(json.dumps(releases.MANIFEST_DOCUMENT))
-    manifest["version"] = version
-    manifest["metrics"]["test"]["balanced_accuracy"]["value"] = accuracy
-    manifest["data"]["split"]["test"]["sha256"] = test
+def made(
+    version: str, accuracy: float = 0.8, test: str = "5" * 64
+) -> tuple[Manifest, dict[str, bytes]]:
+    """A manifest and its files; ``test``: hash of the test part."""
+    shipped = json.loads(json.dumps(releases.MANIFEST_DOCUMENT))
+    shipped["version"] = version
+    shipped["metrics"]["test"]["balanced_accuracy"]["value"] = accuracy
+    shipped["data"]["split"]["test"]["sha256"] = test
     files = {
         MODEL: BYTES,
         DETECTOR: (RELEASES / releases.VERSION / DETECTOR).read_bytes(),
         "model.keras": b"keras",
         "MODEL_CARD.md": b"# Card",
     }
-    manifest["archive"] = publish.describe({"model.keras": b"keras"})
-    return manifest, files
+    shipped["archive"] = msgspec.to_builtins(publish.describe({"model.keras": b"keras"}))
+    return parse(json.dumps(shipped).encode()), files
 
 
 class Dying(FileStore):
@@ -108,7 +111,7 @@ def test_a_worse_model_needs_force(tmp_path: Path) -> None:
 def test_figures_on_other_images_do_not_compare(tmp_path: Path) -> None:
     store = FileStore(tmp_path)
     publish.publish(store, *made("v1", 0.80))
-    publish.publish(store, *made("v2", 0.70, test="other"))
+    publish.publish(store, *made("v2", 0.70, test="6" * 64))
     publish.promote(store, "v1")
     publish.promote(store, "v2")
     assert release.current(store) == "v2"
@@ -188,3 +191,30 @@ def test_a_broken_pointer_is_told(tmp_path: Path) -> None:
     (tmp_path / "current.json").write_text("{")
     with pytest.raises(ReleaseError, match=r"current\.json is not JSON"):
         publish.list_releases(FileStore(tmp_path))
+
+
+def test_what_serving_would_refuse_is_not_published(tmp_path: Path) -> None:
+    manifest, files = made("v1")
+    broken = msgspec.structs.replace(
+        manifest, malignancy=msgspec.structs.replace(manifest.malignancy, threshold=95.0)
+    )
+    with pytest.raises(ReleaseError, match="threshold"):
+        publish.publish(FileStore(tmp_path), broken, files)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_of_any_schema_can_be_trained_on(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    publish.publish(store, *made("v1"))
+    path = tmp_path / "v1" / "manifest.json"
+    old = {"schema_version": 1, "files": json.loads(path.read_text())["files"]}
+    path.write_text(json.dumps(old))
+    assert release.load_file(store, "v1", MODEL) == BYTES
+    with pytest.raises(ReleaseError, match=r"lists no model\.keras"):
+        release.load_file(store, "v1", "model.keras")
+    (tmp_path / "v1" / MODEL).write_bytes(b"x" * len(BYTES))
+    with pytest.raises(ReleaseError, match="SHA-256"):
+        release.load_file(store, "v1", MODEL)
+    path.write_text("[]")
+    with pytest.raises(ReleaseError, match="is wrong"):
+        release.load_file(store, "v1", MODEL)

@@ -1,0 +1,119 @@
+"""The addresses that take images: from a request to its answer, stage by stage."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import flask
+
+from ..errors import MalformedRequest, Overloaded, Problem
+from ..model.classifier import Classifier, Slot
+from ..model.options import Options
+from ..model.result_document import Result
+from . import context, negotiation, parameters, structured_log, upload
+from .admission import Admission
+from .context import Context
+from .upload import Upload
+
+# The journey of one image without HTTP: `pipeline.examine`.
+Examine = Callable[[bytes, Classifier, Options, str, float], Result]
+Entry = dict[str, Any]
+
+# For all images of a request, from its last byte on: an answer is due within 8 s.
+DECODE_SECONDS = 7.0
+
+
+def register(app: flask.Flask, slot: Slot, admission: Admission, examine: Examine) -> None:
+    """Add the addresses. Each takes every form of body; the names are for typed clients."""
+
+    @app.post("/v1/classify", endpoint="classify")
+    @app.post("/v1/classify/raw", endpoint="classify_raw")
+    @app.post("/v1/classify/base64", endpoint="classify_base64")
+    def classify() -> flask.Response | str:
+        request = flask.request
+        form = negotiation.chosen(request, negotiation.ONE)
+        classifier = slot.get()
+        options = parameters.read(request.args, classifier.manifest)
+        if options.explain:
+            negotiation.require_explainable(form)
+        posted = upload.read(request)
+        context.current().decode_until = time.monotonic() + DECODE_SECONDS
+        admission.admit(_parts(posted), 1, options.views)
+        known = context.current()
+        result = _examined(examine, posted, classifier, options, known)
+        # A page that may be kept for repeated requests holds no image.
+        picture = b"" if known.claim else posted.data
+        return negotiation.render(form, result, classifier, picture)
+
+    @app.post("/v1/batch", endpoint="batch")
+    @app.post("/v1/batch/base64", endpoint="batch_base64")
+    def batch() -> flask.Response | str:
+        request = flask.request
+        form = negotiation.chosen(request, negotiation.SEVERAL)
+        classifier = slot.get()
+        options = parameters.read(request.args, classifier.manifest)
+        if options.explain:
+            negotiation.require_explainable(form)
+        known = context.current()
+        assert known.caller is not None
+        posted = upload.read_batch(request, known.caller.batch)
+        known.decode_until = time.monotonic() + DECODE_SECONDS
+        parts = [part for one in posted for part in _parts(one)]
+        admission.admit(parts, len(posted), options.views)
+        entries = _entries(examine, posted, classifier, options, known)
+        if form == negotiation.JSON_LINES:
+            return negotiation.lines(entries)
+        document = {"request_id": known.request_id, "results": list(entries)}
+        return negotiation.render(form, document, classifier)
+
+
+def _examined(
+    examine: Examine, posted: Upload, classifier: Classifier, options: Options, known: Context
+) -> Result:
+    result = examine(posted.data, classifier, options, known.request_id, known.decode_until)
+    known.add_stages(result["timing_ms"])
+    if record := posted.record.document():
+        result["record"] = record
+    return result
+
+
+def _entries(
+    examine: Examine,
+    posted: Sequence[Upload],
+    classifier: Classifier,
+    options: Options,
+    known: Context,
+) -> Iterator[Entry]:
+    """Yield the entries of a batch in their order, each with a result or a problem.
+
+    Needs no context of Flask's, which ends before an answer that streams. One after the other:
+    other requests use the other interpreters meanwhile, and a batch holds no more than one decoded
+    image in memory.
+    """
+    full: Overloaded | None = None
+    for index, one in enumerate(posted):
+        entry: Entry = {"index": index, **({} if one.id is None else {"id": one.id})}
+        try:
+            if full:
+                # One wait for room is enough: sixteen would outlast the request.
+                raise full
+            if not one.data:
+                raise MalformedRequest("The image is empty (0 bytes).")
+            entry["result"] = _examined(examine, one, classifier, options, known)
+        except Problem as problem:
+            full = problem if isinstance(problem, Overloaded) else None
+            entry["problem"] = problem.document(known.request_id)
+            # What a later try may well answer is not to be kept for the same Idempotency-Key.
+            known.keepable &= problem.status < 500
+        except Exception as error:
+            # A fault of ours at one image is no reason to withhold the others' results.
+            structured_log.error("internal error", error, request_id=known.request_id)
+            entry["problem"] = Problem.unexpected().document(known.request_id)
+            known.keepable = False
+        yield entry
+
+
+def _parts(one: Upload) -> tuple[bytes, bytes]:
+    """What must be the same when a request is repeated."""
+    return one.data, json.dumps({"id": one.id, **one.record.document()}).encode()

@@ -1,0 +1,114 @@
+"""gunicorn's threaded worker, with bounds on what a client can hold up.
+
+functions-framework builds its gunicorn application itself: it lifts the limit of the request line
+and reads no configuration (no file, no GUNICORN_CMD_ARGS). It names no worker class either, so that
+the default of this setting can be replaced before the server starts; see `install`.
+
+https://github.com/GoogleCloudPlatform/functions-framework-python, _http/gunicorn.py
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from gunicorn import config, util
+from gunicorn.http.errors import ParseException
+from gunicorn.workers.gthread import _DEFER, ThreadWorker
+from werkzeug.wsgi import ClosingIterator
+
+from .deadlines import DEADLINES, Deadline
+
+REQUEST_LINE_BYTES = 8190  # gunicorn's own default
+FIRST_BYTE_S = 1.0  # then a connection waits in the poller, without a thread
+HEAD_S = 3.0  # from the first byte of a request's head to its last
+ANSWER_S = 10.0  # for a client to take an answer, and a second more for each SLOWEST bytes of it
+SLOWEST = 50_000
+# After an answer that ends the connection, its client may still be sending and not yet reading:
+# closing at once would reset the connection, and the answer would be lost (RFC 9112, 9.6).
+LINGER_BYTES = 64 * 1024 * 1024
+LINGER_S = 10.0
+LINGER_IDLE_S = 1.0
+
+
+def install() -> None:
+    """Make `Worker` the class of gunicorn's workers where none is named."""
+    config.WorkerClass.default = f"{Worker.__module__}.{Worker.__qualname__}"
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    def init_process(self) -> None:
+        self.cfg.set("limit_request_line", REQUEST_LINE_BYTES)
+        self._head = threading.local()
+        super().init_process()
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        application = self.app.wsgi()
+
+        def bounded(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            body = application(environ, start_response)
+            writing = _within(body, environ["gunicorn.socket"])
+            return ClosingIterator(writing, getattr(body, "close", None))
+
+        self.wsgi = bounded
+
+    def handle(self, conn: Any) -> Any:
+        if not conn.initialized and not conn.wait_for_data(FIRST_BYTE_S):
+            return _DEFER
+        deadline: Deadline = DEADLINES.begin(conn.sock, HEAD_S)
+        self._head.deadline = deadline
+        try:
+            reusable = super().handle(conn)
+        finally:
+            DEADLINES.end(deadline)
+        if reusable is False:
+            _linger(conn.sock)
+            # gunicorn would linger once more, in the thread that accepts connections.
+            conn.close = lambda graceful=False: util.close(conn.sock)
+        return reusable
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        DEADLINES.end(self._head.deadline)
+        try:
+            return super().handle_request(req, conn)
+        except (ConnectionError, TimeoutError):
+            # Of the client's connection; gunicorn would log some of them as errors of ours.
+            return False
+
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+        try:
+            return bool(super()._keepalive_after(conn, keepalive))
+        except (ParseException, OSError):
+            # The rest of a body that nobody read is malformed: no second answer for that.
+            return False
+
+
+def _within(body: Iterable[bytes], client: socket.socket) -> Iterator[bytes]:
+    """Yield the parts of an answer; shut the connection down where writing them takes too long."""
+    left = ANSWER_S
+    for part in body:
+        left += len(part) / SLOWEST
+        started = time.monotonic()
+        deadline = DEADLINES.begin(client, left, socket.SHUT_RDWR)
+        try:
+            yield part
+        finally:
+            DEADLINES.end(deadline)
+        left -= time.monotonic() - started
+
+
+def _linger(client: socket.socket) -> None:
+    """Tell the client that nothing more comes, and read what it still sends, within bounds."""
+    left, until = LINGER_BYTES, time.monotonic() + LINGER_S
+    try:
+        client.shutdown(socket.SHUT_WR)
+        client.settimeout(LINGER_IDLE_S)
+        while left > 0 and time.monotonic() < until:
+            received = len(client.recv(1 << 16))
+            if not received:
+                return
+            left -= received
+    except OSError:
+        return

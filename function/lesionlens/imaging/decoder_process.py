@@ -1,0 +1,114 @@
+"""The processes that decode: a fork server, and the decoders that it forks.
+
+`python -m lesionlens.imaging.decoder_process FD` is started by `decoders.Decoders` with a socket to
+it. The fork server imports what decoding needs once; a decoder is forked from it in a few
+milliseconds, drops its rights, and serves until its socket closes or a limit ends it. What they say
+to each other is in `wire`.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import traceback
+from typing import Any
+
+from ..errors import Problem
+from . import decode, preprocess, sandbox, wire
+from .preprocess import Preprocessing
+
+# Of a decoder above what it has when it is forked, in bytes: the upload, and what decoding takes.
+MODEST_MEMORY = 96 * 1024 * 1024
+LARGE_MEMORY = 512 * 1024 * 1024
+# Of the processor for one picture, in seconds. A photograph of 12 megapixels takes 0.03.
+MODEST_SECONDS = 0.2
+LARGE_SECONDS = 3.0
+# Below the server and the decoders of usual pictures.
+_LARGE_NICENESS = 10
+
+_MOST_BYTES = 2**31 - 1
+
+
+def serve_forks(control: socket.socket) -> None:
+    """Fork and end decoders as asked, until the server has gone."""
+    me = os.getpid()
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, wire.MAX_HEAD, 1)
+        if not message:
+            return
+        asked = json.loads(message)
+        if "fork" in asked:
+            decode.warm(asked["fork"])
+            child = os.fork()
+            if child == 0:
+                _run(control, descriptors[0], me)
+            os.close(descriptors[0])
+            answer = {"pid": child}
+        else:
+            # Only its parent can be sure that the number is still that of the decoder.
+            os.kill(asked["end"], signal.SIGKILL)
+            os.waitpid(asked["end"], 0)
+            answer = {"pid": asked["end"]}
+        control.sendall(json.dumps(answer).encode())
+
+
+def _run(control: socket.socket, descriptor: int, parent: int) -> None:
+    """Be a decoder, and end this process."""
+    try:
+        with contextlib.suppress(EOFError, OSError), socket.socket(fileno=descriptor) as peer:
+            control.close()
+            serve_pictures(peer, sandbox.enter(parent, LARGE_MEMORY))
+    finally:
+        os._exit(0)
+
+
+def serve_pictures(peer: socket.socket, in_use: int) -> None:
+    """Answer one picture after the other. Raises EOFError when the server has gone."""
+    while True:
+        sandbox.allow_memory(in_use + LARGE_MEMORY)
+        head, data = wire.receive(peer, _MOST_BYTES)
+        large = head["large"]
+        if large:
+            os.nice(_LARGE_NICENESS)
+        sandbox.allow_memory(in_use + (LARGE_MEMORY if large else MODEST_MEMORY))
+        sandbox.allow_processor(LARGE_SECONDS if large else MODEST_SECONDS)
+        answer, pixels = _answer(data, Preprocessing.from_dict(head["preprocessing"]), large)
+        sandbox.allow_processor(0)
+        wire.send(peer, answer, pixels)
+
+
+def _answer(data: bytes, preprocessing: Preprocessing, large: bool) -> tuple[dict[str, Any], bytes]:
+    try:
+        prepared = preprocess.prepare(data, preprocessing, modest=not large)
+    except decode.NeedsMore:
+        return {"needs_more": True}, b""
+    except Problem as problem:
+        return {"problem": type(problem).__name__, "detail": problem.detail}, b""
+    except MemoryError:
+        os._exit(1)
+    except Exception as error:
+        # The message may quote the file; type and place tell where to look.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{type(error).__name__} in {place.name}, line {place.lineno}"
+        return {"fault": where}, b""
+    answer = {
+        "width": prepared.width,
+        "height": prepared.height,
+        "warnings": [caution.code for caution in prepared.warnings],
+    }
+    return answer, prepared.pixels.tobytes()
+
+
+def main() -> None:
+    descriptor = int(sys.argv[1])
+    # What libraries of the server may have left open to every child.
+    os.closerange(3, descriptor)
+    os.closerange(descriptor + 1, 4096)
+    with socket.socket(fileno=descriptor) as control, contextlib.suppress(ConnectionError):
+        serve_forks(control)
+
+
+if __name__ == "__main__":
+    main()

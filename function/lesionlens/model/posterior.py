@@ -1,0 +1,94 @@
+"""From a model's logits to one posterior over the classes, under one stated prior.
+
+Every number of an answer is read off such a posterior: the probabilities, the class that stands
+first, and malignancy as the sum of the malignant classes.
+
+Sources: vector scaling, Guo et al., "On Calibration of Modern Neural Networks", ICML 2017; another
+prior by Bayes' rule, Saerens, Latinne and Decaestecker, "Adjusting the Outputs of a Classifier to
+New a Priori Probabilities", Neural Computation 2002.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .diagnoses import TAXONOMY
+from .manifest import Calibration, Manifest
+
+PREVALENCE = "prevalence"
+# The shares of malignant lesions that a caller may state.
+MIN_PREVALENCE, MAX_PREVALENCE = 0.0001, 0.9999
+
+# Probabilities are whole multiples of 1 / STEPS: any sum of them is exact in float64, in any order.
+STEPS = 2.0**52
+
+
+@dataclass(frozen=True)
+class Prior:
+    """How frequent the classes are taken to be.
+
+    ``shares`` (C,): above 0, of sum 1, in the order of the outputs; ``malignant``: the share of
+    malignant lesions.
+    """
+
+    name: str
+    shares: NDArray[np.float64]
+    malignant: float
+
+
+def named_prior(manifest: Manifest, name: str) -> Prior:
+    """The prior of this name in the manifest. Raises KeyError."""
+    shares = np.array(manifest.priors[name], np.float64)
+    shares /= shares.sum()
+    return Prior(name, shares, float(shares[is_malignant(manifest.classes)].sum()))
+
+
+def prior_of_prevalence(manifest: Manifest, prevalence: float) -> Prior:
+    """The default prior with malignant lesions as frequent as ``prevalence``, in (0, 1).
+
+    Among the malignant classes, and among the benign ones, the shares stay as they are: the odds of
+    malignant against benign are all that changes.
+    """
+    usual = named_prior(manifest, manifest.malignancy.prior)
+    malignant = is_malignant(manifest.classes)
+    factor = np.where(
+        malignant, prevalence / usual.malignant, (1 - prevalence) / (1 - usual.malignant)
+    )
+    return Prior(PREVALENCE, usual.shares * factor, prevalence)
+
+
+def is_malignant(classes: Sequence[str]) -> NDArray[np.bool_]:
+    """(C,) whether each class is malignant."""
+    return np.array([TAXONOMY[label].malignant for label in classes])
+
+
+def posterior(
+    logits: NDArray[np.floating[Any]], by: Calibration, shares: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Probabilities (…, C) of (…, C) ``logits`` under a prior of (C,) ``shares``.
+
+    They are multiples of 1 / `STEPS` that sum to exactly 1.
+    """
+    scores = scaled(logits, by) + np.log(shares)
+    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    steps = np.rint(STEPS * exponentials / exponentials.sum(axis=-1, keepdims=True))
+    first = steps.argmax(axis=-1)[..., np.newaxis]
+    # What rounding gained or lost goes to the largest, where it is the least of a change.
+    rest = steps.sum(axis=-1, keepdims=True) - np.take_along_axis(steps, first, axis=-1)
+    np.put_along_axis(steps, first, STEPS - rest, axis=-1)
+    return np.asarray(steps / STEPS)
+
+
+def malignant_share(
+    probabilities: NDArray[np.float64], classes: Sequence[str]
+) -> NDArray[np.float64]:
+    """(…) the exact sum over the malignant classes of (…, C) from `posterior`."""
+    return np.asarray(probabilities[..., is_malignant(classes)].sum(axis=-1))
+
+
+def scaled(logits: NDArray[np.floating[Any]], by: Calibration) -> NDArray[np.float64]:
+    """Calibrated logits (…, C): log-likelihoods of the classes, up to a constant of the image."""
+    return np.asarray(logits.astype(np.float64) * by.scales + by.offsets)

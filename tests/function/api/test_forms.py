@@ -1,0 +1,77 @@
+"""Forms: what they hold, and what hostile ones cost."""
+
+import io
+import time
+import tracemalloc
+
+import pytest
+
+from lesionlens.api import forms
+from lesionlens.errors import MalformedRequest
+from tests.multipart_forms import multipart
+
+BYTES = 4_000_000
+
+
+def parsed(body: bytes, boundary: str = "edge", name: str = "image") -> forms.Form:
+    return forms.parse(io.BytesIO(body).read, boundary, name)
+
+
+def head(lines: bytes) -> bytes:
+    return b"--edge\r\n" + lines + b"\r\n\r\nx\r\n--edge--\r\n"
+
+
+def test_files_of_the_field_come_in_their_order_and_others_are_skipped() -> None:
+    body, _ = multipart(
+        ("note", None, b"text"), ("image", "a", b"\r\n--edg"), ("image", "b", b""), ("x", "c", b"y")
+    )
+    form = parsed(body)
+    assert form.files == [b"\r\n--edg", b""]
+    assert form.names == ["note", "image", "image", "x"]
+
+
+@pytest.mark.parametrize(
+    "disposition",
+    [
+        b'name="image"; filename="a b.jpg"',
+        b"name=image; filename=a",
+        b"name=image; filename*=utf-8''l%C3%A4sion.jpg",
+        b'filename="C:\\\\x.jpg"; name="image"',
+    ],
+)
+def test_spellings_of_a_file(disposition: bytes) -> None:
+    body = head(b"content-disposition: form-data; " + disposition)
+    assert parsed(b"preamble\r\n" + body + b"epilogue").files == [b"x"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"Content-Disposition: form-data; name*=utf-8''" + b"%41" * (BYTES // 3),
+        b'Content-Disposition: form-data; name="x"' + b"\r\n b" * (BYTES // 4),
+        b'Content-Disposition: form-data; name="image"; filename="x"' + b";a=b" * (BYTES // 4),
+        b"A: b\r\n" * (BYTES // 6) + b"Content-Disposition: form-data; name=x",
+        b"x" * BYTES,
+    ],
+    ids=["name", "folded", "parameters", "headers", "line"],
+)
+def test_hostile_headers_cost_little(lines: bytes) -> None:
+    body = head(lines)
+    tracemalloc.start()
+    started = time.process_time()
+    with pytest.raises(MalformedRequest):
+        parsed(body)
+    assert time.process_time() - started < 0.5
+    # Beside the body itself, which `BytesIO` shares.
+    assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("parts", [forms.MAX_PARTS, forms.MAX_PARTS + 1])
+def test_parts_are_bounded(parts: int) -> None:
+    body, _ = multipart(*[("image", "a", b"x")] * parts)
+    if parts > forms.MAX_PARTS:
+        with pytest.raises(MalformedRequest, match="too many or too long parts"):
+            parsed(body)
+    else:
+        assert len(parsed(body).files) == parts

@@ -1,0 +1,242 @@
+"""The decoder processes: the same pictures as in this process, and whatever goes wrong mended."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lesionlens.errors import Overloaded, Problem, TooCostly, Truncated, UnsupportedType
+from lesionlens.imaging import decoders, preprocess
+from lesionlens.imaging.decoders import Decoders
+from lesionlens.imaging.preprocess import Preprocessing
+from tests import hostile
+from tests.conftest import ROOT
+from tests.dicom import photograph
+from tests.pictures import JPEG, dermatoscopic, encoded, lesion
+
+RULE = Preprocessing(96)
+FILES = {
+    **{name: encoded(lesion(), name) for name in ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")},
+    "AVIF": encoded(lesion(), "AVIF"),
+    "HEIC": (ROOT / "tests" / "data" / "lesion.heic").read_bytes(),
+    "DICOM": photograph(),
+    "deflated TIFF": encoded(lesion(), "TIFF", compression="tiff_adobe_deflate"),
+    "JPEG in TIFF": encoded(lesion(), "TIFF", compression="jpeg"),
+    "progressive": encoded(lesion(), progressive=True),
+    "palette": encoded(lesion().quantize(16), "PNG"),
+    "large": encoded(Image.new("RGB", (3000, 2000), "brown"), "PNG"),
+}
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Decoders]:
+    made = Decoders()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def own() -> Iterator[Decoders]:
+    """For tests that break it."""
+    made = Decoders()
+    yield made
+    made.close()
+
+
+def soon(seconds: float = 60) -> float:
+    return time.monotonic() + seconds
+
+
+def fork_server(pool: Decoders) -> int:
+    assert pool._fork_server
+    return pool._fork_server._process.pid
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def has_ended(pid: int) -> bool:
+    try:
+        return "Z" in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+
+
+def seconds_used(pid: int) -> float:
+    """Of the processor."""
+    ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11]
+    return int(ticks) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_until_ended(*pids: int) -> None:
+    deadline = soon()
+    while not all(map(has_ended, pids)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_decoder_makes_what_this_process_would_make(pool: Decoders, name: str) -> None:
+    expected = preprocess.prepare(FILES[name], RULE)
+    for _ in range(2):
+        found = pool.prepare(FILES[name], RULE, soon())
+        np.testing.assert_array_equal(found.pixels, expected.pixels)
+        assert (found.width, found.height) == (expected.width, expected.height)
+        assert found.warnings == expected.warnings
+
+
+def test_refusals_are_those_of_this_process(pool: Decoders) -> None:
+    with pytest.raises(Truncated, match="ends too early"):
+        pool.prepare(JPEG[:5000], RULE, soon())
+    with pytest.raises(UnsupportedType, match="a PDF document"):
+        pool.prepare(b"%PDF-1.7", RULE, soon())
+
+
+def test_warnings_cross(pool: Decoders) -> None:
+    several = encoded(lesion(), "GIF", save_all=True, append_images=[Image.new("RGB", (320, 240))])
+    assert [w.code for w in pool.prepare(several, RULE, soon()).warnings] == ["first-picture"]
+
+
+SLOW = hostile.bmp_of_run_lengths(1_500_000)
+COSTLY = {"memory": hostile.tiff_of_strips(18_000_000), "processor": SLOW}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_what_costs_too_much_is_refused_and_its_process_replaced(pool: Decoders, name: str) -> None:
+    pool.prepare(JPEG, RULE, soon())
+    before = fork_server(pool)
+    with pytest.raises(TooCostly, match=r"would cost more than 512 MiB or 3 s .* to decode"):
+        pool.prepare(COSTLY[name], RULE, soon())
+    assert pool.prepare(JPEG, RULE, soon()).width == 600
+    assert fork_server(pool) == before
+    assert len(children(before)) <= decoders.MODEST_PLACES
+
+
+def test_decoders_are_used_again(pool: Decoders) -> None:
+    pool.prepare(JPEG, RULE, soon())
+    before = children(fork_server(pool))
+    for _ in range(5):
+        pool.prepare(JPEG, RULE, soon())
+    assert children(fork_server(pool)) == before
+
+
+def test_many_threads_share_few_decoders(pool: Decoders) -> None:
+    pictures = [encoded(dermatoscopic(160, 120, seed)) for seed in range(4)]
+    expected = [preprocess.prepare(data, RULE).pixels for data in pictures]
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda i: pool.prepare(pictures[i % 4], RULE, soon()), range(80)))
+    for index, prepared in enumerate(found):
+        np.testing.assert_array_equal(prepared.pixels, expected[index % 4])
+    assert len(children(fork_server(pool))) <= decoders.MODEST_PLACES
+
+
+def test_a_decoder_that_was_killed_is_replaced(own: Decoders) -> None:
+    own.prepare(JPEG, RULE, soon())
+    (decoder,) = children(fork_server(own))
+    os.kill(decoder, signal.SIGKILL)
+    wait_until_ended(decoder)
+    assert own.prepare(JPEG, RULE, soon()).width == 600
+
+
+def test_a_fork_server_that_was_killed_is_replaced_and_its_decoders_end(own: Decoders) -> None:
+    own.prepare(JPEG, RULE, soon())
+    first = fork_server(own)
+    left = children(first)
+    os.kill(first, signal.SIGKILL)
+    wait_until_ended(*left)
+    assert own.prepare(JPEG, RULE, soon()).width == 600
+    assert fork_server(own) != first
+
+
+def test_a_picture_is_not_blamed_for_the_end_of_the_fork_server(own: Decoders) -> None:
+    own.prepare(JPEG, RULE, soon())
+    outcome: list[Problem] = []
+
+    def post() -> None:
+        try:
+            own.prepare(SLOW, RULE, soon())
+        except Problem as problem:
+            outcome.append(problem)
+
+    thread = threading.Thread(target=post)
+    thread.start()
+    # Beside the decoder that is kept, that of the large place; until it decodes.
+    deadline = soon()
+    while max(map(seconds_used, children(fork_server(own)))) < 0.1:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(fork_server(own), signal.SIGKILL)
+    thread.join(60)
+    assert [type(problem) for problem in outcome] == [Overloaded]
+    assert own.prepare(JPEG, RULE, soon()).width == 600
+
+
+def test_who_has_no_time_left_is_told_to_come_again(pool: Decoders) -> None:
+    with pytest.raises(Overloaded):
+        pool.prepare(JPEG, RULE, time.monotonic() - 1)
+    with pytest.raises(Overloaded):
+        pool.prepare(SLOW, RULE, soon(0.1))
+    assert pool.prepare(JPEG, RULE, soon()).width == 600
+
+
+def test_a_usual_picture_passes_by_large_ones(pool: Decoders) -> None:
+    """While one large picture is decoded and others wait for its place."""
+    with pool._large.enter(soon()):
+        assert pool.prepare(JPEG, RULE, soon()).width == 600
+        with pytest.raises(Overloaded):
+            pool.prepare(FILES["large"], RULE, soon(0.2))
+
+
+PROCESS = """
+import os, sys, time
+from pathlib import Path
+from lesionlens.imaging import decoders
+from lesionlens.imaging.preprocess import Preprocessing
+data = Path('../infra/smoke.jpg').read_bytes()
+decoders.shared.prepare(data, Preprocessing(96), time.monotonic() + 60)
+print(decoders.shared._fork_server._process.pid, flush=True)
+{end}
+"""
+ENDS = {
+    "itself": "",
+    "by a signal": "os.kill(os.getpid(), 9)",
+    "after a fork": """
+if os.fork() == 0:
+    # The child has decoders of its own, and leaves its parent's alone.
+    decoders.shared.prepare(data, Preprocessing(96), time.monotonic() + 60)
+    sys.exit()
+assert os.wait()[1] == 0
+decoders.shared.prepare(data, Preprocessing(96), time.monotonic() + 60)
+""",
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_nothing_is_left_when_the_process_ends(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROCESS.format(end=ENDS[name])],
+        cwd=ROOT / "function",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.stderr == ""
+    wait_until_ended(int(done.stdout))
+
+
+def test_the_environment_is_not_handed_on(own: Decoders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEYS", "secret")
+    own.prepare(JPEG, RULE, soon())
+    environment = Path(f"/proc/{fork_server(own)}/environ").read_bytes()
+    assert b"secret" not in environment

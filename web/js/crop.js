@@ -1,0 +1,68 @@
+/** The square that the model sees, over the picture: dragged, or moved with three sliders. */
+
+import { make } from "./dom.js";
+import { text } from "./text.js";
+
+const SMALLEST = 224; // pixels of the file: the model's own input is not larger
+
+/**
+ * @param {import("./picture.js").Picture} picture
+ * @param {import("./picture.js").Square | null} before a square chosen earlier
+ * @param {(square: import("./picture.js").Square, moved: boolean) => void} changed
+ * @returns {HTMLElement[]}
+ */
+export function crop(picture, before, changed) {
+  const { width, height, address, scale } = picture;
+  const shorter = Math.min(width, height);
+  const least = Math.min(shorter, Math.ceil(SMALLEST * Math.min(1, scale)));
+  const middle = { x: (width - shorter) / 2, y: (height - shorter) / 2, side: shorter };
+  let square = before ?? middle;
+
+  const frame = make("span", { class: "ll-crop__square" });
+  const image = make("img", { id: "preview-image", src: address, alt: text("upload.preview"), width, height, draggable: "false" });
+  const box = make("div", { class: "ll-crop" }, image, frame);
+  const slider = (key, low, high, moved) => {
+    const input = make("input", { type: "range", id: `crop-${key}`, min: low, max: high, step: 1, input: () => moved(Number(input.value)) });
+    return input;
+  };
+  const across = slider("across", 0, 1000, (value) => put({ x: value / 1000 * (width - square.side) }));
+  const down = slider("down", 0, 1000, (value) => put({ y: value / 1000 * (height - square.side) }));
+  const size = slider("size", least, shorter, (side) => put({
+    side, x: square.x + (square.side - side) / 2, y: square.y + (square.side - side) / 2 }));
+
+  /** Keep the square inside of the picture, show it, and tell. */
+  function put(part) {
+    square = { ...square, ...part };
+    square.x = Math.max(0, Math.min(square.x, width - square.side));
+    square.y = Math.max(0, Math.min(square.y, height - square.side));
+    frame.style.setProperty("left", `${100 * square.x / width}%`);
+    frame.style.setProperty("top", `${100 * square.y / height}%`);
+    frame.style.setProperty("width", `${100 * square.side / width}%`);
+    frame.style.setProperty("height", `${100 * square.side / height}%`);
+    across.disabled = width - square.side < 1;
+    down.disabled = height - square.side < 1;
+    across.value = across.disabled ? 500 : 1000 * square.x / (width - square.side);
+    down.value = down.disabled ? 500 : 1000 * square.y / (height - square.side);
+    size.value = square.side;
+    const same = Object.keys(middle).every((key) => Math.abs(middle[key] - square[key]) < 1);
+    changed(square, !same);
+  }
+
+  box.addEventListener("pointerdown", (event) => {
+    const { x, y } = square;
+    const [left, top] = [event.clientX, event.clientY];
+    const pixels = width / box.clientWidth;
+    const move = (to) => put({ x: x + (to.clientX - left) * pixels, y: y + (to.clientY - top) * pixels });
+    const end = () => box.removeEventListener("pointermove", move);
+    box.setPointerCapture(event.pointerId);
+    box.addEventListener("pointermove", move);
+    box.addEventListener("pointerup", end, { once: true });
+    box.addEventListener("pointercancel", end, { once: true });
+  });
+  put({});
+  const labelled = (key, input) => [make("label", { for: input.id }, text(`crop.${key}`)), input];
+  return [
+    make("h3", {}, text("crop.title")), box, make("p", { class: "ll-small" }, text("crop.text")),
+    make("details", { class: "ll-crop-sliders" }, make("summary", {}, text("crop.adjust")),
+      labelled("across", across), labelled("down", down), labelled("size", size))];
+}

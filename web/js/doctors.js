@@ -1,0 +1,77 @@
+/** Ways to a doctor by country, from one small file that names its sources. */
+
+import { read } from "./api.js";
+import { byId, make } from "./dom.js";
+import { country, text } from "./text.js";
+
+let countries = [];
+/** The visitor's country as far as the device tells it, or as chosen; undefined when unknown. */
+let home;
+
+export async function start() {
+  document.addEventListener("language", draw);
+  try {
+    countries = await read("help.json");
+    home = guess();
+  } catch {
+    // The general words stand by themselves.
+  }
+  draw();
+}
+
+/** The time zone says where somebody is; the language only what they speak. */
+function guess() {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
+  const near = countries.find(({ zones }) => zones.some((part) => zone.startsWith(part)));
+  const region = navigator.languages.map((tag) => new Intl.Locale(tag).region).find(Boolean);
+  return (near ?? countries.find(({ country: code }) => code === region))?.country;
+}
+
+function draw() {
+  if (!countries.length || !byId("countries")) return;
+  const sorted = [...countries].sort((a, b) => (b.country === home) - (a.country === home));
+  const own = home ? sorted.shift() : null;
+  const others = make("details", {}, make("summary", {}, make("h3", {}, text("help.countries"))),
+    make("ul", { class: "ll-grid" }, sorted.map((entry) => make("li", {}, make("h4", {}, country(entry.country)), ways(entry)))));
+  byId("countries").replaceChildren(
+    ...(own ? [make("h3", {}, country(own.country)), ways(own)] : []), others);
+}
+
+const ways = (entry) => make("ul", { class: "ll-ways" }, entry.ways.map(way));
+
+function way({ kind, name, phone, source }) {
+  return make("li", {}, make("span", { class: "ll-small" }, text(`help.${kind}`)), " ",
+    phone ? make("a", { href: `tel:${phone}` }, name) : outside(source, name),
+    phone ? [" ", outside(source, `${text("help.source")}: ${new URL(source).host}`)] : null);
+}
+
+/** A link to another site opens beside this page, so that a result is not lost. */
+const outside = (address, words) => make("a", { href: address, target: "_blank", rel: "noopener" }, words);
+
+/** Beside a result: the number or finder of the visitor's country, and a choice of country. */
+export function nearest() {
+  const box = make("section", { class: "ll-doctor" });
+  const fill = () => {
+    const own = countries.find((entry) => entry.country === home);
+    // The emergency number is for emergencies; a finder or a health line is for a spot.
+    const useful = own?.ways.filter(({ kind }) => !["emergency", "information"].includes(kind)) ?? [];
+    box.replaceChildren(make("h2", {}, text("doctor.title")),
+      make("p", {}, text("doctor.general")),
+      useful.length ? ways({ ways: useful }) : "", choice(fill));
+  };
+  fill();
+  return box;
+}
+
+function choice(changed) {
+  const options = countries.map(({ country: code }) => [code, country(code)]);
+  const select = make("select", { "aria-label": text("doctor.country"), change: () => {
+    home = select.value || undefined;
+    changed();
+    // The choice is drawn anew; the focus stays on it.
+    document.querySelector(".ll-doctor select")?.focus();
+    draw();
+  } }, [...options, ["", text("doctor.elsewhere")]].map(([code, name]) =>
+    make("option", { value: code, selected: code === (home ?? "") }, name)));
+  return select;
+}

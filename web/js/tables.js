@@ -1,0 +1,28 @@
+/** Tables of measures: on a telephone each row is a card, so that no column is cut off. */
+
+import { make } from "./dom.js";
+import { number, text } from "./text.js";
+
+const shares = (value) => `${number(100 * value)}%`;
+
+/** A measure with its interval: "81% (77%–85%)"; a dash where it is undefined. */
+export const interval = ({ value, low, high }, format = shares) =>
+  value === null ? "–" : `${format(value)} (${format(low)}–${format(high)})`;
+
+/** @param {string} label of the region @param {string[]} heads @param {(string | Node)[][]} rows each with its head first */
+export function table(label, heads, rows) {
+  return make("div", { class: "ll-scroll ll-table--cards", tabindex: "0", role: "region", "aria-label": label },
+    make("table", {},
+      make("thead", {}, make("tr", {}, heads.map((head) => make("th", { scope: "col" }, head)))),
+      make("tbody", {}, rows.map(([head, ...cells]) =>
+        make("tr", {}, make("th", { scope: "row" }, head),
+          cells.map((cell, i) => make("td", { "data-head": heads[i + 1] }, cell)))))));
+}
+
+/** Sensitivity and specificity of the mark, on all test pictures and by where they came from. */
+export function origins({ malignancy }) {
+  const parts = [[text("table.all"), malignancy.test], ...Object.entries(malignancy.test.by_origin ?? {})];
+  const heads = ["origin", "sensitivity", "specificity"].map((key) => text(`table.${key}`));
+  return table(text("table.origins"), heads,
+    parts.map(([name, { sensitivity, specificity }]) => [name, interval(sensitivity), interval(specificity)]));
+}
