@@ -15,7 +15,7 @@ NEW: list[Answer] = [
     # These describe what must exist whatever else is new.
     (r"run services describe .*csv", 0, "100,,lesionlens-00001\n,candidate,lesionlens-00002\n", ""),
     (r"addresses describe .*value", 0, "203.0.113.7", ""),
-    (r"sinks describe", 0, "", ""),
+    (r"sinks describe|channels list", 0, "", ""),
     (r"revisions describe", 0, IMAGE, ""),
     (r"projects describe", 0, "123456789012", ""),
     (r"backends\[\]", 0, "https://c/regions/us-east1/networkEndpointGroups/x", ""),
