@@ -11,7 +11,7 @@ from typing import Any
 import flask
 from flask_cors import CORS
 
-from ..errors import ModelUnavailable
+from ..errors import Later, ModelUnavailable
 from ..imaging import decoders
 from ..model import release
 from ..model.classifier import Classifier, Slot
@@ -96,7 +96,7 @@ def secured(response: flask.Response) -> flask.Response:
 
 def preload(app: flask.Flask) -> None:
     """Load the model before a request needs it; a failure is logged, and tried again by that."""
-    with contextlib.suppress(ModelUnavailable):
+    with contextlib.suppress(Later):
         app.extensions["lesionlens_slot"].get()
 
 
@@ -107,6 +107,7 @@ def _load(settings: Settings) -> Classifier:
     try:
         loaded = release.load(open_store(settings.model_uri), settings.model_version)
         classifier = Classifier(loaded, settings.interpreters)
+        decoders.shared.wait()
     except (StorageError, ReleaseError) as error:
         structured_log.error(
             "the model could not be loaded", error, reason=str(error), model_uri=settings.model_uri
