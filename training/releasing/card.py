@@ -9,7 +9,7 @@ from lesionlens.model.figures import Interval
 from lesionlens.model.manifest import Manifest
 
 from ..evaluation import leakage, robustness
-from ..evaluation.analysis import Evidence
+from ..evaluation.analysis import WORSENED_PER_CLASS, Evidence
 from ..evaluation.evaluate import text
 
 CARD, RESULTS = "card.md.jinja", "results.md.jinja"
@@ -50,6 +50,7 @@ def _filled(template: str, manifest: Manifest, evidence: Evidence) -> str:
         manifest=manifest,
         evidence=evidence,
         robustness=robustness.rows(evidence.robustness),
+        worsened_per_class=WORSENED_PER_CLASS,
         paper=leakage.table(evidence.paper) if evidence.paper else "",
         paper_claim=leakage.CLAIM,
     )

@@ -15,10 +15,10 @@ export function kind({ input, prediction }) {
 /** How soon a doctor should look. @returns {"soon" | "appointment" | "watch"} */
 export function level({ prediction, malignancy, probabilities }) {
   const headline = probabilities.find(({ label }) => label === prediction.label);
-  if (!malignancy?.flag && !headline?.malignant) return "watch";
+  if (!malignancy.flag && !headline.malignant) return "watch";
   // Melanoma need not stand first to count: enough of it to be marked by itself is enough.
-  const limit = malignancy?.decision?.threshold ?? malignancy?.threshold ?? 1;
-  const enough = probabilities.filter(({ probability }) => probability >= limit);
+  const { threshold } = malignancy.decision;
+  const enough = probabilities.filter(({ probability }) => probability >= threshold);
   return [headline, ...enough].some(({ label, malignant }) => malignant && urgency(label) === "soon")
     ? "soon" : "appointment";
 }

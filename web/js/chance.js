@@ -14,7 +14,7 @@ export function chanceOf(result, facts) {
   return make("section", { class: "ll-chance" },
     make("p", {}, chance(result)),
     dots(ofHundred(malignancy.probability)),
-    prior?.malignant ? make("p", { class: "ll-small" }, text("chance.all", { n: number(ofHundred(prior.malignant)) })) : null,
+    make("p", { class: "ll-small" }, text("chance.all", { n: number(ofHundred(prior.malignant)) })),
     level(result) === "watch" ? make("p", { class: "ll-missed" }, missed(facts)) : null);
 }
 

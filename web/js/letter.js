@@ -21,7 +21,7 @@ export function forget() {
 
 export function open() {
   shown = true;
-  byId("letter-form").hidden = false;
+  document.querySelector(".ll-letter").dataset.open = "";
   byId("letter-title").focus();
 }
 
@@ -29,16 +29,14 @@ export function open() {
 export function letter(result, picture, named) {
   const page = make("div", { class: "ll-paper" });
   const draw = () => page.replaceChildren(...paper(result, picture, named));
-  const form = make("div", { id: "letter-form" },
+  const form = make("div", {},
     make("h2", { id: "letter-title", tabindex: "-1" }, text("letter.open")),
     make("p", {}, text("letter.lead")),
     make("div", { class: "ll-letter__fields" },
       field("site", draw), field("since", draw), changes(draw), field("changed", draw), field("notes", draw, true)),
     make("button", { class: "ll-button ll-button--main", type: "button", click: () => print() }, text("letter.print")));
-  form.hidden = !shown;
   draw();
-  const section = make("section", { class: "ll-letter", "aria-labelledby": "letter-title" }, form, page);
-  return section;
+  return make("section", { class: "ll-letter", "aria-labelledby": "letter-title", "data-open": shown }, form, page);
 }
 
 function field(key, draw, long) {
@@ -75,9 +73,7 @@ function* paper(result, picture, named) {
   if (named) {
     yield make("ol", {}, result.probabilities.map(({ label, name, probability }) =>
       make("li", {}, `${lesion(label, name)}: ${percent(probability)}`)));
-    if (result.prior?.malignant) {
-      yield make("p", { class: "ll-small" }, text("practitioner.prior", { malignant: percent(result.prior.malignant, 1) }));
-    }
+    yield make("p", { class: "ll-small" }, text("practitioner.prior", { malignant: percent(result.prior.malignant, 1) }));
   }
   yield make("p", {}, make("strong", {}, text("result.notice")));
   yield make("h3", {}, text("letter.doctor"));

@@ -10,7 +10,7 @@ export function practitioner({ probabilities, prior }, facts) {
   return make("details", { class: "ll-practitioner" }, make("summary", {}, text("practitioner.title")),
     make("p", { class: "ll-text" }, text("practitioner.text")),
     table(text("practitioner.probabilities"), [text("practitioner.class"), text("practitioner.probability")], classes),
-    prior?.malignant ? make("p", { class: "ll-text" }, text("practitioner.prior", { malignant: percent(prior.malignant, 1) })) : null,
+    make("p", { class: "ll-text" }, text("practitioner.prior", { malignant: percent(prior.malignant, 1) })),
     facts ? [make("h2", {}, text("table.origins")), origins(facts),
       make("p", { class: "ll-small" }, text("practitioner.interval"))] : null,
     make("p", { class: "ll-links" }, make("a", { href: "model.html" }, text("practitioner.more"))));

@@ -89,10 +89,9 @@ function advice(result) {
 function* resembles(result) {
   const { prediction: { label, name }, probabilities, malignancy } = result;
   const plain = lesion(label, name);
-  const malignant = probabilities.some((entry) => entry.label === label && entry.malignant);
   yield make("section", {}, make("h2", {}, text("result.resembles")),
     make("p", {}, make("strong", {}, answer.likely(result)),
-      malignancy?.flag && !malignant ? ` ${text("result.although")}` : ""),
+      malignancy.flag && malignancy.probability < 0.5 ? ` ${text("result.although")}` : ""),
     name !== plain ? make("p", { class: "ll-small" }, text("result.formal", { name })) : null,
     byId(`disease-${label}`) ? make("p", { class: "ll-links" }, make("a", { href: `#disease-${label}` }, text("result.more"))) : null,
     make("details", {}, make("summary", {}, text("result.all")), chart(probabilities)));
@@ -119,7 +118,7 @@ function actions(result, picture, named) {
     button("letter.open", letter.open, named),
     canShare() ? button("result.share", () => share(result, picture)) : null,
     named && answer.level(result) === "watch" ? button("result.remind", remind) : null,
-    button("result.again", shown.restart, !named),
+    button("result.again", shown.restart),
     named ? button("result.save", () => save(result)) : null);
 }
 
