@@ -16,7 +16,7 @@ NO_SECRETS := --exclude-files '^training/releases/|/package-lock\.json$$' \
 	--exclude-lines '(?i)sha256' --exclude-secrets '^5d9c2f0b7e4a4c1f9a53b8e6d1720c4e$$'
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all lint lock audit-dependencies fuzz train evaluate bench chaos audit stack beam clean
+.PHONY: help serve test test-all lint secrets lock audit-dependencies fuzz train evaluate bench chaos audit stack beam clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -25,16 +25,20 @@ serve: $(VENV)/.serving ## Serve the page and the API at http://localhost:$(PORT
 	@echo "LesionLens: http://localhost:$(PORT)"
 	WEB_DIR=web $(BIN)/functions-framework --source function/main.py --target classify --port $(PORT)
 
-test: lint ## Check style and types, and run the tests
-	$(BIN)/python -m pytest
+test: lint ## Check style and types, and run the tests on all cores
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup --cov --cov-report= \
+		-m "not (slow or matrix or alone)"
+	$(BIN)/python -m pytest --cov --cov-append --cov-report=term -m "alone and not (slow or matrix)"
 
 test-all: $(VENV)/.testing $(BEAM)/.ready ## Run the tests that take longer: the browser matrix and the like
 	$(BIN)/python -m pytest -m "slow or matrix"
 
-lint: $(VENV)/.testing ## Check style and types, and that no secret is among the files
+lint: $(VENV)/.testing secrets ## Check style and types, and that no secret is among the files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+secrets: $(VENV)/.testing ## Look for keys and passwords among the files
 	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook $(NO_SECRETS)
 
 lock: ## Write the locked requirements anew from pyproject.toml; UPGRADE=--upgrade for newer versions
@@ -76,7 +80,7 @@ beam: $(BEAM)/.ready ## Classify SOURCE=folder into RESULTS=name with Apache Bea
 	PYTHONPATH=function $(BEAM)/bin/python infra/beam/pipeline.py $(SOURCE) $(RESULTS) $(OPTIONS)
 
 clean: ## Remove the environment and caches; models and runs stay
-	rm -rf $(VENV) $(BEAM) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(BEAM) .coverage .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/bin/python:
 	$(SUPPORTED)

@@ -24,14 +24,17 @@ from lesionlens.api import structured_log
 from lesionlens.errors import Problem
 from lesionlens.model import release
 from lesionlens.model.classifier import Classifier
-from lesionlens.model.storage import StorageError, Store, open_store
+from lesionlens.model.manifest import ReleaseError
+from lesionlens.model.storage import FileStore, StorageError, Store, open_store
 
 # Images are read and classified this many at a time, so that few answers wait for a slow one.
 CHUNK = 64
 # Of a result, what is of one request only.
 VOLATILE = ("request_id", "timing_ms")
+# A file's name may be any bytes; a CSV file holds them as they are, JSON as lone surrogates.
+_ANY_BYTES = "surrogateescape"
 # Of a CSV file, after the classes.
-COLUMNS = ("malignancy", "flag", "in_distribution", "warnings", "problem")
+COLUMNS = ("malignancy", "flag", "kind", "in_distribution", "warnings", "problem")
 
 
 def row(name: str, store: Store, classifier: Classifier, at_most: int) -> dict[str, Any]:
@@ -72,6 +75,7 @@ def columns(line: dict[str, Any]) -> dict[str, Any]:
         **shares,
         "malignancy": malignancy.get("probability", ""),
         "flag": malignancy.get("flag", ""),
+        "kind": seen.get("kind") or "",
         "in_distribution": seen.get("in_distribution", ""),
         "warnings": " ".join(warning["code"] for warning in seen.get("warnings", ())),
         "problem": ": ".join(problem.values()),
@@ -91,14 +95,21 @@ class Results:
         """Drop what is left of a line that was cut, and return the whole ones."""
         whole = self._path.read_bytes() if self._path.exists() else b""
         whole = whole[: whole.rfind(b"\n") + 1]
-        self._path.write_bytes(whole or (self._text(None).encode() if self._csv else b""))
-        if self._csv:
-            return list(csv.DictReader(io.StringIO(whole.decode())))
-        return [json.loads(line) for line in whole.splitlines()]
+        if not self._csv:
+            self._path.write_bytes(whole)
+            return [json.loads(line) for line in whole.splitlines()]
+        # Within quotes their number is odd: a line of the file may be the middle of a name.
+        while whole.count(b'"') % 2:
+            whole = whole[: whole.rfind(b"\n", 0, -1) + 1]
+        self._path.write_bytes(whole or self._text(None).encode())
+        rows = csv.DictReader(io.StringIO(whole.decode(errors=_ANY_BYTES)))
+        if whole and tuple(rows.fieldnames or ()) != self._names:
+            raise SystemExit(f"{self._path} has other columns; name another file.")
+        return list(rows)
 
     def write(self, line: dict[str, Any]) -> None:
         text = self._text(columns(line)) if self._csv else json.dumps(line) + "\n"
-        with self._path.open("a", newline="") as file:
+        with self._path.open("a", newline="", encoding="utf-8", errors=_ANY_BYTES) as file:
             file.write(text)
 
     def _text(self, values: dict[str, Any] | None) -> str:
@@ -113,7 +124,7 @@ class Results:
 
 def run(source: str, path: Path, configured: settings.Settings) -> None:
     """Classify what ``path`` does not hold yet."""
-    store = open_store(source if source.startswith("gs://") else Path(source).resolve().as_uri())
+    store = _source(source)
     models = open_store(configured.model_uri)
     loaded = release.load(models, configured.model_version)
     classifier = Classifier(loaded, configured.interpreters)
@@ -126,9 +137,21 @@ def run(source: str, path: Path, configured: settings.Settings) -> None:
             "name another file."
         )
     seen = {line["file"] for line in done}
-    names = [name for name in store.names() if name not in seen]
+    names = store.names()
+    if not names:
+        raise SystemExit(f"{source} holds no files.")
+    names = [name for name in names if name not in seen]
     for line in tqdm(_rows(names, store, classifier, configured), total=len(names), unit="image"):
         results.write(line)
+
+
+def _source(source: str) -> Store:
+    if source.startswith("gs://"):
+        return open_store(source)
+    folder = Path(source)
+    if not folder.is_dir():
+        raise SystemExit(f"{source} is no folder; accepted are a folder and gs://BUCKET/FOLDER")
+    return FileStore(folder)
 
 
 def _rows(
@@ -153,7 +176,10 @@ def main() -> None:
     parser.add_argument("source", help="a folder, or gs://BUCKET/FOLDER")
     parser.add_argument("results", type=Path, help="a file in .jsonl or .csv")
     arguments = parser.parse_args()
-    run(arguments.source, arguments.results, settings.from_environment(os.environ))
+    try:
+        run(arguments.source, arguments.results, settings.from_environment(os.environ))
+    except (settings.SettingsError, ReleaseError, StorageError, OSError) as error:
+        raise SystemExit(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -38,9 +38,26 @@ def shared_client() -> Iterator[Client]:
         yield create_client()
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the smoke run and the store that it was published to (tests/smoke.py)."""
+    from tests import smoke
+
+    folder = tmp_path_factory.mktemp("smoke")
+    smoke.make(folder)
+    return folder
+
+
 def create_client() -> Client:
     source = str(ROOT / "function" / "main.py")
     return functions_framework.create_app(target="classify", source=source).test_client()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together, in one process of pytest-xdist, a module's tests, and all of the smoke run."""
+    for item in items:
+        smoke = "made" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("smoke" if smoke else item.nodeid.split("::")[0]))
 
 
 @pytest.hookimpl(trylast=True)

@@ -69,13 +69,14 @@ def running(
     log: Path,
     source: Path = ROOT / "function" / "main.py",
     folder: Path | None = None,
+    python: Path = Path(sys.executable),
     **environment: str,
 ) -> Iterator[Server]:
-    """Start functions-framework in a folder; ``log`` receives what it prints."""
+    """Start functions-framework in a folder, by an interpreter; ``log`` receives its output."""
     port = free_port()
     clean = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     command = (
-        *(sys.executable, "-m", "functions_framework"),
+        *(str(python), "-m", "functions_framework"),
         *("--source", str(source), "--target", "classify", "--host", "127.0.0.1"),
         *("--port", str(port)),
     )

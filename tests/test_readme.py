@@ -1,8 +1,9 @@
-"""The README's commands, tables and figures are true."""
+"""The commands, tables, figures and links of the README files are true."""
 
 import dataclasses
 import json
 import re
+from pathlib import Path
 
 import pytest
 from werkzeug.test import Client
@@ -14,21 +15,28 @@ from training.__main__ import STAGES, main
 from training.releasing import card
 
 README = (ROOT / "README.md").read_text()
+FUNCTION = (ROOT / "function" / "README.md").read_text()
+TRAINING = (ROOT / "training" / "README.md").read_text()
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "[!.]*/*.md", "tests/*/*.md", ".github/*.md")
+    for path in ROOT.glob(pattern)
+)
 
 
-def commands() -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+def commands(*pages: str) -> list[str]:
+    blocks = re.findall(r"```sh\n(.*?)```", "\n".join(pages), re.DOTALL)
     return [line for block in blocks for line in block.splitlines()]
 
 
-def table(heading: str) -> dict[str, str]:
-    """Variable and default of the table of variables after ``heading``."""
-    section = README.partition(heading)[2].partition("\n\nOf ")[0].partition("\n\n## ")[0]
+def variables(page: str) -> dict[str, str]:
+    """Variable and default of the page's table of variables."""
+    section = page.partition("\n## Variables\n")[2].partition("\n## ")[0]
     return dict(re.findall(r"^\| `([A-Z0-9_]+)` \| (.*?) \|", section, re.MULTILINE))
 
 
 def test_every_variable_of_the_function_is_documented_with_its_default() -> None:
-    documented = table("Of the function;")
+    documented = variables(FUNCTION)
     fields = {field.name.upper(): field.default for field in dataclasses.fields(Settings)}
     assert set(documented) == set(fields)
     for name, default in documented.items():
@@ -39,19 +47,22 @@ def test_every_variable_of_the_function_is_documented_with_its_default() -> None
 
 def test_the_variables_of_the_training_job_are_read_by_it() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "training").rglob("*.py"))
-    documented = table("Of the training job and the tests:")
-    assert set(documented) == {"HAM10000_DIR", "ISIC_ARCHIVE_DIR", "IMAGENET_WEIGHTS"}
+    documented = variables(TRAINING)
+    names = {"HAM10000_DIR", "ISIC_ARCHIVE_DIR", "CLOSE_UPS_DIR", "IMAGENET_WEIGHTS"}
+    assert set(documented) == names
     for name in documented:
         assert f'"{name}"' in sources
 
 
-@pytest.mark.parametrize("command", [c for c in commands() if c.startswith("make ")])
+@pytest.mark.parametrize(
+    "command", [c for page in PAGES for c in commands(page.read_text()) if c.startswith("make ")]
+)
 def test_every_make_target_exists(command: str) -> None:
     makefile = (ROOT / "Makefile").read_text()
     assert re.search(rf"^{command.split()[1]}:.*## ", makefile, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", [c for c in commands() if "-m training" in c])
+@pytest.mark.parametrize("command", [c for c in commands(TRAINING) if "-m training" in c])
 def test_every_training_command_is_understood(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,15 +75,13 @@ def test_every_training_command_is_understood(
 
 def test_every_stage_is_shown() -> None:
     for stage in set(STAGES) - {"run"}:
-        assert f"-m training {stage}" in README
+        assert f"-m training {stage}" in TRAINING
 
 
 def test_the_results_are_those_of_the_shipped_release() -> None:
     """`python -m training results` writes them."""
-    assert card.update(README, releases.manifest()) == README
-    link = f"training/releases/{releases.VERSION}/MODEL_CARD.md"
-    assert link in README
-    assert (ROOT / link).is_file()
+    assert card.update(TRAINING, releases.manifest()) == TRAINING
+    assert f"](releases/{releases.VERSION}/MODEL_CARD.md)" in TRAINING
 
 
 def test_a_readme_without_a_place_for_results_is_told() -> None:
@@ -81,7 +90,7 @@ def test_a_readme_without_a_place_for_results_is_told() -> None:
 
 
 def test_curl_gets_the_answer_that_is_shown(shared_client: Client) -> None:
-    (command,) = [line for line in commands() if line.startswith("curl ")]
+    (command,) = [line for line in commands(README) if line.startswith("curl ")]
     picture, media_type = re.search(r"@(\S+) -H 'Content-Type: (\S+)' localhost", command).groups()
     data = (ROOT / picture).read_bytes()
     real = shared_client.post("/v1/classify", data=data, content_type=media_type).json
@@ -107,6 +116,18 @@ def test_the_safety_notice_and_the_licence_come_before_anything_to_run() -> None
     assert "CC BY-NC 4.0" in start
 
 
-def test_links_inside_the_repository_lead_somewhere() -> None:
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_term_of_the_glossary_is_used() -> None:
+    contributing = (ROOT / "CONTRIBUTING.md").read_text()
+    glossary = contributing.partition("\n## Terms\n")[2].partition("\n## ")[0]
+    terms = re.findall(r"^\| ([a-z ]+?) \|", glossary, re.MULTILINE)
+    paths = [path for part in ("function", "training") for path in (ROOT / part).rglob("*.py")]
+    sources = "\n".join(path.read_text() for path in paths).lower()
+    assert len(terms) > 10
+    for term in terms:
+        assert re.search(term.replace(" ", "[ _]?"), sources), term

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .workspace import Job
 
 HERE = Path(__file__).parent
-README = HERE.parent / "README.md"
+README = HERE / "README.md"
 STAGES = {
     "run": "all stages in order",
     "data": "read the data set; print and plot the distribution of its classes",

@@ -1,6 +1,6 @@
 """Ours, the paper's way and what lies between, measured side by side: `make bench`.
 
-Writes results.json, RESULTS.md, the plots, the README's block and infra/CAPACITY.md.
+Writes results.json, RESULTS.md, the plots, README.md's block and infra/CAPACITY.md.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from tests.conftest import ROOT
 
 HERE = Path(__file__).parent
 RESULTS, REPORT = HERE / "results.json", HERE / "RESULTS.md"
-README, CAPACITY = ROOT / "README.md", ROOT / "infra" / "CAPACITY.md"
+README, CAPACITY = HERE / "README.md", ROOT / "infra" / "CAPACITY.md"
 CLASSIFY = "/v1/classify"
 # A cell takes as long as it takes for so many answers to each client, within a limit.
 ANSWERS_A_CLIENT = 3

@@ -173,7 +173,7 @@ def headline(results: Results) -> str:
     lines = [
         f"600×450 JPEG over HTTP, both in one run on {machine['cores']} cores "
         f"({machine['processor']}, {machine['date'][:10]}); all of it, with its spread, is in",
-        "[RESULTS.md](tests/benchmarks/RESULTS.md):",
+        "[RESULTS.md](RESULTS.md):",
         "",
         "| | LesionLens | the paper's way (Flask, Keras) | |",
         "|---|---:|---:|---:|",

@@ -94,6 +94,7 @@ def counting() -> Iterator[tuple[str, type[_Counter]]]:
     thread.join()
 
 
+@pytest.mark.alone
 def test_wrk_posts_the_image_and_counts_refusals(counting: tuple[str, type[_Counter]]) -> None:
     if not load.available():
         pytest.skip(load.MISSING)

@@ -26,6 +26,7 @@ http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
 
 
+@pytest.mark.alone
 def test_the_whole_tree_is_measured_and_ended(tmp_path: Path) -> None:
     command = (sys.executable, "-c", SERVER, "{port}")
     with process.running(command, {}, tmp_path / "log.txt") as server:

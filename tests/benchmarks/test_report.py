@@ -9,7 +9,6 @@ import pytest
 from tests.benchmarks import capacity, plots, report, summary
 from tests.benchmarks.__main__ import CAPACITY, HERE, README, REPORT, RESULTS, write
 from tests.benchmarks.contenders import PAPER
-from tests.conftest import ROOT
 
 
 def test_the_report_shows_every_contender_cell_and_goal(results: dict[str, Any]) -> None:
@@ -66,9 +65,3 @@ def test_what_stands_in_the_repository_is_what_its_data_says() -> None:
     assert REPORT.read_text() == report.render(measured)
     assert CAPACITY.read_text() == capacity.render(measured)
     assert all((HERE / name).is_file() for name in plots.FILES)
-
-
-def test_the_figures_have_room_in_the_readme() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert report.BEGIN in readme
-    assert report.END in readme

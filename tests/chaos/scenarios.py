@@ -391,7 +391,8 @@ def hostile(place: Place) -> Found:
                 found.tally.note("refused")
             else:
                 # Cheap ones are pictures all the same.
-                found.tally.note("answered" if status in (200, 400, 422) else "wrong", name)
+                known = status in (200, 400, 413, 422)
+                found.tally.note("answered" if known else "wrong", f"{name}: {status}")
 
         def watch() -> None:
             while not done.wait(0.05):

@@ -27,6 +27,7 @@ def check(sizes: Sizes) -> None:
         pytest.skip("; ".join(skipped))
 
 
+@pytest.mark.alone
 def test_the_service_holds_under_a_short_attack() -> None:
     check(SHORT)
 
@@ -112,6 +113,7 @@ def test_a_gate_passes_on_and_breaks_off(odd: int) -> None:
         assert (tally.answered, tally.lost) == (1, 1)
 
 
+@pytest.mark.alone
 def test_a_scenario_that_loses_a_request_fails(tmp_path: Path) -> None:
     def losing(place: scenarios.Place) -> Found:
         found = Found("losing")
@@ -132,6 +134,7 @@ def test_the_report_in_the_repository_tells_of_no_failure() -> None:
         assert "skipped" not in REPORT.read_text()
 
 
+@pytest.mark.alone
 def test_processes_of_an_attack_end(tmp_path: Path) -> None:
     with scenarios.Place(tmp_path, [], SHORT).server() as server:
         server.first("/health")

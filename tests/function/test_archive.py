@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from werkzeug.test import Client
 
+import archive as archive_command
 from tests.conftest import ROOT, VARIABLES
 from tests.dicom import photograph
 from tests.pictures import JPEG, encoded, lesion
@@ -80,5 +82,67 @@ def test_csv_holds_a_row_a_file_and_results_of_another_model_are_not_mixed(
     assert "is of the model other, not of" in refused.stderr
 
 
-def test_wrong_arguments_are_told(archive: Path, tmp_path: Path) -> None:
-    assert "accepted are names in .jsonl and .csv" in run(archive, tmp_path / "a.txt").stderr
+def run_here(monkeypatch: pytest.MonkeyPatch, source: Path, results: Path) -> None:
+    """As `run`, without a process for each."""
+    monkeypatch.setattr(sys, "argv", ["archive.py", str(source), str(results)])
+    archive_command.main()
+
+
+def test_any_name_is_written_and_results_cut_anywhere_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [b'quoted "x"\nand on.jpg', b"\xff\xfe.jpg"]
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    for name in names:
+        Path(os.fsdecode(bytes(folder) + b"/" + name)).write_bytes(b"no image")
+    results = tmp_path / "results.csv"
+    run_here(monkeypatch, folder, results)
+    whole = results.read_bytes()
+    for name in names:
+        assert name.replace(b'"', b'""') in whole
+    for cut in range(0, len(whole), 31):
+        results.write_bytes(whole[:cut])
+        run_here(monkeypatch, folder, results)
+        assert results.read_bytes() == whole
+    lines = tmp_path / "results.jsonl"
+    run_here(monkeypatch, folder, lines)
+    found = [json.loads(line)["file"] for line in lines.read_text().splitlines()]
+    assert list(map(os.fsencode, found)) == names
+
+
+@pytest.mark.parametrize(
+    ("source", "results", "message"),
+    [
+        ("archive", "a.txt", "accepted are names in .jsonl and .csv"),
+        ("missing", "a.csv", "missing is no folder; accepted are a folder and gs://"),
+        ("empty", "a.csv", "empty holds no files"),
+        ("archive", "missing/a.csv", "No such file or directory"),
+        ("archive", "other.csv", "other.csv has other columns"),
+    ],
+)
+def test_wrong_arguments_are_told(
+    archive: Path,
+    tmp_path: Path,
+    source: str,
+    results: str,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "other.csv").write_text("file,label\n")
+    with pytest.raises(SystemExit, match=message):
+        run_here(monkeypatch, tmp_path / source, tmp_path / results)
+
+
+def test_a_copy_of_the_folder_alone_tells_how_it_is_used(tmp_path: Path) -> None:
+    alone = shutil.copytree(ROOT / "function", tmp_path / "function")
+    done = subprocess.run(
+        (sys.executable, str(alone / "archive.py"), "--help"),
+        env={},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "RESULTS ends in .jsonl or .csv" in done.stdout

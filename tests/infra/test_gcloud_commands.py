@@ -20,6 +20,17 @@ NEW: list[Answer] = [
 ]
 FOUND: list[Answer] = [(r"\blist\b|list-configs", 0, "found", "")]
 
+PLANTED = [
+    "gcloud run deploy s --source=function --function=classify --no-trafic --region=r",
+    "gcloud run service update-traffic s --to-tags=candidate=10 --region=r",
+    "gcloud run deploy s --source=f --ingress=internal-and-load-balancing --region=r",
+    "gcloud storage buckets create gs://b --uniform-bucket-level-acess",
+    "gcloud storage buckets update gs://b --lifecycle-files=x",
+    "gcloud compute security-policies rules create 1000 --security-policy=s --action=throtle",
+    "gcloud compute forwarding-rules create f --global --prots=443",
+    "gcloud ai custom-jobs create --region=r --display-name=n --worker-pool-spek=a=b",
+]
+
 # What is run, and what exists then: together every command that the scripts hold.
 RUNS: list[tuple[str, list[Answer]]] = [
     ("bootstrap.sh", NEW),
@@ -96,13 +107,19 @@ def collect(scripts: Scripts) -> list[str]:
     return sorted(set(commands))
 
 
-def test_gcloud_accepts_every_command_of_every_script(
-    recorded: list[str], gcloud: str, tmp_path: Path
-) -> None:
-    complaints = lint(gcloud, recorded, tmp_path)
+@pytest.fixture(scope="module")
+def complaints(
+    recorded: list[str], gcloud: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """What gcloud says of the recorded and the planted commands; it takes seconds to start."""
+    return lint(gcloud, [*recorded, *PLANTED], tmp_path_factory.mktemp("lint"))
 
+
+def test_gcloud_accepts_every_command_of_every_script(
+    recorded: list[str], complaints: dict[str, str]
+) -> None:
     assert len(recorded) > 150
-    assert complaints == {}
+    assert complaints.keys() & set(recorded) == set()
 
 
 def test_every_gcloud_command_in_the_scripts_is_among_those_recorded(
@@ -119,17 +136,5 @@ def test_every_gcloud_command_in_the_scripts_is_among_those_recorded(
         assert f"gcloud {' '.join(words.split())}" in together
 
 
-PLANTED = [
-    "gcloud run deploy s --source=function --function=classify --no-trafic --region=r",
-    "gcloud run service update-traffic s --to-tags=candidate=10 --region=r",
-    "gcloud run deploy s --source=f --ingress=internal-and-load-balancing --region=r",
-    "gcloud storage buckets create gs://b --uniform-bucket-level-acess",
-    "gcloud storage buckets update gs://b --lifecycle-files=x",
-    "gcloud compute security-policies rules create 1000 --security-policy=s --action=throtle",
-    "gcloud compute forwarding-rules create f --global --prots=443",
-    "gcloud ai custom-jobs create --region=r --display-name=n --worker-pool-spek=a=b",
-]
-
-
-def test_planted_misspellings_are_refused(gcloud: str, tmp_path: Path) -> None:
-    assert sorted(lint(gcloud, PLANTED, tmp_path)) == sorted(PLANTED)
+def test_planted_misspellings_are_refused(complaints: dict[str, str]) -> None:
+    assert complaints.keys() >= set(PLANTED)

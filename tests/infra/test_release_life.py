@@ -23,9 +23,10 @@ import pytest
 from lesionlens.model.manifest import MODEL, Manifest, ReleaseError, parse
 from lesionlens.model.release import MANIFEST, POINTER, load
 from lesionlens.model.storage import NotFound, StorageError, open_store
-from tests import emulator, server
+from tests import emulator, server, smoke
 from tests.infra.misbehaving import Misbehaving, Plan
 from tests.server import Server
+from training.__main__ import main
 from training.releasing.publish import (
     PublishError,
     describe,
@@ -36,25 +37,6 @@ from training.releasing.publish import (
 )
 
 STORE = f"gs://{emulator.BUCKET}/models"
-TRAIN_S = 600
-
-
-@pytest.fixture(scope="module")
-def smoke_run(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished training run of the smoke configuration."""
-    if given := os.environ.get("LESIONLENS_SMOKE_RUN"):
-        return Path(given)
-    run = tmp_path_factory.mktemp("smoke")
-    command = [
-        *(sys.executable, "-m", "training", "run", "--config", "smoke", "--run", str(run)),
-        *("--cache", str(run / "cache"), "--store", (run / "releases").as_uri()),
-    ]
-    environment = {**os.environ, "PYTHONPATH": f"{repository}:{repository / 'function'}"}
-    done = subprocess.run(
-        command, cwd=repository, env=environment, capture_output=True, text=True, timeout=TRAIN_S
-    )
-    assert done.returncode == 0, done.stderr
-    return run
 
 
 @pytest.fixture
@@ -73,12 +55,9 @@ Release = tuple[Manifest, dict[str, bytes]]
 
 
 @pytest.fixture(scope="module")
-def release(smoke_run: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Release:
+def release(made: Path) -> Release:
     """A manifest and its files, as training publishes them."""
-    store = tmp_path_factory.mktemp("releases")
-    training(repository, "publish", "--config", "smoke", "--run", str(smoke_run), "--version", "v1",
-             "--cache", str(smoke_run / "cache"), store=store.as_uri())  # fmt: skip
-    folder = store / "v1"
+    folder = made / "store" / "v1"
     files = {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
@@ -90,22 +69,6 @@ def release(smoke_run: Path, repository: Path, tmp_path_factory: pytest.TempPath
 def named(release: Release, version: str) -> Release:
     manifest, files = release
     return msgspec.structs.replace(manifest, version=version), files
-
-
-def training(repository: Path, *arguments: str, store: str = STORE) -> str:
-    """Run ``python -m training``; return what it printed, or raise with what it complained of."""
-    environment = {**os.environ, "PYTHONPATH": f"{repository}:{repository / 'function'}"}
-    done = subprocess.run(
-        [sys.executable, "-m", "training", *arguments, "--store", store],
-        cwd=repository,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=TRAIN_S,
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return done.stdout
 
 
 def function(folder: Path, address: str, **environment: str) -> AbstractContextManager[Server]:
@@ -121,20 +84,25 @@ def overwrite(address: str, name: str, data: bytes) -> None:
 
 
 def test_a_release_lives(
-    address: str, smoke_run: Path, repository: Path, tmp_path: Path, image: bytes
+    address: str,
+    made: Path,
+    repository: Path,
+    tmp_path: Path,
+    image: bytes,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    stage = ["--config", "smoke", "--run", str(smoke_run), "--cache", str(smoke_run / "cache")]
+    publish = ("publish", *smoke.options(made), "--store", STORE, "--version")
 
-    training(repository, "publish", *stage, "--version", "v1", "--promote")
+    assert main([*publish, "v1", "--promote"]) == 0
     with function(tmp_path, address) as first:
         status, result = first.classify(image)
         assert (status, result["model"]["version"]) == (200, "v1")
         assert abs(sum(entry["probability"] for entry in result["probabilities"]) - 1) < 1e-3
 
-        training(repository, "publish", *stage, "--version", "v2")
+        assert main([*publish, "v2"]) == 0
         with function(tmp_path, address) as unpromoted:
             assert unpromoted.classify(image)[1]["model"]["version"] == "v1"
-        training(repository, "promote", "v2", "--force")
+        assert main(["promote", "v2", "--force", "--store", STORE]) == 0
         # An instance keeps the model that it loaded.
         assert first.classify(image)[1]["model"]["version"] == "v1"
 
@@ -142,10 +110,14 @@ def test_a_release_lives(
         assert second.classify(image)[1]["model"]["version"] == "v2"
     with function(tmp_path, address, MODEL_VERSION="v1") as pinned:
         assert pinned.classify(image)[1]["model"]["version"] == "v1"
-    listed = training(repository, "list").splitlines()
-    assert [line[:4] for line in listed] == ["  v1", "* v2"]
+    # As a maintainer types it, in a process of its own.
+    command = [sys.executable, "-m", "training", "list", "--store", STORE]
+    listed = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True)
+    assert [line[:4] for line in listed.stdout.splitlines()] == ["  v1", "* v2"]
 
-    assert "v1 is now" in training(repository, "rollback")
+    capsys.readouterr()
+    assert main(["rollback", "--store", STORE]) == 0
+    assert "v1 is now" in capsys.readouterr().out
     with function(tmp_path, address) as back:
         assert back.classify(image)[1]["model"]["version"] == "v1"
 

@@ -7,19 +7,11 @@ from lesionlens.model import release
 from lesionlens.model.classifier import Classifier
 from lesionlens.model.storage import FileStore
 from tests.conftest import RELEASES
-from training.__main__ import main
 from training.data import dataset, synthetic
 from training.data.dataset import Dataset
 from training.learning.batches import Examples
 
 IMAGES = 84
-# Shorter still than the smoke configuration: one stage, one epoch.
-SHORT = ("--config", "smoke", "--set", "training.stages=[{size=64, epochs=1}]")
-
-
-def options(made: Path, run: Path | None = None) -> tuple[str, ...]:
-    """What a command is given to work on the run in the folder ``made``, or on its copy ``run``."""
-    return (*SHORT, "--run", str(run or made / "run"), "--cache", str(made / "cache"))
 
 
 @pytest.fixture(scope="session")
@@ -50,14 +42,3 @@ def examples() -> Examples:
 def classifier() -> Classifier:
     """The shipped release."""
     return Classifier(release.load(FileStore(RELEASES), "current"), interpreters=2)
-
-
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a run and the store that it was published to, made stage by stage."""
-    folder = tmp_path_factory.mktemp("job")
-    for stage in ("data", "split", "train", "evaluate", "export", "safeguard", "evidence"):
-        assert main([stage, *options(folder)]) == 0, stage
-    store = ("--store", (folder / "store").as_uri())
-    assert main(["publish", *options(folder), *store, "--version", "v1", "--promote"]) == 0
-    return folder

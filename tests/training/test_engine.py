@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.conftest import options
+from tests.smoke import options
 from tests.training.processes import finish, start
 
 pytestmark = pytest.mark.slow

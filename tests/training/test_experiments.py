@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.conftest import SHORT, options
+from tests.smoke import SHORT, options
 from training.__main__ import main
 from training.evaluation import leakage, ood_comparison
 

@@ -16,7 +16,7 @@ from lesionlens.model.classifier import Classifier
 from lesionlens.model.manifest import UNIFORM
 from lesionlens.model.posterior import named_prior, posterior
 from lesionlens.model.storage import FileStore
-from tests.training.conftest import options
+from tests.smoke import options
 from training.__main__ import main
 from training.data import source
 from training.data.dataset import CLASSES

@@ -6,6 +6,7 @@ import struct
 import warnings
 import zlib
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from PIL import (
@@ -21,7 +22,7 @@ from PIL import (
 )
 
 from ..errors import TooManyPixels, TooSmall, Truncated, Undecodable, UnsupportedType
-from . import colour, dicom, exif, png
+from . import colour, dicom, exif, png, tiff
 from .colour import CodePoints
 
 HEIF = "HEIF"
@@ -143,20 +144,17 @@ def decode(data: bytes, modest: bool = False) -> Decoded:
     This is for files that are trusted; `decoders` does the same within limits.
     Raises UnsupportedType, Undecodable, Truncated, TooSmall, TooManyPixels.
     """
-    file = _open(data)
+    file = _open(data, modest)
     image = file.image
     width, height = image.size
-    _check_size(image)
-    shrinks = image.format == _JPEG and "progressive" not in image.info
-    if modest and not shrinks and width * height > MODEST_PIXELS:
-        raise NeedsMore
+    _check_size(width, height, image.format or dicom.NAME, modest and not _shrinks(image))
     try:
         several = file.several or getattr(image, "is_animated", False)
         image.draft("RGB", (FULL_SIDE, FULL_SIDE))
         image.load()
         picture = _over_white(_reduced(_eight_bits(image)), file.profile)
     except _DAMAGE as error:
-        raise _damaged(error) from None
+        raise _damaged(error, data) from None
     orientation = exif.orientation(file.exif)
     if orientation in exif.UPRIGHT:
         picture = picture.transpose(exif.UPRIGHT[orientation])
@@ -165,19 +163,25 @@ def decode(data: bytes, modest: bool = False) -> Decoded:
     return Decoded(picture, width, height, (FIRST_PICTURE,) if several else ())
 
 
-def _check_size(image: Image.Image) -> None:
-    width, height = image.size
+def _shrinks(image: Image.Image) -> bool:
+    """Whether the picture is shrunk while it is decoded, and takes little memory."""
+    return image.format == _JPEG and "progressive" not in image.info
+
+
+def _check_size(width: int, height: int, name: str, modest: bool) -> None:
     if min(width, height) < MIN_SIDE:
         raise TooSmall(
             f"The image is {width}×{height} pixels; at least {MIN_SIDE} a side are needed."
         )
-    most = MAX_PIXELS.get(image.format or "", MAX_OTHER_PIXELS)
+    most = MAX_PIXELS.get(name, MAX_OTHER_PIXELS)
     if width * height > most:
         raise TooManyPixels(
             f"The image is {width}×{height} pixels, {width * height / MEGA:.0f} megapixels; at "
-            f"most {most / MEGA:.0f} are accepted of a {image.format}. Send it smaller, or as a "
-            f"baseline JPEG of {MAX_PIXELS[_JPEG] / MEGA:.0f} at most."
+            f"most {most / MEGA:.0f} are accepted of a {name}. Send it smaller, or as a baseline "
+            f"JPEG of {MAX_PIXELS[_JPEG] / MEGA:.0f} at most."
         )
+    if modest and width * height > MODEST_PIXELS:
+        raise NeedsMore
 
 
 def kind(data: bytes) -> str:
@@ -209,25 +213,27 @@ def _register_heif() -> None:
     pi_heif.register_heif_opener()
 
 
-def _open(data: bytes) -> _File:
+def _open(data: bytes, modest: bool) -> _File:
     if dicom.recognized(data):
-        frame, frames = dicom.open_first(data)
+        frame = dicom.open_first(data, partial(_check_size, name=dicom.NAME, modest=modest))
         # What a frame's own EXIF says of its orientation does not count in DICOM.
-        return _File(frame, frame.info.get("icc_profile"), b"", frames > 1)
+        profile = frame.profile or frame.image.info.get("icc_profile")
+        return _File(frame.image, profile, b"", frame.frames > 1)
     if data.startswith(png.SIGNATURE):
         parts = png.read(data)
         image = _identified(parts.data, [PngImagePlugin.PngImageFile.format])
         return _File(image, parts.profile, parts.exif, parts.several)
     formats = [name for name in FORMATS if name != dicom.NAME]
-    profile: CodePoints | None = None
+    code_points: CodePoints | None = None
     if data[4:8] == b"ftyp":
         # Pillow needs a plugin for what iPhones take; only such files wait for its import.
         _register_heif()
-        profile = _nclx(data)
+        code_points = _nclx(data)
     else:
         formats.remove(HEIF)
     image = _identified(data, formats)
-    return _File(image, image.info.get("icc_profile") or profile, _exif(image), False)
+    tiff.check(image)
+    return _File(image, image.info.get("icc_profile") or code_points, _exif(image), False)
 
 
 def _identified(data: bytes, formats: list[str]) -> Image.Image:
@@ -236,7 +242,9 @@ def _identified(data: bytes, formats: list[str]) -> Image.Image:
     except UnidentifiedImageError:
         pass
     except _DAMAGE as error:
-        raise _damaged(error) from None
+        raise _damaged(error, data) from None
+    if reason := tiff.unsupported(data):
+        raise Undecodable(reason)
     start = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n").upper()
     for prefix, name in _FOREIGN:
         if start.startswith(prefix):
@@ -259,10 +267,18 @@ def _exif(image: Image.Image) -> bytes:
     return bytes(image.info.get("exif", b""))
 
 
-def _damaged(error: Exception) -> Truncated | Undecodable:
-    """Pillow says "truncated" in the message only; the rest of it may quote the file."""
-    if "truncated" in str(error).lower():
+def _damaged(error: Exception, data: bytes) -> Truncated | Undecodable:
+    """Pillow says what it means in the message only; the rest of it may quote the file."""
+    said = str(error).lower()
+    if "truncated" in said:
         return Truncated("The image file ends too early; send the whole file.")
+    if reason := tiff.unsupported(data):
+        return Undecodable(reason)
+    if "unsupported" in said:
+        return Undecodable(
+            "The image file is of a variant of its format that is not supported; send it as a "
+            "plain PNG or JPEG."
+        )
     return Undecodable(f"The image file is damaged; accepted are intact {ACCEPTED} images.")
 
 
@@ -272,9 +288,12 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     Samples of 16 bits are scaled; Pillow would clip them at 255.
     """
     if image.mode in ("F", "I"):
-        raise Undecodable("The image holds values of 32 bits; 8 or 16 are accepted.")
+        found = "floating-point values" if image.mode == "F" else "values of 32 bits"
+        raise Undecodable(f"The image holds {found}; whole numbers of 8 or 16 bits are accepted.")
     if image.mode.startswith("I;"):
         samples = np.asarray(image)
+        if tiff.is_inverted(image):
+            samples = 65535 - samples
         grey = Image.fromarray((samples >> 8).astype(np.uint8))
         key = image.info.get("transparency")
         if key is None:

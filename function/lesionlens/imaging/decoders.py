@@ -189,6 +189,10 @@ class Decoders:
         with self._lock:
             self._running()
 
+    def wait(self) -> None:
+        """Return when a decoder is ready. Raises Overloaded if there can be none."""
+        self._leave(self._take(""))
+
     def prepare(
         self, data: bytes, preprocessing: Preprocessing, until: float | None = None
     ) -> Prepared:

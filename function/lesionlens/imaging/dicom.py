@@ -1,7 +1,8 @@
 """The first frame of a DICOM photograph; nothing else that the file says of a patient is read.
 
-Accepted are the Dermoscopic Photography and the VL Photographic Image, as cameras and archives
-write them: 8 bits a sample, uncompressed (little endian) or JPEG baseline.
+Accepted are the photographs and secondary captures that cameras, archives and converters write:
+uncompressed or deflated, RLE, JPEG baseline and JPEG 2000, of 8 to 16 bits a sample. What is not
+JPEG is decoded by pydicom. JPEG-LS and lossless JPEG need decoders of their own and are refused.
 """
 
 import importlib
@@ -9,13 +10,18 @@ import io
 import logging
 import struct
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
 from ..errors import Truncated, Undecodable, UnsupportedType
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 NAME = "DICOM"
 MEDIA_TYPE = "application/dicom"
@@ -26,37 +32,44 @@ MAGIC = b"DICM"
 SOP_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.77.1.7": "Dermoscopic Photography",
     "1.2.840.10008.5.1.4.1.1.77.1.4": "VL Photographic Image",
+    "1.2.840.10008.5.1.4.1.1.7": "Secondary Capture",
+    "1.2.840.10008.5.1.4.1.1.7.2": "Multi-frame Grayscale Byte Secondary Capture",
+    "1.2.840.10008.5.1.4.1.1.7.3": "Multi-frame Grayscale Word Secondary Capture",
+    "1.2.840.10008.5.1.4.1.1.7.4": "Multi-frame True Color Secondary Capture",
 }
 UNCOMPRESSED = {
-    "1.2.840.10008.1.2": True,  # with implicit value representations
-    "1.2.840.10008.1.2.1": False,
+    "1.2.840.10008.1.2": "implicit little endian",
+    "1.2.840.10008.1.2.1": "explicit little endian",
+    "1.2.840.10008.1.2.1.99": "deflated",
+    "1.2.840.10008.1.2.2": "explicit big endian",
 }
-JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+JPEG = {"1.2.840.10008.1.2.4.50": "JPEG baseline", "1.2.840.10008.1.2.4.51": "JPEG extended"}
+TRANSFER_SYNTAXES = {
+    **UNCOMPRESSED,
+    **JPEG,
+    "1.2.840.10008.1.2.5": "RLE",
+    "1.2.840.10008.1.2.4.90": "JPEG 2000 lossless",
+    "1.2.840.10008.1.2.4.91": "JPEG 2000",
+}
+_GREY = ("MONOCHROME1", "MONOCHROME2")
+# Photometric interpretations, and their samples a pixel.
+PHOTOMETRIC = {
+    **dict.fromkeys((*_GREY, "PALETTE COLOR"), 1),
+    **dict.fromkeys(("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"), 3),
+}
 
-# Pillow's mode of uncompressed samples, by their photometric interpretation.
-MODES = {"MONOCHROME2": "L", "RGB": "RGB", "YBR_FULL": "YCbCr"}
-# JPEG also has its chroma subsampled.
-JPEG_MODES = {**MODES, "YBR_FULL_422": "YCbCr"}
-
-# Says that samples are RGB as they stand. Without it, JPEG's readers take them for YCbCr.
-_ADOBE_RGB = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
-
-_TRANSFER_SYNTAX = 0x00020010
-_META_GROUP = 0x0002
-_PIXEL_DATA = 0x7FE00010
-_UNDEFINED = 0xFFFFFFFF
-_FIELDS = (
-    "SOPClassUID",
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "PlanarConfiguration",
-    "NumberOfFrames",
-    "Rows",
-    "Columns",
-    "BitsAllocated",
-    "BitsStored",
-    "PixelRepresentation",
-)
+_PALETTE = [
+    f"{colour}PaletteColorLookupTable{part}"
+    for colour in ("Red", "Green", "Blue")
+    for part in ("Descriptor", "Data")
+]
+_FIELDS = [
+    *("SOPClassUID", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration"),
+    *("NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored", "PixelRepresentation"),
+    *("PixelData", "ICCProfile", "OpticalPathSequence", *_PALETTE),
+]
+# Segmented palettes are the same colours, packed.
+_FIELDS += [f"Segmented{name}" for name in _PALETTE if name.endswith("Data")]
 
 # What pydicom raises for damaged files, found by mutating real ones.
 _DAMAGE = (
@@ -72,21 +85,17 @@ _DAMAGE = (
     struct.error,
 )
 
+# Called with the width and the height before pixels are decoded; raises what is to be raised.
+CheckSize = Callable[[int, int], None]
+
 
 @dataclass(frozen=True)
-class _Header:
-    """What is read of a file: its kind, the shape of its samples, and where they stand."""
+class Frame:
+    """The first frame, which a JPEG decoder has yet to decode, or pydicom has decoded."""
 
-    sop_class: str
-    photometric: str
-    width: int
-    height: int
-    samples: int
-    planar: bool
+    image: Image.Image
+    profile: bytes | None
     frames: int
-    bits: tuple[int, int, int]  # allocated, stored, and 1 if signed
-    start: int
-    length: int
 
 
 def recognized(data: bytes) -> bool:
@@ -95,145 +104,143 @@ def recognized(data: bytes) -> bool:
 
 def warm() -> None:
     """Import all that a file may need."""
-    importlib.import_module("pydicom.encaps")
-    _reader()
+    for module in ("pydicom.encaps", "pydicom.pixels.decoders", "PIL.Jpeg2KImagePlugin"):
+        importlib.import_module(module)
+    _quiet()
 
 
-def open_first(data: bytes) -> tuple[Image.Image, int]:
-    """Return the first frame and the number of frames.
-
-    A JPEG frame is not decoded yet; an uncompressed one is no larger than the file.
-    Raises UnsupportedType, Undecodable, Truncated.
-    """
+def open_first(data: bytes, check_size: CheckSize) -> Frame:
+    """Return the first frame. Raises UnsupportedType, Undecodable, Truncated."""
     try:
-        syntax, start = _syntax(data)
-        if syntax not in UNCOMPRESSED and syntax != JPEG_BASELINE:
-            raise UnsupportedType(
-                f"The DICOM file has the transfer syntax {_uid(syntax)}; accepted are "
-                f"{', '.join(UNCOMPRESSED)} (uncompressed) and {JPEG_BASELINE} (JPEG baseline)."
-            )
-        header = _header(data, start, implicit=UNCOMPRESSED.get(syntax, False))
-        _check(header, JPEG_MODES if syntax == JPEG_BASELINE else MODES)
-        if syntax == JPEG_BASELINE:
-            return _compressed(data, header), header.frames
-        return _uncompressed(data, header), header.frames
+        return _open(data, check_size)
+    except EOFError:
+        raise Truncated("The DICOM file ends too early; send the whole file.") from None
     except _DAMAGE:
         # pydicom's messages quote the file.
         raise Undecodable("The DICOM file is damaged.") from None
 
 
-def _syntax(data: bytes) -> tuple[str, int]:
-    """The transfer syntax, from the file's meta information, and where that ends."""
-    meta = io.BytesIO(data)
-    meta.seek(PREAMBLE + len(MAGIC))
-    found = _reader().read_dataset(
-        meta,
-        False,
-        True,
-        stop_when=lambda tag, *_: tag >> 16 != _META_GROUP,
-        specific_tags=[_TRANSFER_SYNTAX],
-    )
-    return str(found.TransferSyntaxUID), meta.tell()
+def _open(data: bytes, check_size: CheckSize) -> Frame:
+    import pydicom
+
+    _quiet()
+    file = pydicom.dcmread(io.BytesIO(data), specific_tags=list(_FIELDS))
+    # Of a file that was cut, pydicom may leave what came before as well.
+    if "SOPClassUID" in file:
+        _check_kind(file)
+    if "PixelData" not in file:
+        raise Truncated(
+            "The DICOM file ends too early, or it holds no pixels (7FE0,0010); send the whole file."
+        )
+    width, height = int(file.Columns), int(file.Rows)
+    frames = int(file.get("NumberOfFrames", None) or 1)
+    if file.SamplesPerPixel != PHOTOMETRIC[file.PhotometricInterpretation] or (
+        min(frames, width, height) < 1
+    ):
+        raise Undecodable("The DICOM file contradicts itself: samples, frames, rows or columns.")
+    if file.file_meta.TransferSyntaxUID in JPEG:
+        image = _jpeg(file, frames)
+        # Before anything decodes it; a JPEG's own limits are checked by the caller.
+        if file.PhotometricInterpretation == "MONOCHROME1":
+            check_size(width, height)
+    else:
+        check_size(width, height)
+        _check_length(file)
+        image = Image.fromarray(_eight_bits(file))
+    if file.PhotometricInterpretation == "MONOCHROME1":
+        # Its lowest value is white (PS3.3, C.7.6.3.1.2).
+        image = image.point([255 - value for value in range(256)])
+    path = file.get("OpticalPathSequence", None) or [file]
+    return Frame(image, path[0].get("ICCProfile", None) or file.get("ICCProfile", None), frames)
 
 
-def _header(data: bytes, start: int, implicit: bool) -> _Header:
-    from pydicom.tag import Tag
-
-    pixels: list[int] = []
-
-    def stop(tag: int, _: str | None, length: int) -> bool:
-        if tag >= _PIXEL_DATA and not pixels:
-            pixels.extend((tag, file.tell(), length))
-        return tag >= _PIXEL_DATA
-
-    file = io.BytesIO(data)
-    file.seek(start)
-    found = _reader().read_dataset(
-        file, implicit, True, stop_when=stop, specific_tags=[Tag(name) for name in _FIELDS]
-    )
-    if not pixels or pixels[0] != _PIXEL_DATA:
-        if file.tell() >= len(data) - 8:
-            raise Truncated("The DICOM file ends too early, before its pixels (7FE0,0010).")
-        raise Undecodable("The DICOM file holds no pixels (7FE0,0010).")
-    return _Header(
-        sop_class=str(found.SOPClassUID),
-        photometric=str(found.PhotometricInterpretation),
-        width=int(found.Columns),
-        height=int(found.Rows),
-        samples=int(found.SamplesPerPixel),
-        planar=bool(int(found.get("PlanarConfiguration", None) or 0)),
-        frames=int(found.get("NumberOfFrames", None) or 1),
-        bits=(int(found.BitsAllocated), int(found.BitsStored), int(found.PixelRepresentation)),
-        start=pixels[1],
-        length=pixels[2],
-    )
-
-
-def _check(header: _Header, modes: dict[str, str]) -> None:
-    if header.sop_class not in SOP_CLASSES:
+def _check_kind(file: "Dataset") -> None:
+    if file.SOPClassUID not in SOP_CLASSES:
         accepted = ", ".join(f"{uid} ({name})" for uid, name in SOP_CLASSES.items())
         raise UnsupportedType(
-            f"The DICOM file is of the SOP class {_uid(header.sop_class)}; accepted are {accepted}."
+            f"The DICOM file is of the SOP class {_named(file.SOPClassUID)}; accepted are "
+            f"{accepted}."
         )
-    if header.photometric not in modes:
+    syntax = file.file_meta.TransferSyntaxUID
+    if syntax not in TRANSFER_SYNTAXES:
+        accepted = ", ".join(f"{uid} ({name})" for uid, name in TRANSFER_SYNTAXES.items())
+        raise UnsupportedType(
+            f"The DICOM file has the transfer syntax {_named(syntax)}; accepted are {accepted}."
+        )
+    photometric = str(file.get("PhotometricInterpretation", ""))
+    if photometric and photometric not in PHOTOMETRIC:
         # Only what the standard writes is repeated: capital letters and a few digits.
         raise UnsupportedType(
             "The DICOM file has a photometric interpretation other than "
-            f"{', '.join(modes)}, which are accepted."
+            f"{', '.join(PHOTOMETRIC)}, which are accepted."
         )
-    if header.bits != (8, 8, 0):
+    bits, signed = int(file.get("BitsAllocated", 8)), int(file.get("PixelRepresentation", 0))
+    if bits not in (8, 16) or signed:
         raise UnsupportedType(
-            f"The DICOM file has samples of {header.bits[0]} bits ({header.bits[1]} used); "
-            "unsigned ones of 8 are accepted."
+            f"The DICOM file has {'signed ' if signed else ''}samples of {bits} bits; unsigned "
+            "ones of 8 or 16 are accepted."
         )
-    expected = 1 if modes[header.photometric] == "L" else 3
-    if header.samples != expected or header.frames < 1 or min(header.width, header.height) < 1:
-        raise Undecodable("The DICOM file contradicts itself: samples, frames, rows or columns.")
 
 
-def _uncompressed(data: bytes, header: _Header) -> Image.Image:
-    size = header.width * header.height * header.samples
-    samples = np.frombuffer(memoryview(data)[header.start :][:size], np.uint8)
-    if len(samples) < size:
+def _check_length(file: "Dataset") -> None:
+    """A frame that is not compressed has as many bytes as its header says."""
+    if file.file_meta.TransferSyntaxUID not in UNCOMPRESSED:
+        return
+    pixels = file.Columns * file.Rows * int(file.BitsAllocated) // 8
+    halved = file.PhotometricInterpretation == "YBR_FULL_422"
+    size = pixels * (2 if halved else file.SamplesPerPixel)
+    if len(file.PixelData) < size:
         raise Truncated(
-            f"The DICOM file holds {len(samples)} bytes of pixels; a frame of "
-            f"{header.width}×{header.height} has {size}."
+            f"The DICOM file holds {len(file.PixelData)} bytes of pixels; a frame of "
+            f"{file.Columns}×{file.Rows} has {size}."
         )
-    if header.planar:
-        samples = samples.reshape(header.samples, -1).T
-    mode = MODES[header.photometric]
-    return Image.frombytes(mode, (header.width, header.height), samples.tobytes())
 
 
-def _compressed(data: bytes, header: _Header) -> Image.Image:
+def _eight_bits(file: "Dataset") -> NDArray[np.uint8]:
+    """(rows, columns) or (rows, columns, 3), decoded by pydicom and scaled to 8 bits."""
+    from pydicom.pixels.processing import apply_color_lut
+    from pydicom.pixels.utils import pixel_array
+
+    pixels: NDArray[Any] = pixel_array(file, index=0)
+    bits = int(file.BitsStored)
+    if file.PhotometricInterpretation == "PALETTE COLOR":
+        pixels = apply_color_lut(pixels, file)
+        bits = 8 * pixels.dtype.itemsize
+    if bits > 8:
+        pixels = pixels >> (bits - 8)
+    elif bits < 8:
+        pixels = pixels * (255 // (2**bits - 1))
+    return np.ascontiguousarray(pixels.astype(np.uint8))
+
+
+def _jpeg(file: "Dataset", frames: int) -> Image.Image:
+    """A JPEG says itself whether its samples are RGB or YCbCr, as libjpeg reads them."""
     from pydicom.encaps import get_frame
 
-    if header.length != _UNDEFINED:
+    if not file["PixelData"].is_undefined_length:
         raise Undecodable("The DICOM file is damaged: its JPEG is not cut into fragments.")
-    frame = get_frame(data[header.start :], 0, number_of_frames=header.frames)
-    jpeg = [JpegImagePlugin.JpegImageFile.format]
-    picture: Image.Image = Image.open(io.BytesIO(frame), formats=jpeg)
-    if header.photometric == "RGB" and not picture.info.keys() & {"adobe", "jfif"}:
-        picture = Image.open(io.BytesIO(frame[:2] + _ADOBE_RGB + frame[2:]), formats=jpeg)
-    if len(picture.getbands()) != header.samples:
+    frame = get_frame(file.PixelData, 0, number_of_frames=frames)
+    image = Image.open(io.BytesIO(frame), formats=[JpegImagePlugin.JpegImageFile.format])
+    if len(image.getbands()) != file.SamplesPerPixel:
         raise Undecodable("The DICOM file contradicts itself: its JPEG has other samples.")
-    if picture.size != (header.width, header.height):
+    if image.size != (file.Columns, file.Rows):
         raise Undecodable(
-            f"The DICOM file says {header.width}×{header.height} pixels, and its JPEG "
-            f"{picture.width}×{picture.height}."
+            f"The DICOM file says {file.Columns}×{file.Rows} pixels, and its JPEG "
+            f"{image.width}×{image.height}."
         )
-    return picture
+    return image
 
 
-def _uid(text: str) -> str:
-    """A UID as found in the file, for a message: nothing but what a UID may hold."""
-    return text if text.replace(".", "").isdigit() and len(text) <= 64 else "that is no UID"
+def _named(uid: Any) -> str:
+    """A UID as found in the file, and its name: nothing but what a UID may hold."""
+    text = str(uid)
+    if not text.replace(".", "").isdigit() or len(text) > 64:
+        return "that is no UID"
+    name = getattr(uid, "name", text)
+    return text if name == text else f"{text} ({name})"
 
 
-def _reader() -> Any:
-    """pydicom, imported for the few requests that need it, its remarks on values silenced."""
-    import pydicom.filereader
-
+def _quiet() -> None:
+    """Silence pydicom's remarks, which quote values."""
     logging.getLogger("pydicom").disabled = True
     warnings.filterwarnings("ignore", module="pydicom")
-    return pydicom.filereader

@@ -1,0 +1,71 @@
+"""Other people's test files: answered, refused, or decoded otherwise than OpenCV does.
+
+CORPUS_DIR names a folder of them, such as the test images of Pillow, pillow_heif and pydicom; run
+with `pytest -s` to read the counts. Without it the test writes a few files itself.
+"""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from lesionlens.errors import ImageProblem, UnsupportedType
+from lesionlens.imaging import decoders
+from lesionlens.imaging.preprocess import Preprocessing
+from tests.dicom import photograph
+from tests.pictures import dermatoscopic, encoded
+
+RULE = Preprocessing(64)
+MOST_BYTES = 20 * 1024 * 1024
+# Levels of 255, on average, that two decoders may differ by at 64 pixels a side.
+SAME = 6
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    if "CORPUS_DIR" in os.environ:
+        return Path(os.environ["CORPUS_DIR"])
+    for name in ("jpeg", "png", "webp", "bmp", "tiff"):
+        (tmp_path / f"a.{name}").write_bytes(encoded(dermatoscopic(160, 120), name.upper()))
+    (tmp_path / "a.dcm").write_bytes(photograph())
+    (tmp_path / "a.txt").write_text("text")
+    return tmp_path
+
+
+def outcome(data: bytes) -> str:
+    """What became of a file. Anything but a picture or a Problem is an error of the test."""
+    try:
+        prepared = decoders.shared.prepare(data, RULE)
+    except (ImageProblem, UnsupportedType) as problem:
+        return f"refused: {problem.title}"
+    twin = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if twin is None:
+        return "answered, without a twin"
+    height, width = twin.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = twin[top : top + side, left : left + side, ::-1]
+    small = cv2.resize(square, (RULE.size, RULE.size), interpolation=cv2.INTER_AREA)
+    difference = np.abs(small.astype(int) - prepared.pixels).mean()
+    return "answered as the twin" if difference <= SAME else "answered, differs from the twin"
+
+
+def test_every_file_is_answered_or_refused(corpus: Path) -> None:
+    counts: Counter[str] = Counter()
+    differing = []
+    files = [path for path in sorted(corpus.rglob("*")) if path.is_file()]
+    for path in files:
+        if 0 < path.stat().st_size <= MOST_BYTES:
+            found = outcome(path.read_bytes())
+            counts[found] += 1
+            if "differs" in found:
+                differing.append(str(path.relative_to(corpus)))
+    print(*(f"{count:5} {name}" for name, count in counts.most_common()), sep="\n")
+    print("differ:", *differing)
+    assert sum(counts.values()) > 0
+    if "CORPUS_DIR" not in os.environ:
+        assert counts["answered as the twin"] == 5
+        assert counts["refused: Undecodable image"] == 1

@@ -1,0 +1,133 @@
+"""TIFF and BMP files as other programs write them, against twins that tifffile or OpenCV decode."""
+
+import io
+import struct
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+
+from lesionlens.errors import Undecodable
+from lesionlens.imaging import decode, exif
+from tests.pictures import dermatoscopic, encoded
+
+PIXELS = np.asarray(dermatoscopic(96, 64))
+DEEP = PIXELS.astype(np.uint16) * 257
+GREY = PIXELS[..., 1]
+
+
+def written(pixels: np.ndarray, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, pixels, **options)
+    return buffer.getvalue()
+
+
+FILES = {
+    "grey": written(GREY, photometric="minisblack"),
+    "white is zero": written(255 - GREY, photometric="miniswhite"),
+    "grey of 16 bits": written(GREY.astype(np.uint16) * 257, photometric="minisblack"),
+    "white is zero, 16 bits": written(
+        65535 - GREY.astype(np.uint16) * 257, photometric="miniswhite"
+    ),
+    "colour": written(PIXELS, photometric="rgb"),
+    "planes": written(PIXELS.transpose(2, 0, 1), photometric="rgb", planarconfig="separate"),
+    "colour of 16 bits": written(DEEP, photometric="rgb"),
+    "big endian": written(DEEP, photometric="rgb", byteorder=">"),
+    "tiles": written(PIXELS, photometric="rgb", tile=(32, 32)),
+    "BigTIFF": written(PIXELS, photometric="rgb", bigtiff=True),
+    "deflated": written(PIXELS, photometric="rgb", compression="zlib", predictor=True),
+    "OpenCV's": cv2.imencode(".tiff", PIXELS[..., ::-1])[1].tobytes(),
+    "OpenCV's of 16 bits": cv2.imencode(".tiff", DEEP[..., ::-1])[1].tobytes(),
+    "OpenCV's PNG of 16 bits": cv2.imencode(".png", DEEP[..., ::-1])[1].tobytes(),
+    "OpenCV's BMP": cv2.imencode(".bmp", PIXELS[..., ::-1])[1].tobytes(),
+    "OpenCV's WebP": cv2.imencode(".webp", PIXELS[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 101])[
+        1
+    ].tobytes(),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_other_programs_write_is_read_as_they_mean_it(name: str) -> None:
+    found = np.asarray(decode.decode(FILES[name]).image)
+    grey = "grey" in name or "white" in name
+    np.testing.assert_array_equal(found, GREY[..., None].repeat(3, axis=2) if grey else PIXELS)
+
+
+def test_a_jpeg_is_as_opencv_decodes_it() -> None:
+    data = encoded(dermatoscopic(200, 160), quality=92, subsampling=0)
+    expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    found = np.asarray(decode.decode(data).image, int)
+    assert np.abs(found - expected).max() <= 2
+
+
+REFUSED = {
+    "planes of 16 bits": (
+        written(DEEP.transpose(2, 0, 1), photometric="rgb", planarconfig="separate"),
+        "planes of 16 bits; send it with its colours interleaved",
+    ),
+    "floating point": (
+        written(PIXELS.astype(np.float32), photometric="rgb"),
+        "floating-point values",
+    ),
+    "half precision": (written(GREY.astype(np.float16)), "floating-point values"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_read_right_is_named(name: str) -> None:
+    data, message = REFUSED[name]
+    with pytest.raises(Undecodable, match=message):
+        decode.decode(data)
+
+
+@pytest.mark.parametrize(
+    ("compression", "name"), [(50001, "WebP"), (34712, "JPEG 2000"), (50002, "JPEG XL")]
+)
+def test_compressions_are_named(compression: int, name: str) -> None:
+    plain = written(PIXELS, photometric="rgb")
+    entry = struct.pack("<HHI", 259, 3, 1)
+    at = plain.index(entry) + len(entry)
+    data = plain[:at] + struct.pack("<H", compression) + plain[at + 2 :]
+    with pytest.raises(Undecodable, match=f"compressed as {name}, which is not supported"):
+        decode.decode(data)
+
+
+def test_a_bmp_of_unusual_masks_is_said_to_be_unsupported() -> None:
+    """Ten bits a colour, as the format allows."""
+    header = struct.pack("<IiiHHIIiiII", 40, 64, 64, 1, 32, 3, 64 * 64 * 4, 0, 0, 0, 0)
+    masks = struct.pack("<III", 0x3FF00000, 0x000FFC00, 0x000003FF)
+    data = b"BM" + struct.pack("<IHHI", 66 + 64 * 64 * 4, 0, 0, 66) + header + masks
+    with pytest.raises(Undecodable, match="variant of its format that is not supported"):
+        decode.decode(data + bytes(64 * 64 * 4))
+
+
+def directory(*entries: tuple[int, int, int, int], order: str = "<") -> bytes:
+    start = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}IH", 8, len(entries))
+    return start + b"".join(
+        struct.pack(f"{order}HHI", tag, kind, count)
+        + (struct.pack(f"{order}HH", value, 0) if kind == 3 else struct.pack(f"{order}I", value))
+        for tag, kind, count, value in entries
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (directory((0x112, 3, 1, 6)), 6),
+        (directory((0x112, 3, 1, 6), order=">"), 6),
+        (b"Exif\0\0" + directory((0x10F, 3, 1, 9), (0x112, 3, 1, 8)), 8),
+        (directory((0x112, 3, 1, 6), (0x112, 3, 1, 3)), 6),
+        (directory((0x112, 3, 1, 9)), 1),
+        (directory((0x112, 3, 2, 6)), 6),
+        (directory((0x112, 3, 9, 6)), 1),
+        (directory((0x112, 5, 1, 6)), 1),
+        (directory((0x10F, 3, 1, 9)), 1),
+        (directory((0x112, 3, 1, 6))[:-3], 1),
+        (b"II*\0\xff\xff\xff\xff", 1),
+        (b"no exif", 1),
+        (b"", 1),
+    ],
+)
+def test_the_orientation_is_read_or_upright(data: bytes, expected: int) -> None:
+    assert exif.orientation(data) == expected
