@@ -80,7 +80,7 @@ beam: $(BEAM)/.ready ## Classify SOURCE=folder into RESULTS=name with Apache Bea
 	PYTHONPATH=function $(BEAM)/bin/python infra/beam/pipeline.py $(SOURCE) $(RESULTS) $(OPTIONS)
 
 clean: ## Remove the environment and caches; models and runs stay
-	rm -rf $(VENV) $(BEAM) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(BEAM) .coverage .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/bin/python:
 	$(SUPPORTED)

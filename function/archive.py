@@ -34,7 +34,7 @@ VOLATILE = ("request_id", "timing_ms")
 # A file's name may be any bytes; a CSV file holds them as they are, JSON as lone surrogates.
 _ANY_BYTES = "surrogateescape"
 # Of a CSV file, after the classes.
-COLUMNS = ("malignancy", "flag", "in_distribution", "warnings", "problem")
+COLUMNS = ("malignancy", "flag", "kind", "in_distribution", "warnings", "problem")
 
 
 def row(name: str, store: Store, classifier: Classifier, at_most: int) -> dict[str, Any]:
@@ -75,6 +75,7 @@ def columns(line: dict[str, Any]) -> dict[str, Any]:
         **shares,
         "malignancy": malignancy.get("probability", ""),
         "flag": malignancy.get("flag", ""),
+        "kind": seen.get("kind") or "",
         "in_distribution": seen.get("in_distribution", ""),
         "warnings": " ".join(warning["code"] for warning in seen.get("warnings", ())),
         "problem": ": ".join(problem.values()),

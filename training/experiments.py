@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from . import artifacts
-from .data import decoding, ood_images
-from .evaluation import evaluate, guardrails, leakage, ood_comparison, predictions
+from .data import kinds
+from .evaluation import evaluate, leakage, ood_comparison, predictions
 from .job import divide, judge, train
 from .workspace import Job
 
@@ -28,18 +28,11 @@ def follow_paper(jobs: Mapping[str, Job]) -> None:
 
 
 def compare_detectors(job: Job) -> None:
-    """What several detectors would catch, on the Keras model's features."""
-    data, preprocessing, seed = job.dataset, job.config.preprocessing, job.config.seed
-    pictures = list(ood_images.pictures(seed))
-    table = ood_comparison.compare(
-        job.network(),
-        decoding.squares(data.subset(guardrails.fitted_to(job.split, seed)), preprocessing),
-        decoding.squares(data.subset(job.split.validation), preprocessing),
-        pictures,
-        ood_images.frames(pictures, preprocessing),
-    )
+    """What detectors of several layers would accept and refuse, on the Keras model's features."""
+    pictures = kinds.pictures(job.dataset, job.split, job.close_ups, job.config.seed)
+    table = ood_comparison.compare(job.network(), pictures, job.config.preprocessing)
     for name, shares in table.items():
-        print(f"| {name} | " + " | ".join(f"{share:.3f}" for share in shares.values()) + " |")
+        print(f"| {name} | " + " | ".join(f"{share}" for share in shares.values()) + " |")
 
 
 def compare_runs(first: Path, second: Path) -> None:

@@ -129,7 +129,7 @@ def judge(job: Job) -> None:
     found = leakage.judge(job.dataset, job.split, held_out, job.config.seed)
     job.write(artifacts.LEAKAGE, found)
     if not job.config.data.by_lesion:
-        shown = {leakage.kind(job.config.data): found["groups"]}
+        shown = {leakage.kind(job.config.data): found.groups}
         print(f"\nWhat is left of it, without calibration:\n\n{leakage.table(shown)}")
 
 
@@ -188,9 +188,11 @@ def _images_by_size(job: Job) -> dict[int, export.Images]:
 
 
 def safeguard(job: Job) -> None:
-    """Fit the detector of foreign images; measure it, the quality limits, and several views."""
+    """Fit the detector of what is no dermatoscopic image; measure it, the quality limits, views."""
     model, preprocessing = workspace.variant(job)
-    subject = guardrails.Subject(model, preprocessing, job.dataset, job.split, job.config.seed)
+    subject = guardrails.Subject(
+        model, preprocessing, job.dataset, job.split, job.close_ups, job.config.seed
+    )
     found, fitted = guardrails.measure(subject)
     (job.run / DETECTOR).write_bytes(fitted)
     job.write(artifacts.SAFEGUARDS, {"model_sha256": hashlib.sha256(model).hexdigest(), **found})

@@ -23,7 +23,8 @@ from lesionlens.model.release import Release
 
 from . import artifacts
 from .config import Config
-from .data import dataset, source, split
+from .data import close_ups, dataset, source, split
+from .data.close_ups import CloseUp
 from .data.dataset import Dataset
 from .data.split import Split
 from .evaluation import leakage
@@ -70,6 +71,15 @@ class Job:
         else:
             archive = source.folder(self.archive or source.default_archive(), self.cache)
         return dataset.combine(read, dataset.read_archive(archive, hashes))
+
+    @cached_property
+    def close_ups(self) -> tuple[CloseUp, ...]:
+        drawings = self.config.data.generated
+        if self.data is None and drawings:
+            folder = self.cache / f"drawn-close-ups-{drawings}-{self.config.seed}"
+            close_ups.draw(folder, drawings, self.config.seed)
+            return close_ups.read(folder)
+        return close_ups.read(close_ups.default())
 
     @cached_property
     def split(self) -> Split:

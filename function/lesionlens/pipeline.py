@@ -39,13 +39,15 @@ def examine(
     views = [classifier.run(view) for view in preprocess.views(tensor, options.views)]
     logits = np.mean([view.logits for view in views], axis=0)
     first = views[0]
-    score = classifier.distance(first)
+    recognition = classifier.recognize(first)
     measured = image_quality.measures(tensor, min(decoded.width, decoded.height))
 
     done = time.perf_counter()
     timing = result.Timing(1e3 * (ready - started), 1e3 * (done - ready), 1e3 * (done - started))
     cautions = image_quality.cautions(measured, manifest.quality.limits)
-    document = result.build(request_id, manifest, decoded, options, logits, score, cautions, timing)
+    document = result.build(
+        request_id, manifest, decoded, options, logits, recognition, cautions, timing
+    )
     if options.explain:
         label = options.explain
         if label is PREDICTED:

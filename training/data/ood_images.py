@@ -1,19 +1,17 @@
 """Pictures that show no skin lesion: photographs that packages ship, and drawings made here.
 
-Half of the sources serve to choose a detector (`SEEN`), the others only to report on it (`UNSEEN`).
-No detector is fitted to any of them.
+Half of the sources teach the detector (`SEEN`), the others only judge it (`UNSEEN`).
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from lesionlens.imaging.preprocess import Preprocessing, frame
+from lesionlens.model.ood import CLOSE_UP, OTHER
 
 SEEN, UNSEEN = "seen", "unseen"
 CROPS = 8  # of each photograph
@@ -47,6 +45,7 @@ class Foreign:
     source: str
     half: str  # `SEEN` or `UNSEEN`
     image: Image.Image  # RGB
+    kind: str = OTHER
 
 
 def pictures(seed: int) -> Iterator[Foreign]:
@@ -65,13 +64,8 @@ def pictures(seed: int) -> Iterator[Foreign]:
         for number, draw in enumerate(drawings):
             random = np.random.default_rng((seed, len(half), number))
             for _ in range(VARIANTS):
-                yield Foreign(f"drawn {draw.__name__}", half, draw(random))
-
-
-def frames(shown: Sequence[Foreign], preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """(N, S, S, 3): the pictures as serving would see them."""
-    side = preprocessing.size
-    return np.stack([frame(picture.image, side, side, preprocessing) for picture in shown])
+                kind = CLOSE_UP if draw is healthy_skin else OTHER
+                yield Foreign(f"drawn {draw.__name__}", half, draw(random), kind)
 
 
 def _opaque(image: Image.Image) -> Image.Image:

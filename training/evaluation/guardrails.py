@@ -7,18 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionlens.imaging.preprocess import VIEWS, Preprocessing, views
+from lesionlens.model import ood
 from lesionlens.model.classifier import FEATURES
 
-from ..data import decoding, ood_images
+from ..data import decoding, kinds
+from ..data.close_ups import CloseUp
 from ..data.dataset import Dataset
-from ..data.split import HELD_OUT, Split
+from ..data.kinds import Picture
+from ..data.split import Split
 from ..learning import mobilenet
 from ..releasing import export
-from . import metrics, ood_fit, quality_limits
+from . import evaluate, metrics, ood_report, quality_limits
+from .ood_fit import Fitted, Shown
 
-# Training images that the detector is fitted to, at most.
-FITTED_TO = 3000
 VIEW_COUNTS = (1, 2, 4, len(VIEWS))
+# Validation images of which several views are averaged, at most.
+VIEWED = 400
+# Of the pictures that could be made alike, one in this many is.
+EQUALIZED_EVERY = 3
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,7 @@ class Subject:
     preprocessing: Preprocessing
     dataset: Dataset
     split: Split
+    close_ups: tuple[CloseUp, ...]
     seed: int
 
     def frames(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -48,74 +55,112 @@ def measure(subject: Subject) -> tuple[dict[str, Any], bytes]:
     return {
         "in_distribution": found,
         "quality": quality_limits.limits(
-            validation, labels, lambda frames: export.predict(subject.model, frames)
+            validation,
+            labels,
+            lambda frames: export.predict(subject.model, frames),
+            lambda frames: fitted.accepts(subject.features(frames)),
+            subject.seed,
         ),
         "views": _views(subject, validation),
-    }, fitted
-
-
-def fitted_to(split: Split, seed: int) -> NDArray[np.int64]:
-    """Indices of the training images that a detector is fitted to, ascending."""
-    return np.sort(np.random.default_rng(seed).permutation(split.train)[:FITTED_TO])
+    }, fitted.detector.write()
 
 
 def summary(found: dict[str, Any]) -> str:
     """A table for the terminal."""
-    detected = found["in_distribution"]
-    shares = {
-        **{f"{part} images pass": detected["passed"][part] for part in detected["passed"]},
-        **{
-            f"{half} foreign pictures caught": detected["caught"][half]["share"]
-            for half in (ood_images.SEEN, ood_images.UNSEEN)
-        },
-        **{f"{views} views": figure for views, figure in found["views"].items()},
+    detected = found["in_distribution"]["report"]
+    groups = {
+        "accepted": detected["dermatoscopic_accepted"],
+        "accepted, left out": detected["left_out"]["dermatoscopic_accepted"],
+        "close-ups refused, left out": detected["left_out"]["close_ups_refused"],
+        "other pictures refused": detected["other_refused"],
     }
-    lines = [
-        f"{name:<32}{share['value']:.3f} ({share['low']:.3f} to {share['high']:.3f})"
-        for name, share in shares.items()
-    ]
+    shares = {
+        f"{title}: {name} ({entry['pictures']})": entry["share"]
+        for title, entries in groups.items()
+        for name, entry in entries.items()
+    } | {f"{views} views": figure for views, figure in found["views"].items()}
+    lines = [f"{name:<64}{evaluate.text(figure)}" for name, figure in shares.items()]
     return "\n".join([*lines, f"limits: {found['quality']['limits']}"])
 
 
-def _in_distribution(subject: Subject) -> tuple[dict[str, Any], bytes]:
-    split, seed = subject.split, subject.seed
-    chosen = fitted_to(split, seed)
-    fitted = ood_fit.fit(subject.features(subject.frames(chosen)))
-
-    def scores(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return fitted.scores(subject.features(frames))
-
-    pictures = list(ood_images.pictures(seed))
-    shown = ood_images.frames(pictures, subject.preprocessing)
-    own = {part: scores(subject.frames(getattr(split, part))) for part in HELD_OUT}
-    limit = ood_fit.threshold(own["validation"])
-    passed = {
-        part: ood_fit.passed(found, limit, subject.dataset.lesions[getattr(split, part)], seed)
-        for part, found in own.items()
-    }
+def _in_distribution(subject: Subject) -> tuple[dict[str, Any], Fitted]:
+    preprocessing = subject.preprocessing
+    pictures = kinds.pictures(subject.dataset, subject.split, subject.close_ups, subject.seed)
+    teaching = [picture for picture in pictures if picture.part == kinds.TRAIN]
+    frames = kinds.frames(pictures, preprocessing)
+    altered = kinds.frames(teaching, preprocessing, kinds.altering(preprocessing))
+    features = np.concatenate([subject.features(frames), subject.features(altered)])
+    shown = ood_report.shown(pictures, teaching, features)
+    fitted = ood_report.fit(shown)
+    report, refused = ood_report.report(shown, fitted)
     return {
-        "method": "Mahalanobis distance on principal components",
+        "method": "softmax regression on three kinds, and Mahalanobis distance",
         "layers": list(mobilenet.FEATURE_LAYERS),
-        "components": fitted.projection.shape[1],
-        "fitted_to": len(chosen),
-        "threshold": limit,
-        "passed": passed,
-        "caught": ood_fit.caught(pictures, scores(shown), limit, seed),
-    }, fitted.write()
+        "components": fitted.detector.projection.shape[1],
+        "fitted_to": len(teaching),
+        "threshold": fitted.farthest,
+        "log_odds": fitted.least_log_odds,
+        "report": {
+            "taught": {
+                kind: sum(picture.kind == kind for picture in teaching) for kind in ood.KINDS
+            },
+            **report,
+            "equalized": _equalized(subject, pictures, fitted),
+            "skin_tones": _skin_tones(shown, frames, refused),
+        },
+    }, fitted
+
+
+def _equalized(subject: Subject, pictures: list[Picture], fitted: Fitted) -> dict[str, Any]:
+    """What is accepted and refused where resolution, shape and compression are all the same."""
+    judged = [
+        picture
+        for picture in pictures
+        if picture.kind == ood.CLOSE_UP
+        or (picture.kind == ood.DERMATOSCOPIC and picture.part == kinds.TEST)
+    ][::EQUALIZED_EVERY]
+    preprocessing = subject.preprocessing
+    frames = kinds.frames(judged, preprocessing, kinds.equalizing(preprocessing))
+    shown = ood_report.shown(judged, [], subject.features(frames))
+    accepted, home = fitted.accepts(shown.features), shown.kinds == ood.DERMATOSCOPIC
+    return {
+        "side": kinds.EQUAL_SIDE,
+        "quality": kinds.EQUAL_QUALITY,
+        "dermatoscopic_accepted": ood_report.share(accepted, shown, home),
+        "close_ups_refused": ood_report.share(~accepted, shown, ~home),
+    }
+
+
+def _skin_tones(
+    shown: Shown, frames: NDArray[np.uint8], refused: NDArray[np.bool_]
+) -> dict[str, dict[str, Any]]:
+    """Close-ups refused where their origin was left out, by the tone of the picture."""
+    close = np.flatnonzero(shown.kinds[: len(frames)] == ood.CLOSE_UP)
+    named = ood_report.tones(frames[close])
+    found: dict[str, dict[str, Any]] = {}
+    for origin in np.unique(shown.origins[close]):
+        found[str(origin)] = {}
+        for tone in ood_report.TONES:
+            among = np.zeros(len(shown.kinds), bool)
+            among[close[(named == tone) & (shown.origins[close] == origin)]] = True
+            if among.any():
+                found[str(origin)][tone] = ood_report.share(refused, shown, among)
+    return found
 
 
 def _views(subject: Subject, validation: NDArray[np.uint8]) -> dict[str, metrics.Interval]:
     """Balanced accuracy by the number of views of ``validation``'s frames that are averaged."""
-    seen = [views(image[np.newaxis].astype(np.float32), len(VIEWS)) for image in validation]
+    drawn = np.random.default_rng(subject.seed).permutation(len(validation))[:VIEWED]
+    seen = [views(image[np.newaxis].astype(np.float32), len(VIEWS)) for image in validation[drawn]]
     logits = np.stack(
         [
             export.predict(subject.model, np.concatenate([turned[view] for turned in seen]))
             for view in range(len(VIEWS))
         ]
     )
-    labels = subject.dataset.labels[subject.split.validation]
-    lesions = subject.dataset.lesions[subject.split.validation]
-    origins = subject.dataset.origins[subject.split.validation]
+    labels = subject.dataset.labels[subject.split.validation][drawn]
+    lesions = subject.dataset.lesions[subject.split.validation][drawn]
+    origins = subject.dataset.origins[subject.split.validation][drawn]
     weights = metrics.resampled_weights(lesions, subject.seed)
     figures = {}
     for count in VIEW_COUNTS:

@@ -1,58 +1,58 @@
-"""Which detector of foreign images: scores of several layers compared, each as `detector` would.
+"""Which layers tell the kinds of pictures apart: the detector fitted to several, each judged alike.
 
-Every score gets its threshold from validation, and is asked for the foreign pictures that it
-catches. The choice is made on the seen half.
+The choice is made on origins left out and on the sources that taught; the others only report.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ..data.ood_images import SEEN, UNSEEN, Foreign
+from lesionlens.imaging.preprocess import Preprocessing
+
+from ..data import kinds
+from ..data.kinds import Picture
 from ..learning import mobilenet
-from . import ood_fit
+from . import ood_report
 
 BLOCKS = (3, 5, 8, 11, 13)
 # Blocks whose averages are taken together, beside each alone.
-TOGETHER = ((5, 8), (3, 5, 8), BLOCKS)
-NEIGHBOURS = 5
+TOGETHER = ((5, 8), (8, 11), (5, 8, 11), BLOCKS)
 BATCH = 32
 
 Features = dict[int, NDArray[np.float32]]  # (N, F) by block
-Score = Callable[[Features], NDArray[np.float32]]
 
 
 def compare(
-    network: keras.Model,
-    training: NDArray[np.uint8],
-    validation: NDArray[np.uint8],
-    pictures: Sequence[Foreign],
-    shown: NDArray[np.uint8],
-) -> dict[str, dict[str, float]]:
-    """The share of ``pictures`` that each score catches, by half.
+    network: keras.Model, pictures: Sequence[Picture], preprocessing: Preprocessing
+) -> dict[str, dict[str, float | None]]:
+    """By layers, the least share of an origin that is accepted and the shares that are refused.
 
-    (N, S, S, 3) frames of training images to fit to, of validation images for the threshold, and
-    of the pictures, ``shown``.
+    Dermatoscopic origins and close-ups are those left out.
     """
-    fitted_to, own, foreign = (_features(network, f) for f in (training, validation, shown))
-    halves = np.array([picture.half for picture in pictures])
+    teaching = [picture for picture in pictures if picture.part == kinds.TRAIN]
+    frames = np.concatenate(
+        [
+            kinds.frames(pictures, preprocessing),
+            kinds.frames(teaching, preprocessing, kinds.altering(preprocessing)),
+        ]
+    )
+    features = _features(network, frames)
     table = {}
-    for name, score in _scores(network, fitted_to).items():
-        beyond = score(foreign) > ood_fit.threshold(score(own))
-        table[name] = {half: float(beyond[halves == half].mean()) for half in (SEEN, UNSEEN)}
-    return table
-
-
-def _scores(network: keras.Model, fitted_to: Features) -> dict[str, Score]:
-    scores: dict[str, Score] = {"energy of the logits": _energy(network)}
     for blocks in (*((block,) for block in BLOCKS), *TOGETHER):
-        name = " + ".join(map(str, blocks))
-        scores[f"Mahalanobis, block {name}"] = _mahalanobis(fitted_to, blocks)
-        scores[f"nearest neighbours, block {name}"] = _neighbours(fitted_to, blocks)
-    return scores
+        joined = np.concatenate([features[block] for block in blocks], axis=1)
+        shown = ood_report.shown(pictures, teaching, joined)
+        found, _ = ood_report.report(shown, ood_report.fit(shown))
+        left = found["left_out"]
+        accepted = [one["share"]["value"] for one in left["dermatoscopic_accepted"].values()]
+        table["blocks " + " + ".join(map(str, blocks))] = {
+            "accepted": min(accepted, default=None),
+            "close-ups refused": left["close_ups_refused"]["all"]["share"]["value"],
+            **{name: one["share"]["value"] for name, one in found["other_refused"].items()},
+        }
+    return table
 
 
 def _features(network: keras.Model, frames: NDArray[np.uint8]) -> Features:
@@ -66,37 +66,3 @@ def _features(network: keras.Model, frames: NDArray[np.uint8]) -> Features:
         for at in tqdm(range(0, len(frames), BATCH), "features", unit="batch", leave=False)
     ]
     return {block: np.concatenate([row[n] for row in rows]) for n, block in enumerate(BLOCKS)}
-
-
-def _joined(features: Features, blocks: Sequence[int]) -> NDArray[np.float32]:
-    return np.concatenate([features[block] for block in blocks], axis=1)
-
-
-def _energy(network: keras.Model) -> Score:
-    """Liu et al., "Energy-based Out-of-distribution Detection", NeurIPS 2020."""
-    kernel, bias = network.get_layer(mobilenet.HEAD).get_weights()
-    return lambda features: -np.logaddexp.reduce(features[BLOCKS[-1]] @ kernel + bias, axis=1)
-
-
-def _mahalanobis(fitted_to: Features, blocks: Sequence[int]) -> Score:
-    fitted = ood_fit.fit(_joined(fitted_to, blocks))
-    return lambda features: fitted.scores(_joined(features, blocks))
-
-
-def _neighbours(fitted_to: Features, blocks: Sequence[int]) -> Score:
-    """Sun et al., "Out-of-Distribution Detection with Deep Nearest Neighbors", ICML 2022."""
-    whitening = ood_fit.fit(_joined(fitted_to, blocks))
-
-    def whitened(features: Features) -> NDArray[np.float32]:
-        found = (_joined(features, blocks) - whitening.mean) @ whitening.projection
-        return np.asarray(found, np.float32)
-
-    known = whitened(fitted_to)
-    squares = (known**2).sum(axis=1)
-
-    def score(features: Features) -> NDArray[np.float32]:
-        asked = whitened(features)
-        distances = (asked**2).sum(axis=1)[:, None] + squares - 2 * asked @ known.T
-        return np.asarray(np.sort(distances, axis=1)[:, NEIGHBOURS - 1])
-
-    return score

@@ -1,73 +1,132 @@
-"""Fit the detector of images that are no dermatoscopic ones, and measure what it catches.
+"""Fit the detector that tells dermatoscopic images from close-ups of skin and from other pictures.
 
-It is fitted to training images alone and gets its threshold from validation; no picture of anything
-else takes part. Which method, of which layers: by experiment, see
-`training.evaluation.ood_comparison`.
+The distance is fitted to dermatoscopic training images alone, the classifier of the three kinds to
+training pictures of all. Both limits come from dermatoscopic validation images.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
+from sklearn.linear_model import LogisticRegression
 
-from lesionlens.model.ood import Detector
+from lesionlens.model.ood import KINDS, Detector, log_odds
 
-from ..data.ood_images import SEEN, UNSEEN, Foreign
-from . import metrics
+Mask = NDArray[np.bool_]
 
-# The share of validation images that must pass.
-PASS = 0.98
-COMPONENTS = 64
+# The shares of validation images, origins weighing alike, that must pass each limit.
+PASS_DISTANCE = 0.995
+PASS_LOG_ODDS = 0.985
+COMPONENTS = 64  # principal ones, for the distance
 # Components need several images each to be told from chance.
 IMAGES_A_COMPONENT = 4
+# Strength of the classifier's L2 penalty beside its mean loss; how well it is solved.
+PENALTY = 1 / 400
+TOLERANCE, STEPS = 1e-3, 300
+# Features that vary by less than this share of what the most variable does count as if they did.
+LEAST_SPREAD = 1e-2
 
 
-def fit(features: NDArray[np.float32]) -> Detector:
-    """Fit to the (N, F) features of training images: centre, scale, whiten, keep the first."""
-    values = features.astype(np.float64)
-    mean, spread = values.mean(axis=0), values.std(axis=0)
+@dataclass(frozen=True)
+class Shown:
+    """N pictures as a network saw them, each array (N, …); see `training.data.kinds.Picture`."""
+
+    features: NDArray[np.float32]  # (N, F)
+    kinds: NDArray[np.str_]
+    origins: NDArray[np.str_]
+    groups: NDArray[np.str_]
+    parts: NDArray[np.str_]
+    altered: Mask  # whether it was altered to teach more
+
+    def subset(self, chosen: Mask) -> "Shown":
+        return Shown(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A detector with its limits."""
+
+    detector: Detector
+    farthest: float  # distance
+    least_log_odds: float
+
+    def accepts(self, features: NDArray[np.float32]) -> Mask:
+        """(N,) whether pictures with (N, F) features count as dermatoscopic."""
+        near = self.detector.distances(features) <= self.farthest
+        likely = log_odds(self.detector.logits(features)) >= self.least_log_odds
+        return np.asarray(near & likely)
+
+
+def fit(taught: Shown, validation: Shown) -> Fitted:
+    """Fit to pictures of all three kinds, set the limits by dermatoscopic ones as they are.
+
+    Each kind counts a third for the classifier, and within its kind each origin by the square root
+    of its number of pictures. Raises ValueError if a kind is missing.
+    """
+    kinds = np.array([KINDS.index(kind) for kind in taught.kinds])
+    if missing := sorted(set(KINDS) - set(taught.kinds.tolist())):
+        raise ValueError(f"there are no pictures to teach the kind {missing[0]!r}")
+    home = taught.features[(kinds == 0) & ~taught.altered].astype(np.float64)
+    mean, spread = home.mean(axis=0), home.std(axis=0)
     # A channel that never fires says nothing, or everything: let it count as little as any other.
-    spread = np.maximum(spread, 1e-3 * max(float(spread.max()), 1e-9))
-    covariance = np.cov((values - mean) / spread, rowvar=False)
-    variances, directions = np.linalg.eigh(covariance)
-    kept = min(COMPONENTS, len(mean), max(1, len(values) // IMAGES_A_COMPONENT))
-    variances, directions = variances[::-1][:kept], directions[:, ::-1][:, :kept]
+    spread = np.maximum(spread, LEAST_SPREAD * max(float(spread.max()), 1e-9))
+    variances, directions = _principal((home - mean) / spread, COMPONENTS)
     projection = directions / np.sqrt(np.maximum(variances, 1e-9)) / spread[:, None]
-    return Detector(mean.astype(np.float32), projection.astype(np.float32))
+
+    standard = ((taught.features - mean) / spread).astype(np.float32)
+    classifier = LogisticRegression(C=1 / (PENALTY * len(kinds)), tol=TOLERANCE, max_iter=STEPS)
+    classifier.fit(standard, kinds, sample_weight=_weights(kinds, taught.origins))
+    detector = Detector(
+        mean.astype(np.float32),
+        projection.astype(np.float32),
+        (classifier.coef_.T / spread[:, None]).astype(np.float32),
+        classifier.intercept_.astype(np.float32),
+    )
+    weights = _alike(validation.origins)
+    distances = detector.distances(validation.features)
+    odds = log_odds(detector.logits(validation.features))
+    return Fitted(
+        detector,
+        _round_up(_quantile(distances, weights, PASS_DISTANCE)),
+        -_round_up(_quantile(-odds, weights, PASS_LOG_ODDS)),
+    )
 
 
-def threshold(scores: NDArray[np.float32]) -> float:
-    """The least score that lets `PASS` of the validation images through."""
-    return float(np.ceil(np.quantile(scores.astype(np.float64), PASS) * 1e4) / 1e4)
+def _principal(
+    values: NDArray[np.float64], components: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Variances (K,) and directions (F, K) of the first principal components of (N, F) values."""
+    count = values.shape[1]
+    kept = min(components, count, max(1, len(values) // IMAGES_A_COMPONENT))
+    covariance = np.cov(values, rowvar=False)
+    variances, directions = eigh(covariance, subset_by_index=(count - kept, count - 1))
+    return variances[::-1], directions[:, ::-1]
 
 
-def passed(
-    scores: NDArray[np.float32], limit: float, lesions: NDArray[np.str_], seed: int
-) -> metrics.Interval:
-    """The share of (N,) images within the limit, with its interval over lesions."""
-    weights = metrics.resampled_weights(lesions, seed)
-    return metrics.interval(metrics.means(scores <= limit, weights))
+def _weights(kinds: NDArray[np.int64], origins: NDArray[np.str_]) -> NDArray[np.float64]:
+    """(N,) weights of mean 1, a third for each kind, by the square root of an origin's number."""
+    _, origin_of, numbers = np.unique(origins, return_inverse=True, return_counts=True)
+    weights = 1 / np.sqrt(numbers[origin_of])
+    shares = np.bincount(kinds, weights)
+    return np.asarray(weights / shares[kinds] * len(kinds) / len(shares))
 
 
-def caught(
-    pictures: Sequence[Foreign], scores: NDArray[np.float32], limit: float, seed: int
-) -> dict[str, Any]:
-    """The share of foreign pictures beyond the limit, with intervals over their sources."""
-    sources = np.array([picture.source for picture in pictures])
-    halves = np.array([picture.half for picture in pictures])
-    found: dict[str, Any] = {}
-    for half in (SEEN, UNSEEN):
-        inside = halves == half
-        weights = metrics.resampled_weights(sources[inside], seed)
-        found[half] = {
-            "pictures": int(inside.sum()),
-            "sources": len(np.unique(sources[inside])),
-            "share": metrics.interval(metrics.means(scores[inside] > limit, weights)),
-        }
-    missed = {
-        str(source): round(float((scores[sources == source] <= limit).mean()), 4)
-        for source in np.unique(sources)
-    }
-    found["missed"] = {source: share for source, share in missed.items() if share > 0}
-    return found
+def _alike(origins: NDArray[np.str_]) -> NDArray[np.float64]:
+    """(N,) weights with which every origin has the same."""
+    _, origin_of, numbers = np.unique(origins, return_inverse=True, return_counts=True)
+    return np.asarray(1 / numbers[origin_of])
+
+
+def _quantile(
+    values: NDArray[np.float32], weights: NDArray[np.float64], share: float
+) -> NDArray[np.float64]:
+    """The least value at or below which lies ``share`` of the weight."""
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order]) / weights.sum()
+    place = min(int(np.searchsorted(reached, share)), len(values) - 1)
+    return np.asarray(values[order[place]], np.float64)
+
+
+def _round_up(value: NDArray[np.float64]) -> float:
+    return float(np.ceil(value * 1e4) / 1e4)

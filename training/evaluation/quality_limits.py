@@ -1,7 +1,9 @@
 """Measure from where on a picture is too blurred, too dark, too bright or too small.
 
 Sharpness and brightness: what hardly any image of the validation part falls short of. Size: where
-balanced accuracy begins to fall.
+balanced accuracy begins to fall. Also measured: whether an image that is made worse is still
+recognized as dermatoscopic, so that its owner is told what is wrong with it and not that it shows
+no lesion.
 """
 
 from collections.abc import Callable
@@ -16,21 +18,34 @@ from lesionlens.imaging.image_quality import BRIGHTEST, DARKEST, SHARPNESS, SIDE
 from . import metrics
 from .evaluate import Predict
 
+RECOGNIZED = "recognized"
+
 # The share of validation images that each limit of sharpness and brightness may warn of.
 WARNED = 0.005
 # The balanced accuracy that a small image may cost before it is warned of.
 ACCURACY_BOUND = 0.02
-SIDES = (32, 48, 64, 96, 128, 160, 192)  # pixels
+SIDES = (32, 64, 96, 128, 160)  # pixels
+# Validation images that are made worse, at most: for the accuracy by size, and for the warnings.
+RESIZED, WORSENED = 300, 100
 BLURS = (1.0, 2.0, 4.0)  # standard deviations, pixels of the model's input
 EXPOSURES = (0.2, 0.4, 1.8, 2.5)  # factors
 
 
 def limits(
-    frames: NDArray[np.uint8], labels: NDArray[np.int64], predict: Predict
+    frames: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    predict: Predict,
+    accepts: Callable[[NDArray[np.uint8]], NDArray[np.bool_]],
+    seed: int,
 ) -> dict[str, Any]:
-    """Return the limits, and what they warn of, from (V, S, S, 3) frames of the validation part."""
+    """Return the limits, and what they warn of, from (V, S, S, 3) frames of the validation part.
+
+    ``accepts`` tells (N,) whether (N, S, S, 3) frames are recognized as dermatoscopic.
+    """
     found = np.array([_measured(frame) for frame in frames])
     low, high = np.quantile(found, [WARNED, 1 - WARNED], axis=0)
+    drawn = np.random.default_rng(seed).permutation(len(frames))
+    frames, labels = frames[drawn[:RESIZED]], labels[drawn[:RESIZED]]
     accuracies = {side: _accuracy(frames, labels, predict, side) for side in SIDES}
     whole = metrics.balanced_accuracy(labels, predict(frames))
     kept = {
@@ -42,12 +57,8 @@ def limits(
     return {
         "limits": kept,
         "warned": {
-            "undisturbed": _shares(found, kept),
-            **{f"blur {blur:g}": _shares(_changed(frames, _blurred(blur)), kept) for blur in BLURS},
-            **{
-                f"exposure {factor:g}": _shares(_changed(frames, _exposed(factor)), kept)
-                for factor in EXPOSURES
-            },
+            name: _warned(_changed(frames[:WORSENED], change), kept, accepts)
+            for name, change in _CHANGES.items()
         },
         "balanced_accuracy_by_side": {
             **{str(side): round(accuracy, 4) for side, accuracy in accuracies.items()},
@@ -75,16 +86,7 @@ def _accuracy(
     frames: NDArray[np.uint8], labels: NDArray[np.int64], predict: Predict, side: int
 ) -> float:
     """Balanced accuracy of images that were ``side`` pixels small, and enlarged again."""
-    full = frames.shape[1:3]
-    small = [
-        np.asarray(
-            Image.fromarray(frame)
-            .resize((side, side), Image.Resampling.BILINEAR)
-            .resize(full, Image.Resampling.BILINEAR)
-        )
-        for frame in frames
-    ]
-    return metrics.balanced_accuracy(labels, predict(np.stack(small)))
+    return metrics.balanced_accuracy(labels, predict(_changed(frames, _shrunk(side))))
 
 
 def _blurred(deviation: float) -> Callable[[Image.Image], Image.Image]:
@@ -95,17 +97,38 @@ def _exposed(factor: float) -> Callable[[Image.Image], Image.Image]:
     return lambda image: image.point(lambda value: min(255, value * factor))
 
 
+def _shrunk(side: int) -> Callable[[Image.Image], Image.Image]:
+    """As if the picture had been ``side`` pixels small."""
+    return lambda image: image.resize((side, side), Image.Resampling.BILINEAR).resize(
+        image.size, Image.Resampling.BILINEAR
+    )
+
+
+_CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "undisturbed": lambda image: image,
+    **{f"blur {blur:g}": _blurred(blur) for blur in BLURS},
+    **{f"exposure {factor:g}": _exposed(factor) for factor in EXPOSURES},
+    "side 64": _shrunk(64),
+}
+
+
 def _changed(
     frames: NDArray[np.uint8], change: Callable[[Image.Image], Image.Image]
-) -> NDArray[np.float64]:
-    return np.array([_measured(np.asarray(change(Image.fromarray(frame)))) for frame in frames])
+) -> NDArray[np.uint8]:
+    return np.stack([np.asarray(change(Image.fromarray(frame))) for frame in frames])
 
 
-def _shares(found: NDArray[np.float64], kept: dict[str, Any]) -> dict[str, float]:
-    """The share of images that each limit warns of, from (N, 2) sharpness and brightness."""
-    sharpness, brightness = found.T
-    return {
-        SHARPNESS: round(float((sharpness < kept[SHARPNESS]).mean()), 4),
-        DARKEST: round(float((brightness < kept[DARKEST]).mean()), 4),
-        BRIGHTEST: round(float((brightness > kept[BRIGHTEST]).mean()), 4),
+def _warned(
+    frames: NDArray[np.uint8],
+    kept: dict[str, Any],
+    accepts: Callable[[NDArray[np.uint8]], NDArray[np.bool_]],
+) -> dict[str, float]:
+    """The shares of images that each limit warns of, and that are recognized all the same."""
+    sharpness, brightness = np.array([_measured(frame) for frame in frames]).T
+    shares = {
+        SHARPNESS: sharpness < kept[SHARPNESS],
+        DARKEST: brightness < kept[DARKEST],
+        BRIGHTEST: brightness > kept[BRIGHTEST],
+        RECOGNIZED: accepts(frames),
     }
+    return {name: round(float(share.mean()), 4) for name, share in shares.items()}

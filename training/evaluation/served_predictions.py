@@ -136,7 +136,7 @@ def collect(
 
     found = decoding.each_image(outputs, records, "judging")
     logits = np.array([row.logits for row in found], np.float64)
-    distances = np.array([classifier.distance(row) for row in found], np.float64)
-    limit = classifier.manifest.in_distribution_threshold
-    passed = None if limit is None else distances <= limit
+    recognized = [classifier.recognize(row) for row in found]
+    known = [one.in_distribution for one in recognized if one is not None]
+    passed = np.array(known) if len(known) == len(found) else None
     return Answers(tuple(records), classifier.manifest, logits, passed)

@@ -14,8 +14,8 @@ IMAGENET_WEIGHTS_SHA256 = "b2dc06376b0002af72df6b1e7363ef5012207bd9094e25af053d6
 BACKBONE = "backbone"
 DROPOUT = "dropout"
 HEAD = "logits"
-# Whose averages over the image tell a dermatoscopic image from another (training/detectors.py).
-FEATURE_LAYERS = ("conv_pw_5_relu", "conv_pw_8_relu")
+# Whose averages over the image tell what kind of picture it is: see evaluation.ood_comparison.
+FEATURE_LAYERS = ("conv_pw_5_relu", "conv_pw_8_relu", "conv_pw_11_relu")
 
 
 def build(classes: int, width: float, dropout: float, weights: Path | str | None) -> keras.Model:

@@ -1,14 +1,17 @@
 """Who may ask, and how much: keys, limits, and answers that were given before."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import flask
 
 from ..errors import Unauthorized
-from ..settings import Settings
 from . import context, idempotency, rate_limit
 from .authentication import Caller, address_of, key_of, partner, public
 from .idempotency import Answers, Claim, Replay
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 CLASSIFICATIONS = (
     "/v1/classify",
@@ -26,7 +29,7 @@ COUNTED = (400, 408, 413, 415, 422)
 class Admission:
     """Identifies callers, counts their images, and keeps answers for repetitions."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: "Settings") -> None:
         self._settings = settings
         limited = settings.rate_limit is not None or settings.api_keys.keys
         self._quota = rate_limit.Quota(settings.limit_store) if limited else None

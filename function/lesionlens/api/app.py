@@ -6,7 +6,7 @@ import re
 import time
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flask
 from flask_cors import CORS
@@ -19,7 +19,6 @@ from ..model.diagnoses import TAXONOMY
 from ..model.manifest import ReleaseError, as_document
 from ..model.result import NOTICE
 from ..model.storage import StorageError, open_store
-from ..settings import Settings
 from . import (
     classification,
     context,
@@ -32,6 +31,9 @@ from .admission import CLASSIFICATIONS, Admission
 from .classification import Examine
 from .context import Context
 from .upload import Request
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 CORS_MAX_AGE_S = 3600
@@ -55,7 +57,7 @@ SECURITY_HEADERS = dict(
 )
 
 
-def create(settings: Settings, examine: Examine) -> flask.Flask:
+def create(settings: "Settings", examine: Examine) -> flask.Flask:
     """Return the application; ``examine`` is the journey of one image, without HTTP."""
     app = flask.Flask("lesionlens", static_folder=None, template_folder=str(TEMPLATES))
     app.request_class = Request
@@ -100,7 +102,7 @@ def preload(app: flask.Flask) -> None:
         app.extensions["lesionlens_slot"].get()
 
 
-def _load(settings: Settings) -> Classifier:
+def _load(settings: "Settings") -> Classifier:
     started = time.perf_counter()
     # The processes that decode come up meanwhile.
     decoders.shared.start()
@@ -122,7 +124,7 @@ def _load(settings: Settings) -> Classifier:
     return classifier
 
 
-def _route(app: flask.Flask, settings: Settings, slot: Slot) -> None:
+def _route(app: flask.Flask, settings: "Settings", slot: Slot) -> None:
     @app.get("/health")
     def health() -> dict[str, str]:
         return {"status": "ok"}
@@ -177,7 +179,7 @@ def _label(label: str) -> dict[str, Any]:
     }
 
 
-def _surround(app: flask.Flask, settings: Settings, slot: Slot) -> None:
+def _surround(app: flask.Flask, settings: "Settings", slot: Slot) -> None:
     """Give every request an id and a log line, and every answer its headers."""
 
     @app.before_request

@@ -3,14 +3,17 @@
 import ipaddress
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import flask
 
 from ..errors import MalformedRequest, Unauthorized
-from ..settings import Settings
 from .idempotency import Owner
 from .keys import Keyring
 from .rate import Rate
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 KEY_HEADER = "X-API-Key"
 ACCEPTED = f"Authorization: Bearer KEY, or {KEY_HEADER}: KEY"
@@ -30,7 +33,7 @@ class Caller:
         return Owner(self.name, self.partner is not None)
 
 
-def public(address: str, settings: Settings) -> Caller:
+def public(address: str, settings: "Settings") -> Caller:
     return Caller(f"public:{address}", None, settings.rate_limit, settings.batch_images)
 
 

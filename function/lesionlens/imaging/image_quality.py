@@ -1,6 +1,6 @@
-"""Is the picture good enough: sharp, well lit, large. The limits stand in the manifest.
+"""Sharpness, brightness and size of an image, and warnings where they exceed the manifest's limits.
 
-They were measured: see training/evaluation/quality_limits.py.
+`training.evaluation.quality_limits` measures the limits.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ def measures(tensor: NDArray[np.float32], side: int) -> dict[str, float]:
 
 
 def cautions(measured: Mapping[str, float], limits: Mapping[str, float]) -> tuple[Caution, ...]:
-    """What to tell the client, for each of the ``limits`` that is not kept."""
+    """Warnings for each of the ``limits`` that is exceeded."""
     found = []
     for name, limit in limits.items():
         code, message = _CAUTIONS[name]
@@ -49,11 +49,15 @@ def cautions(measured: Mapping[str, float], limits: Mapping[str, float]) -> tupl
 
 
 _CAUTIONS = {
-    SHARPNESS: ("blurred", "The image is blurred; take it again, in focus."),
+    SHARPNESS: (
+        "blurred",
+        "The image is blurred; take it again in focus, with lens and skin held still.",
+    ),
     DARKEST: ("underexposed", "The image is very dark; take it again in more light."),
     BRIGHTEST: ("overexposed", "The image is very bright; take it again in less light."),
     SIDE: (
         "low-resolution",
-        "The image's shorter side has {value:.0f} pixels; below {limit:.0f} the answer is worse.",
+        "The image's shorter side has {value:.0f} pixels; below {limit:.0f} the answer is worse. "
+        "Send the original, not a preview of it.",
     ),
 }

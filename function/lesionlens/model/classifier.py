@@ -1,7 +1,7 @@
 """The model: loaded once, run by several threads, each with an interpreter to itself.
 
-An image that is alone gets all cores, which answers soonest; images at the same time get a core
-each, which answers most.
+A single image is run on all cores, for the lowest latency; concurrent images get one core each, for
+the highest throughput.
 """
 
 import os
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .manifest import DETECTOR, MODEL, Manifest, ReleaseError
-from .ood import Detector
+from .ood import Detector, Recognition
 from .release import Release
 
 # Input and outputs of the exported graph (training/export.py gives them these names).
@@ -83,9 +83,13 @@ class Classifier:
         features = outputs.get(FEATURES, np.empty((1, 0), np.float32))
         return Outputs(outputs[LOGITS][0], outputs[ACTIVATION_MAPS][0], features[0])
 
-    def distance(self, outputs: Outputs) -> float | None:
-        """How far the image is from dermatoscopic ones; None if the release cannot tell."""
-        return None if self.detector is None else float(self.detector.scores(outputs.features))
+    def recognize(self, outputs: Outputs) -> Recognition | None:
+        """What the image is; None if the release cannot tell."""
+        farthest = self.manifest.in_distribution_threshold
+        if self.detector is None or farthest is None:
+            return None
+        least = self.manifest.in_distribution_log_odds
+        return self.detector.recognize(outputs.features, farthest, least)
 
     @contextmanager
     def _runner(self) -> Iterator[Any]:

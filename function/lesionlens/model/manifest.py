@@ -72,15 +72,21 @@ class Licence(Strict, frozen=True):
 
 
 class InDistribution(Strict, frozen=True):
-    """Scores above the threshold are of no dermatoscopic image; the rest says how it was fitted."""
+    """A dermatoscopic image lies within the threshold and has at least the log-odds.
 
-    threshold: Annotated[float, Meta(gt=0, le=1e6)]
+    The rest says how the detector was fitted, and what it accepts and refuses. Releases of before
+    the classifier of three kinds go by the distance alone, and have ``passed`` and ``caught``.
+    """
+
+    threshold: Annotated[float, Meta(gt=0, le=1e6)]  # of the distance
     method: str
     layers: tuple[str, ...]
     components: Count
-    fitted_to: Count
-    passed: dict[str, Interval]
-    caught: dict[str, Any]
+    fitted_to: Count  # pictures
+    log_odds: Annotated[float, Meta(ge=-1e6, le=1e6)] = 0.0
+    report: dict[str, Any] = {}  # see training.evaluation.ood_report
+    passed: dict[str, Interval] = {}
+    caught: dict[str, Any] = {}
 
 
 class Quality(Strict, frozen=True):
@@ -168,6 +174,10 @@ class Manifest(Strict, frozen=True):
     @property
     def in_distribution_threshold(self) -> float | None:
         return self.in_distribution.threshold if self.in_distribution else None
+
+    @property
+    def in_distribution_log_odds(self) -> float:
+        return self.in_distribution.log_odds if self.in_distribution else 0.0
 
 
 class _Schema(Struct):

@@ -1,8 +1,11 @@
-"""How far an image is from the dermatoscopic ones that the network was trained on.
+"""What a picture is: a dermatoscopic image, a close-up of skin without a dermatoscope, or other.
 
-The Mahalanobis distance of the network's own averages over the image, in the space of their
-principal components: Lee et al., "A Simple Unified Framework for Detecting Out-of-Distribution
-Samples and Adversarial Attacks", NeurIPS 2018. `training.evaluation.ood_fit` fits and measures it.
+Two judges read the averages of the network's inner layers over the image. A linear classifier of
+the three kinds knows what it was shown: outlier exposure, Hendrycks et al., "Deep Anomaly Detection
+with Outlier Exposure", ICLR 2019. The Mahalanobis distance from dermatoscopic images, in the space
+of their principal components, catches what nobody showed it: Lee et al., "A Simple Unified
+Framework for Detecting Out-of-Distribution Samples and Adversarial Attacks", NeurIPS 2018. A
+picture is dermatoscopic if both say so. `training.evaluation.ood_fit` fits and measures them.
 """
 
 import io
@@ -10,40 +13,123 @@ import zipfile
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from .manifest import ReleaseError
 
+DERMATOSCOPIC, CLOSE_UP, OTHER = KINDS = ("dermatoscopic", "close-up", "other")
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What a picture was recognized as; ``distance``: about 1 for dermatoscopic images."""
+
+    kind: str
+    distance: float
+
+    @property
+    def in_distribution(self) -> bool:
+        return self.kind == DERMATOSCOPIC
+
 
 @dataclass(frozen=True)
 class Detector:
-    """``mean`` (F,) and ``projection`` (F, K) whiten the features of dermatoscopic images."""
+    """Arrays of float32, read from and written to a file of a release.
+
+    ``mean`` (F,) and ``projection`` (F, K) whiten the features of dermatoscopic images; ``weights``
+    (F, 3) and ``bias`` (3,) give the logits of `KINDS`.
+    """
 
     mean: NDArray[np.float32]
     projection: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
 
-    def scores(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Distance (…) of (…, F) features, as a multiple of the typical one: about 1 at home."""
+    def distances(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Distance (…) of (…, F) features, as a multiple of the typical one."""
         whitened = (features - self.mean) @ self.projection
         distance: NDArray[np.float32] = np.sqrt((whitened**2).mean(axis=-1))
         return distance
 
+    def logits(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Logits (…, 3) of the kinds, of (…, F) features."""
+        return np.asarray((features - self.mean) @ self.weights + self.bias)
+
+    def recognize(
+        self, features: NDArray[np.float32], farthest: float, least_log_odds: float
+    ) -> Recognition:
+        """What the picture with these (F,) features is.
+
+        Dermatoscopic images have at most the distance ``farthest``, and at least these log-odds.
+        """
+        distance, logits = self.distances(features), self.logits(features)
+        accepted = distance <= farthest and log_odds(logits) >= least_log_odds
+        # Whichever of the others is likelier; also where only the distance refuses.
+        refused = CLOSE_UP if logits[1] > logits[2] else OTHER
+        return Recognition(DERMATOSCOPIC if accepted else refused, float(distance))
+
     def write(self) -> bytes:
         """The detector as a file of a release."""
         buffer = io.BytesIO()
-        np.savez(buffer, mean=self.mean, projection=self.projection)
+        mean, projection, weights, bias = (
+            np.ascontiguousarray(getattr(self, name), "<f4") for name in _FIELDS
+        )
+        np.savez(buffer, mean=mean, projection=projection, weights=weights, bias=bias)
         return buffer.getvalue()
 
     @classmethod
     def read(cls, data: bytes) -> "Detector":
-        """Raises ReleaseError if ``data`` is not what `write` wrote."""
+        """Raises ReleaseError if ``data`` is not what `write` wrote.
+
+        No array is made that ``data`` does not hold byte for byte: nothing is decompressed, and
+        nothing allocated by what a header claims.
+        """
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                mean, projection = arrays["mean"], arrays["projection"]
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                arrays = {name: _array(archive, name) for name in _FIELDS[:2]}
+                # Releases of before the classifier go by the distance alone.
+                with_classifier = bool({"weights.npy", "bias.npy"} & set(archive.namelist()))
+                for name in _FIELDS[2:] if with_classifier else ():
+                    arrays[name] = _array(archive, name)
+        # Of hostile bytes the two parsers, of zip files and of array headers, raise many kinds.
+        except Exception as error:
             raise ReleaseError(f"the detector cannot be read: {error}") from None
-        if mean.ndim != 1 or projection.ndim != 2 or len(projection) != len(mean):
-            raise ReleaseError(
-                f"the detector has a mean of {mean.shape} and a projection of {projection.shape}"
-            )
-        return cls(mean.astype(np.float32), projection.astype(np.float32))
+        count, components = len(arrays["mean"]), arrays["projection"].shape[-1]
+        silent = np.zeros((count, len(KINDS)), np.float32)
+        read = cls(**{"weights": silent, "bias": silent[0], **arrays})
+        expected = {
+            "mean": (count,),
+            "projection": (count, components),
+            "weights": (count, len(KINDS)),
+            "bias": (len(KINDS),),
+        }
+        for name, shape in expected.items():
+            array = getattr(read, name)
+            if array.shape != shape or not array.size:
+                raise ReleaseError(f"the detector's {name} has shape {array.shape}, not {shape}")
+            if not np.isfinite(array).all():
+                raise ReleaseError(f"the detector's {name} is not finite everywhere")
+        return read
+
+
+_FIELDS = ("mean", "projection", "weights", "bias")
+
+
+def log_odds(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much the logit of dermatoscopic exceeds the others' highest: (…) of (…, 3) logits."""
+    return np.asarray(logits[..., 0] - logits[..., 1:].max(axis=-1))
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> NDArray[np.float32]:
+    """An uncompressed array of float32. Raises ValueError, KeyError, BadZipFile."""
+    member = archive.getinfo(f"{name}.npy")
+    if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
+        raise ValueError(f"{name} is compressed or encrypted")
+    stored = io.BytesIO(archive.read(member))
+    if npy.read_magic(stored) != (1, 0):
+        raise ValueError(f"{name} is of another version of the format")
+    shape, by_column, kind = npy.read_array_header_1_0(stored)
+    if kind != np.dtype("<f4") or by_column or len(shape) not in (1, 2) or min(shape) < 0:
+        raise ValueError(f"{name} holds {kind} of shape {shape}; expected float32 row by row")
+    return np.frombuffer(stored.read(), "<f4").reshape(shape)

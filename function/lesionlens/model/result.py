@@ -10,6 +10,7 @@ from ..imaging.decode import Caution
 from ..imaging.preprocess import Prepared
 from .diagnoses import TAXONOMY
 from .manifest import Manifest
+from .ood import CLOSE_UP, OTHER, Recognition
 from .options import Options
 from .posterior import Prior, malignant_share, named_prior, posterior, prior_of_prevalence
 from .result_document import ClassProbability, MalignancyFound, Result
@@ -19,10 +20,18 @@ NOTICE = (
     "when in doubt, show the lesion to a doctor."
 )
 
-NOT_DERMATOSCOPIC = Caution(
-    "not-dermatoscopic",
-    "The image does not look like a dermatoscopic image of a skin lesion; no class is named.",
-)
+# What to tell of an image that is not dermatoscopic, by what it is instead.
+NOT_DERMATOSCOPIC = {
+    CLOSE_UP: Caution(
+        "not-dermatoscopic",
+        "The image looks like a photograph of skin taken without a dermatoscope; no class is "
+        "named. Take it through a dermatoscope, or show the skin to a doctor.",
+    ),
+    OTHER: Caution(
+        "not-dermatoscopic",
+        "The image does not look like a dermatoscopic image of a skin lesion; no class is named.",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -40,14 +49,14 @@ def build(
     decoded: Prepared,
     options: Options,
     logits: NDArray[np.floating[Any]],
-    score: float | None,
+    recognition: Recognition | None,
     cautions: tuple[Caution, ...],
     timing: Timing,
 ) -> Result:
     """Return the result for one image.
 
-    ``logits``: (classes,), averaged over the views; ``score``: how far the image is from
-    dermatoscopic ones, None if there is no detector; ``cautions`` beside those of the file.
+    ``logits``: (classes,), averaged over the views; ``recognition``: what the image is, None if
+    there is no detector; ``cautions`` beside those of the file.
     """
     usual = named_prior(manifest, manifest.malignancy.prior)
     prior = (
@@ -61,9 +70,9 @@ def build(
         key=lambda entry: -entry["probability"],
     )
     first = entries[0]
-    recognized = score is None or score <= (manifest.in_distribution_threshold or 0)
-    if not recognized:
-        cautions = (NOT_DERMATOSCOPIC, *cautions)
+    recognized = recognition is None or recognition.in_distribution
+    if recognition and not recognized:
+        cautions = (NOT_DERMATOSCOPIC[recognition.kind], *cautions)
     return {
         "request_id": request_id,
         "model": {"name": manifest.name, "version": manifest.version},
@@ -80,8 +89,9 @@ def build(
             "width": decoded.width,
             "height": decoded.height,
             # Without a detector it is unknown, not "yes".
-            "in_distribution": None if score is None else recognized,
-            "score": None if score is None else round(score, 4),
+            "kind": recognition.kind if recognition else None,
+            "in_distribution": recognized if recognition else None,
+            "score": round(recognition.distance, 4) if recognition else None,
             "warnings": [
                 {"code": warning.code, "message": warning.message}
                 for warning in (*decoded.warnings, *cautions)

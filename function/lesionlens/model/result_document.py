@@ -47,6 +47,7 @@ class Warned(TypedDict):
 class InputSeen(TypedDict):
     width: int
     height: int
+    kind: str | None
     in_distribution: bool | None
     score: float | None
     warnings: list[Warned]

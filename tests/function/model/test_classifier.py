@@ -91,7 +91,8 @@ def test_a_model_of_another_size_than_the_manifest_is_refused(tmp_path: Any) -> 
 
 def test_a_detector_of_other_features_than_the_model_is_refused() -> None:
     real = release.load(FileStore(RELEASES), "current")
-    other = Detector(np.zeros(3, np.float32), np.eye(3, dtype=np.float32)).write()
+    square = np.eye(3, dtype=np.float32)
+    other = Detector(square[0], square, square, square[0]).write()
     with pytest.raises(ReleaseError, match="the detector reads 3 features; the model has"):
         Classifier(Release(real.manifest, {**real.files, DETECTOR: other}), 1)
 
@@ -99,9 +100,10 @@ def test_a_detector_of_other_features_than_the_model_is_refused() -> None:
 def test_distance_grows_with_what_is_foreign(classifier: Classifier) -> None:
     size = classifier.manifest.preprocessing.size
     noise = np.random.default_rng(0).uniform(0, 255, (1, size, size, 3)).astype(np.float32)
-    distance = classifier.distance(classifier.run(noise))
-    assert distance is not None
-    assert distance > 2 * (classifier.manifest.in_distribution_threshold or 0)
+    found = classifier.recognize(classifier.run(noise))
+    assert found is not None
+    assert not found.in_distribution
+    assert found.distance > 2 * (classifier.manifest.in_distribution_threshold or 0)
 
 
 def test_a_slot_loads_once_for_many_threads() -> None:

@@ -10,33 +10,34 @@ from lesionlens.imaging.preprocess import Prepared
 from lesionlens.model import result
 from lesionlens.model.diagnoses import TAXONOMY
 from lesionlens.model.manifest import Calibration
+from lesionlens.model.ood import CLOSE_UP, DERMATOSCOPIC, OTHER, Recognition
 from lesionlens.model.options import Options
 from lesionlens.model.result import Timing
 from tests import releases
 
 SHIPPED = releases.manifest()
-# Logits that are log-likelihoods already, and a detector whose limit is 1.5.
+# Logits that are log-likelihoods already.
 MANIFEST = msgspec.structs.replace(
     SHIPPED,
     classes=("akiec", "mel", "nv"),
     calibration=Calibration("none", (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)),
     priors={"dataset": (0.1, 0.1, 0.8), "uniform": (1 / 3, 1 / 3, 1 / 3)},
     malignancy=msgspec.structs.replace(SHIPPED.malignancy, threshold=0.15),
-    in_distribution=msgspec.structs.replace(SHIPPED.in_distribution, threshold=1.5),
 )
 DECODED = Prepared(np.zeros((40, 60, 3), np.uint8), 600, 400, (Caution("code", "Message."),))
 TIMING = Timing(1.234, 5.678, 6.912)
 PLAIN = Options()
+AT_HOME = Recognition(DERMATOSCOPIC, 1.0)
 
 
 def built(
     likelihoods: list[float],
-    score: float | None = 1.0,
+    recognition: Recognition | None = AT_HOME,
     options: Options = PLAIN,
     cautions: tuple[Caution, ...] = (),
 ) -> dict[str, Any]:
     logits = np.log(np.array(likelihoods))
-    return result.build("id", MANIFEST, DECODED, options, logits, score, cautions, TIMING)
+    return result.build("id", MANIFEST, DECODED, options, logits, recognition, cautions, TIMING)
 
 
 def test_the_prediction_stands_first_and_all_classes_follow_highest_first() -> None:
@@ -101,27 +102,27 @@ def test_no_number_of_an_answer_contradicts_another(options: Options) -> None:
             assert all(e["malignant"] == TAXONOMY[e["label"]].malignant for e in entries)
 
 
-def test_an_image_that_was_not_recognized_gets_no_headline() -> None:
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [(CLOSE_UP, "without a dermatoscope"), (OTHER, "does not look like a dermatoscopic image")],
+)
+def test_an_image_that_is_not_dermatoscopic_gets_no_headline(kind: str, message: str) -> None:
     blurred = Caution("blurred", "Blurred.")
-    answer = built([0.1, 0.3, 0.6], score=1.6, cautions=(blurred,))
+    answer = built([0.1, 0.3, 0.6], recognition=Recognition(kind, 1.60004), cautions=(blurred,))
     assert answer["prediction"] is None
     assert answer["malignancy"] is None
     assert len(answer["probabilities"]) == 3
-    assert answer["input"]["in_distribution"] is False
-    assert answer["input"]["score"] == 1.6
-    codes = [warning["code"] for warning in answer["input"]["warnings"]]
+    told = answer["input"]
+    assert (told["kind"], told["in_distribution"], told["score"]) == (kind, False, 1.6)
+    codes = [warning["code"] for warning in told["warnings"]]
     assert codes == ["code", "not-dermatoscopic", "blurred"]
-
-
-def test_a_score_at_the_threshold_passes() -> None:
-    assert built([0.1, 0.3, 0.6], score=1.5)["input"]["in_distribution"] is True
+    assert message in told["warnings"][1]["message"]
 
 
 def test_without_a_detector_it_is_unknown() -> None:
-    answer = built([0.1, 0.3, 0.6], score=None)
+    answer = built([0.1, 0.3, 0.6], recognition=None)
     assert answer["prediction"] is not None
-    assert answer["input"]["in_distribution"] is None
-    assert answer["input"]["score"] is None
+    assert all(answer["input"][key] is None for key in ("kind", "in_distribution", "score"))
 
 
 def test_the_rest_of_the_result() -> None:
@@ -132,6 +133,7 @@ def test_the_rest_of_the_result() -> None:
     assert answer["input"] == {
         "width": 600,
         "height": 400,
+        "kind": "dermatoscopic",
         "in_distribution": True,
         "score": 1.0,
         "warnings": [{"code": "code", "message": "Message."}],

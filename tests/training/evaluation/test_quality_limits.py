@@ -18,17 +18,27 @@ def seen(frames: np.ndarray) -> np.ndarray:
     return np.eye(2)[striped.astype(int)]
 
 
+def bright(frames: np.ndarray) -> np.ndarray:
+    """A detector that refuses what is dark."""
+    return frames.mean(axis=(1, 2, 3)) > 60
+
+
 def test_limits_warn_of_what_is_made_worse_and_hardly_of_what_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(quality_limits, "SIDES", (16, 32))
-    found = quality_limits.limits(FRAMES, LABELS, seen)
+    found = quality_limits.limits(FRAMES, LABELS, seen, bright, seed=0)
     warned = found["warned"]
-    assert max(warned["undisturbed"].values()) <= 0.02
+    assert (
+        max(warned["undisturbed"][limit] for limit in ("sharpness", "darkest", "brightest")) <= 0.02
+    )
     assert warned["blur 4"]["sharpness"] > 0.9
     assert warned["exposure 0.2"]["darkest"] == 1
     assert warned["exposure 2.5"]["brightest"] == 1
     assert warned["exposure 0.2"]["brightest"] == 0
+    recognized = {name: shares["recognized"] for name, shares in warned.items()}
+    assert recognized["undisturbed"] == recognized["blur 4"] == 1
+    assert recognized["exposure 0.2"] == 0
     assert found["balanced_accuracy_by_side"] == {"16": 0.5, "32": 0.5, "undisturbed": 1.0}
     assert found["limits"]["side"] == 64
 

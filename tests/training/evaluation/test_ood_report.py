@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from lesionlens.model.ood import CLOSE_UP, DERMATOSCOPIC, OTHER
+from training.data.kinds import TEST, TRAIN, VALIDATION, Picture
+from training.evaluation import ood_report
+from training.evaluation.ood_fit import Shown
+
+RANDOM = np.random.default_rng(0)
+# (kind, origin, part, centre, number). The close-ups of "clinic" can be told by what the others
+# teach; those of "strange" look dermatoscopic.
+PICTURES = (
+    (DERMATOSCOPIC, "home", TRAIN, (0, 0), 300),
+    (DERMATOSCOPIC, "home", VALIDATION, (0, 0), 200),
+    (DERMATOSCOPIC, "home", TEST, (0, 0), 200),
+    (DERMATOSCOPIC, "abroad", TRAIN, (0, 3), 100),
+    (DERMATOSCOPIC, "abroad", VALIDATION, (0, 3), 100),
+    (DERMATOSCOPIC, "abroad", TEST, (0, 3), 100),
+    (CLOSE_UP, "clinic", TRAIN, (9, 0), 100),
+    (CLOSE_UP, "book", TRAIN, (9, 1), 100),
+    (CLOSE_UP, "strange", TEST, (0, 1), 50),
+    (OTHER, "page", TRAIN, (-9, 9), 60),
+    (OTHER, "cat", TEST, (-9, 9), 60),
+    (OTHER, "moon", TEST, (0, 0), 20),
+)
+
+
+def shown() -> Shown:
+    kinds, origins, parts, centres = (
+        np.repeat([row[column] for row in PICTURES], [row[4] for row in PICTURES], axis=0)
+        for column in range(4)
+    )
+    count = len(kinds)
+    features = np.concatenate([centres, np.zeros((count, 2))], axis=1)
+    return Shown(
+        features=(features + RANDOM.normal(size=(count, 4))).astype(np.float32),
+        kinds=kinds,
+        origins=origins,
+        groups=np.arange(count).astype(str),
+        parts=parts,
+        altered=np.zeros(count, bool),
+    )
+
+
+def test_origins_are_judged_by_a_detector_that_never_saw_them() -> None:
+    seen = shown()
+    found, refused = ood_report.report(seen, ood_report.fit(seen))
+    accepted = {
+        name: one["share"]["value"] for name, one in found["dermatoscopic_accepted"].items()
+    }
+    assert set(accepted) == {VALIDATION, TEST, "home", "abroad"}
+    assert min(accepted.values()) > 0.9
+    close = found["left_out"]["close_ups_refused"]
+    assert {name: one["pictures"] for name, one in close.items()} == {
+        "book": 100, "clinic": 100, "strange": 50, "all": 250,
+    }  # fmt: skip
+    assert close["clinic"]["share"]["value"] == close["book"]["share"]["value"] == 1
+    assert close["strange"]["share"]["value"] < 0.2
+    assert close["all"]["share"]["value"] == pytest.approx(refused.sum() / 250, abs=1e-4)
+    left = found["left_out"]["dermatoscopic_accepted"]
+    # Held-out images alone: the network has seen the others.
+    assert {name: one["pictures"] for name, one in left.items()} == {"home": 400, "abroad": 200}
+    assert left["abroad"]["share"]["value"] < accepted["abroad"]
+    other = found["other_refused"]
+    assert other["sources that taught"]["share"]["value"] == 1
+    assert other["other sources"]["pictures"] == 80
+    assert set(found["missed"]) == {"moon"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "groups", "low", "high"),
+    [
+        # As in Newcombe, "Two-sided confidence intervals for the single proportion", 1998.
+        ((81, 263), 263, 0.2553, 0.3662),
+        ((15, 148), 148, 0.0624, 0.1605),
+        ((0, 20), 20, 0.0, 0.1611),
+        ((20, 20), 20, 0.8389, 1.0),
+        # Fewer groups than pictures: as uncertain as so few draws.
+        ((40, 40), 4, 0.5101, 1.0),
+    ],
+)
+def test_the_interval_is_wilsons(
+    chosen: tuple[int, int], groups: int, low: float, high: float
+) -> None:
+    hits, count = chosen
+    found = ood_report.wilson(np.arange(count) < hits, groups)
+    assert found == {
+        "value": pytest.approx(hits / count, abs=1e-4),
+        "low": pytest.approx(low, abs=2e-4),
+        "high": pytest.approx(high, abs=2e-4),
+    }
+
+
+def test_of_no_pictures_there_is_no_share() -> None:
+    assert set(ood_report.wilson(np.zeros(0, bool), 0).values()) == {None}
+
+
+def test_tones_follow_the_lightness_of_skin() -> None:
+    skins = [(241, 205, 185), (190, 140, 110), (150, 105, 75), (60, 42, 35)]
+    pixels = np.array([np.full((4, 4, 3), skin, np.uint8) for skin in skins])
+    assert ood_report.tones(pixels).tolist() == ["light", "tan", "brown", "dark"]
+
+
+def test_pictures_as_they_are_come_before_those_altered() -> None:
+    one = Picture(CLOSE_UP, "clinic", "g", TRAIN, lambda: Image.new("RGB", (40, 40)))
+    made = ood_report.shown([one, one], [one], np.zeros((3, 5), np.float32))
+    assert made.altered.tolist() == [False, False, True]
+    assert made.origins.tolist() == ["clinic"] * 3

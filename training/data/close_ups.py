@@ -1,0 +1,72 @@
+"""Photographs of skin taken without a dermatoscope, by origin: what visitors with a telephone send.
+
+A folder with ``images`` and ``labels.csv``: ``file, origin, group, licence``. An origin is a clinic
+or a book; pictures of one group show the same patient or scene.
+"""
+
+import csv
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import dataset, ood_images
+from .dataset import DatasetError
+
+TABLE, IMAGES = "labels.csv", "images"
+COLUMNS = ("file", "origin", "group", "licence")
+# Origins of one source, which are held out together.
+FAMILIES = ("PAD-UFES-20", "OpenStax")
+# Of pictures that may be adapted under the same licence only. They judge the detector and teach it
+# nothing, so that the licence of the weights does not depend on whether weights are an adaptation.
+SHARE_ALIKE = "-SA"
+
+
+@dataclass(frozen=True)
+class CloseUp:
+    path: Path
+    origin: str
+    group: str
+    licence: str
+
+    @property
+    def family(self) -> str:
+        """The origin, or what several origins have in common."""
+        return next((name for name in FAMILIES if self.origin.startswith(name)), self.origin)
+
+    @property
+    def teaches(self) -> bool:
+        return SHARE_ALIKE not in self.licence
+
+
+def default() -> Path:
+    """The folder named by CLOSE_UPS_DIR, by default ../shared/close_ups beside the repository."""
+    beside = Path(__file__).parents[3] / "shared" / "close_ups"
+    return Path(os.environ.get("CLOSE_UPS_DIR", beside))
+
+
+def read(root: Path) -> tuple[CloseUp, ...]:
+    """Read the table in ``root``. Raises DatasetError that lists what is missing."""
+    if not (root / TABLE).is_file():
+        raise DatasetError([f"{root} holds no {TABLE}; name the folder with CLOSE_UPS_DIR"])
+    found = [
+        CloseUp(root / IMAGES / row["file"], row["origin"], row["group"], row["licence"])
+        for row in dataset.rows(root / TABLE, COLUMNS)
+    ]
+    if missing := [f"there is no image {one.path.name}" for one in found if not one.path.is_file()]:
+        raise DatasetError(missing)
+    return tuple(found)
+
+
+def draw(root: Path, images: int, seed: int) -> None:
+    """Draw ``images`` pictures of skin, of two origins, for the smoke configuration and tests."""
+    random = np.random.default_rng(seed)
+    (root / IMAGES).mkdir(parents=True, exist_ok=True)
+    rows = [COLUMNS]
+    for index in range(images):
+        name = f"skin_{index:04d}.jpg"
+        ood_images.healthy_skin(random).save(root / IMAGES / name)
+        rows.append((name, f"drawn {'ab'[index % 2]}", f"drawing {index}", "Apache-2.0"))
+    with (root / TABLE).open("w", newline="") as file:
+        csv.writer(file).writerows(rows)

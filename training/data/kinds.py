@@ -1,0 +1,155 @@
+"""Pictures of the three kinds that the detector tells apart: what teaches it and what judges it.
+
+The kinds come from different collections, whose pictures differ in resolution and compression.
+What teaches is therefore shown altered as well, every kind by the same function and settings:
+resampled to a size drawn from one range, turned, blurred, lit, covered with hair or a black frame,
+and compressed anew. None of these can then tell the kinds apart.
+"""
+
+import io
+import math
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lesionlens.imaging.decode import decode
+from lesionlens.imaging.preprocess import Preprocessing, frame
+from lesionlens.model.ood import CLOSE_UP, DERMATOSCOPIC
+
+from ..config import Augmentation, Chance
+from ..learning.augment import augment
+from . import ood_images
+from .close_ups import CloseUp
+from .dataset import Dataset
+from .split import PARTS, Split
+
+TRAIN, VALIDATION, TEST = PARTS
+# Dermatoscopic images of each origin and part, at most.
+IMAGES_AN_ORIGIN = 400
+# Shorter sides, in pixels, that pictures are resampled to before they are altered.
+SIDES = (100, 320)
+AUGMENTATION = Augmentation(
+    rotation_degrees=180.0,
+    flip_horizontal=True,
+    flip_vertical=True,
+    zoom=(0.5, 1.1),
+    shift=0.12,
+    brightness=0.08,
+    contrast=0.15,
+    colour=0.1,
+    clean=0.15,
+    mirrored=0.7,
+    aspect=0.15,
+    gamma=0.35,
+    exposure=0.3,
+    hair=Chance(0.2, 2, 20),
+    corners=Chance(0.1, 0.95, 1.3),
+    bars=Chance(0.05, 0.02, 0.15),
+    ruler=Chance(0.1, 0.03, 0.1),
+    blur=Chance(0.4, 0.001, 0.02),
+    noise=Chance(0.2, 1, 10),
+    jpeg=Chance(0.6, 12, 95),
+)
+# What every picture becomes where nothing but its content may count: this many pixels square,
+# compressed with this quality.
+EQUAL_SIDE, EQUAL_QUALITY = 100, 60
+
+Prepare = Callable[[Image.Image, np.random.Generator], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    kind: str
+    origin: str  # what is held out together
+    group: str  # pictures of one group are not independent
+    part: str  # `TRAIN` teaches; dermatoscopic `VALIDATION` sets the limits; `TEST` only judges
+    load: Callable[[], Image.Image]  # RGB
+
+
+def pictures(
+    dataset: Dataset, split: Split, close_ups: Sequence[CloseUp], seed: int
+) -> list[Picture]:
+    """All that is shown to a detector; dermatoscopic images are sampled by origin and part."""
+    found = []
+    for part in PARTS:
+        drawn = np.random.default_rng(seed).permutation(getattr(split, part))
+        for origin in np.unique(dataset.origins):
+            inside = drawn[dataset.origins[drawn] == origin][:IMAGES_AN_ORIGIN]
+            found += [
+                Picture(DERMATOSCOPIC, one.origin, one.lesion_id, part, _opened(one.path))
+                for one in dataset.subset(np.sort(inside))
+            ]
+    found += [
+        Picture(CLOSE_UP, one.family, one.group, TRAIN if one.teaches else TEST, _opened(one.path))
+        for one in close_ups
+    ]
+    return found + [
+        Picture(
+            one.kind,
+            one.source,
+            one.source,
+            TRAIN if one.half == ood_images.SEEN else TEST,
+            lambda image=one.image: image,  # type: ignore[misc]
+        )
+        for one in ood_images.pictures(seed)
+    ]
+
+
+def frames(
+    shown: Sequence[Picture], preprocessing: Preprocessing, prepare: Prepare | None = None
+) -> NDArray[np.uint8]:
+    """(N, S, S, 3): the pictures as serving would see them, or as ``prepare`` makes them."""
+    side = preprocessing.size
+    made = np.empty((len(shown), side, side, 3), np.uint8)
+
+    def fill(index: int) -> None:
+        image = shown[index].load()
+        if prepare is None:
+            made[index] = frame(image, side, side, preprocessing)
+        else:
+            made[index] = prepare(image, np.random.default_rng((len(shown), index)))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(fill, range(len(shown))))
+    return made
+
+
+def altering(preprocessing: Preprocessing) -> Prepare:
+    """What alters an image at random, whatever its kind."""
+
+    def alter(image: Image.Image, random: np.random.Generator) -> NDArray[np.uint8]:
+        side = math.exp(random.uniform(*np.log(SIDES)))
+        pixels = np.asarray(_resampled(image, side / min(image.size)))
+        altered = Image.fromarray(augment(pixels, preprocessing.size, AUGMENTATION, random))
+        return frame(altered, preprocessing.size, preprocessing.size, preprocessing)
+
+    return alter
+
+
+def equalizing(preprocessing: Preprocessing) -> Prepare:
+    """What leaves an image nothing but its content: one resolution, shape and compression."""
+
+    def equalize(image: Image.Image, random: np.random.Generator) -> NDArray[np.uint8]:
+        buffer = io.BytesIO()
+        equal = Preprocessing(EQUAL_SIDE)
+        square = Image.fromarray(frame(image, EQUAL_SIDE, EQUAL_SIDE, equal))
+        square.save(buffer, "JPEG", quality=EQUAL_QUALITY)
+        with Image.open(buffer) as coded:
+            return frame(coded, preprocessing.size, preprocessing.size, preprocessing)
+
+    return equalize
+
+
+def _opened(path: Path) -> Callable[[], Image.Image]:
+    return lambda: decode(path.read_bytes()).image
+
+
+def _resampled(image: Image.Image, factor: float) -> Image.Image:
+    width, height = (max(8, round(factor * side)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BILINEAR)

@@ -1,0 +1,144 @@
+"""What the detector accepts and refuses, by origin: of what taught it, and of what it never saw.
+
+Whole origins are left out in turn: the detector is fitted again without them, limits included, and
+asked for them. That is what its figures on pictures of other clinics and telephones rest on.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from skimage.color import rgb2lab
+
+from lesionlens.model.ood import CLOSE_UP, DERMATOSCOPIC, OTHER
+
+from ..data.kinds import TEST, TRAIN, VALIDATION, Picture
+from . import ood_fit
+from .metrics import Interval
+from .ood_fit import Fitted, Mask, Shown
+
+# Of a normal distribution, for intervals of 95%.
+DEVIATIONS = 1.96
+# Individual typology angles, in degrees, from which on a picture's colour counts as that of lighter
+# skin: Chardon, Cretois and Hourseau, "Skin colour typology and suntanning pathways", 1991.
+TONES = {"dark": -30.0, "brown": 10.0, "tan": 28.0, "light": math.inf}
+
+
+def shown(
+    pictures: Sequence[Picture], altered: Sequence[Picture], features: NDArray[np.float32]
+) -> Shown:
+    """Pictures as they are, then those that were altered, with the (N, F) features of all."""
+    every = [*pictures, *altered]
+    return Shown(
+        features=features,
+        kinds=np.array([picture.kind for picture in every]),
+        origins=np.array([picture.origin for picture in every]),
+        groups=np.array([picture.group for picture in every]),
+        parts=np.array([picture.part for picture in every]),
+        altered=np.arange(len(every)) >= len(pictures),
+    )
+
+
+def fit(shown: Shown, without: str | None = None) -> Fitted:
+    """Fit to what teaches, but for the origin that is left out."""
+    kept = shown.origins != without
+    home = shown.kinds == DERMATOSCOPIC
+    validation = kept & home & (shown.parts == VALIDATION) & ~shown.altered
+    return ood_fit.fit(shown.subset(kept & (shown.parts == TRAIN)), shown.subset(validation))
+
+
+def report(shown: Shown, fitted: Fitted) -> tuple[dict[str, Any], Mask]:
+    """Shares accepted and refused, each with its number of pictures and an interval.
+
+    Dermatoscopic images by origin, and where that origin was left out; close-ups by origin, each
+    left out; pictures of other things by whether their source taught the detector. Also returned,
+    (N,): whether a close-up was refused by the detector that never saw its origin.
+    """
+    clean = ~shown.altered
+    accepted = fitted.accepts(shown.features)
+    home = clean & (shown.kinds == DERMATOSCOPIC)
+    origins = [str(origin) for origin in np.unique(shown.origins[home])]
+    close = clean & (shown.kinds == CLOSE_UP)
+    families = [str(origin) for origin in np.unique(shown.origins[close])]
+    held_out = home & (shown.parts != TRAIN)
+    found: dict[str, Any] = {
+        "dermatoscopic_accepted": {
+            part: share(accepted, shown, home & (shown.parts == part))
+            for part in (VALIDATION, TEST)
+        }
+        | {
+            origin: share(accepted, shown, home & (shown.parts == TEST) & (shown.origins == origin))
+            for origin in origins
+        },
+        "other_refused": {
+            name: share(~accepted, shown, clean & (shown.kinds == OTHER) & (shown.parts == part))
+            for name, part in (("sources that taught", TRAIN), ("other sources", TEST))
+        },
+        "missed": _missed(accepted, shown, clean & (shown.kinds == OTHER)),
+        "left_out": {"dermatoscopic_accepted": {}, "close_ups_refused": {}},
+    }
+    left = found["left_out"]
+    if len(origins) > 1:
+        for origin in origins:
+            judged = held_out & (shown.origins == origin)
+            stranger = fit(shown, without=origin).accepts(shown.features)
+            left["dermatoscopic_accepted"][origin] = share(stranger, shown, judged)
+    refused = np.zeros(len(accepted), bool)
+    for family in families:
+        judged = close & (shown.origins == family)
+        taught = bool((judged & (shown.parts == TRAIN)).any())
+        one = fit(shown, without=family) if taught else fitted
+        refused[judged] = ~one.accepts(shown.features[judged])
+        left["close_ups_refused"][family] = share(refused, shown, judged)
+    left["close_ups_refused"]["all"] = share(refused, shown, close)
+    return found, refused
+
+
+def share(chosen: Mask, shown: Shown, among: Mask) -> dict[str, Any]:
+    """The share of the pictures ``among`` these that are chosen, with its interval."""
+    groups = len(np.unique(shown.groups[among]))
+    return {"pictures": int(among.sum()), "share": wilson(chosen[among], groups)}
+
+
+def wilson(chosen: Mask, groups: int) -> Interval:
+    """A share with Wilson's 95% interval, as if each of the ``groups`` were one draw.
+
+    Source: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    """
+    if not groups:
+        return {"value": None, "low": None, "high": None}
+    value, squared = float(chosen.mean()), DEVIATIONS**2
+    centre = (value + squared / (2 * groups)) / (1 + squared / groups)
+    half = (
+        DEVIATIONS
+        / (1 + squared / groups)
+        * math.sqrt(value * (1 - value) / groups + squared / (4 * groups**2))
+    )
+    return {
+        "value": round(value, 4),
+        "low": round(max(0.0, centre - half), 4),
+        "high": round(min(1.0, centre + half), 4),
+    }
+
+
+def tones(pixels: NDArray[np.uint8]) -> NDArray[np.str_]:
+    """(N,) a name of `TONES` by the median colour of (N, S, S, 3) pictures of skin.
+
+    By the colour in the picture, which light and camera change: nobody recorded the skin's.
+    """
+    medians = np.median(pixels.reshape(len(pixels), -1, 3), axis=1)
+    lightness, _, yellow = np.moveaxis(rgb2lab(medians[None] / 255)[0], -1, 0)
+    angles = np.degrees(np.arctan2(lightness - 50, yellow))
+    names = np.array(list(TONES))
+    return np.asarray(names[np.searchsorted(list(TONES.values()), angles)])
+
+
+def _missed(accepted: Mask, shown: Shown, among: Mask) -> dict[str, float]:
+    """The share accepted of each source that has some."""
+    shares = {
+        str(source): round(float(accepted[among & (shown.origins == source)].mean()), 4)
+        for source in np.unique(shown.origins[among])
+    }
+    return {source: found for source, found in shares.items() if found > 0}
