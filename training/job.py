@@ -131,7 +131,7 @@ def evaluate(job: Job) -> None:
     leaked = leakage.judge(job.dataset, job.split, held_out, job.config.seed)
     job.write(artifacts.LEAKAGE, leaked)
     if not job.config.data.by_lesion:
-        shown = {leakage.kind(job.config.data): leaked["groups"]}
+        shown = {leakage.kind(job.config.data): leaked.groups}
         print(f"\nWhat is left of it, without calibration:\n\n{leakage.table(shown)}")
 
 
