@@ -47,8 +47,8 @@ IMAGE_REPOSITORY=${IMAGE_REPOSITORY-$SERVICE}
 
 # Base image: the Python that the tests run on.
 RUNTIME=${RUNTIME-python311}
-# Some 120 MiB with its model; 964 MB if each of eight uploads is as large as it may be, in bytes
-# and in pixels, and of the format that takes most to decode (WebP).
+# Some 120 MiB with its model and its decoders; 508 MiB with eight hostile pictures of up to 20 MB
+# at a time. SECURITY.md says what bounds it.
 MEMORY=${MEMORY-1Gi}
 # Below 1, Cloud Run allows one request at a time; above 1, only an image that is alone is faster.
 CPU=${CPU-1}
