@@ -129,7 +129,7 @@ def judge(job: Job) -> None:
     found = leakage.judge(job.dataset, job.split, held_out, job.config.seed)
     job.write(artifacts.LEAKAGE, found)
     if not job.config.data.by_lesion:
-        shown = {leakage.kind(job.config.data): found["groups"]}
+        shown = {leakage.kind(job.config.data): found.groups}
         print(f"\nWhat is left of it, without calibration:\n\n{leakage.table(shown)}")
 
 

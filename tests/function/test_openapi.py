@@ -327,7 +327,6 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "not-base64": {"json": {"image": "@@@"}},
     "unknown-parameter": raw(JPEG, query_string="explian=true"),
     "unknown-value": explained("perhaps"),
-    "not-found": {"path": "/v2/classify"},
     "method-not-allowed": {"method": "GET"},
     "not-acceptable": raw(JPEG, headers={"Accept": "image/png"}),
     "explained-report": raw(
@@ -402,7 +401,7 @@ def test_every_example_of_a_problem_is_tried() -> None:
 @pytest.mark.parametrize("path", [CLASSIFY, RAW, BASE64, BATCH, BATCH_BASE64])
 def test_a_classification_refers_to_its_problems(path: str) -> None:
     responses = CLOSED["paths"][path]["post"]["responses"]
-    for name in FAULTS | PROBLEMS.keys() - {"not-found", "method-not-allowed"}:
+    for name in FAULTS | PROBLEMS.keys() - {"method-not-allowed"}:
         reference, _, example = documented_problem(name)
         assert responses[str(example["status"])] == {"$ref": reference}
 

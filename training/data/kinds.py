@@ -31,7 +31,7 @@ from .split import PARTS, Split
 
 TRAIN, VALIDATION, TEST = PARTS
 # Dermatoscopic images of each origin and part, at most.
-IMAGES_AN_ORIGIN = 500
+IMAGES_AN_ORIGIN = 400
 # Shorter sides, in pixels, that pictures are resampled to before they are altered.
 SIDES = (100, 320)
 AUGMENTATION = Augmentation(

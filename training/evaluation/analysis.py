@@ -16,6 +16,7 @@ from . import faithfulness, reliability, robustness, roc, subgroups
 from .evaluate import text
 from .external import External
 from .faithfulness import Deletion
+from .leakage import Figures
 from .reliability import Reliability, UnderPrior
 from .roc import Curves
 from .served_predictions import Answers, collect
@@ -51,7 +52,7 @@ class Evidence(Struct, frozen=True):
     deletion: Deletion
     # These two join it when the release is made.
     elsewhere: External | None = None
-    paper: dict[str, Any] = {}
+    paper: dict[str, dict[str, Figures]] = {}
 
 
 def gather(classifier: Classifier, records: Sequence[Record], seed: int) -> Evidence:

@@ -1,8 +1,7 @@
-"""From logits to log-likelihoods that keep their word, and to a threshold: fitted on validation.
+"""Calibration of the logits, and the threshold of the flag: both fitted on the validation part.
 
-Each image is judged under the class frequencies of its own origin, so that what is fitted is the
-likelihood of the classes alone: `lesionlens.model.posterior` then adds whatever prior an answer is
-to be under.
+Each image is judged under the class frequencies of its own origin, so that only the likelihoods of
+the classes are fitted; `lesionlens.model.posterior` combines them with the prior of an answer.
 
 Sources: temperature and vector scaling, Guo et al., "On Calibration of Modern Neural Networks",
 ICML 2017; class frequencies as offsets of the logits, Menon et al., "Long-tail learning via logit
@@ -26,18 +25,18 @@ TARGET_SENSITIVITY = 0.95
 VECTOR, TEMPERATURE = "vector scaling", "temperature and offsets"
 
 FOLDS = 5
-# What is rounded here is what the manifest says, what is judged and what serving does.
+# The rounded values are what is evaluated, written to the manifest and served.
 DIGITS = 4
-# Pull of the parameters towards the uncalibrated logits: of a class with few images, or of few
-# images in all, no more is taken for signal than they bear.
+# L2 penalty on the logarithms of the scales and on the offsets: keeps parameters of a class with
+# few images near those of uncalibrated logits.
 PENALTY = 1e-4
 LOG_SCALE_BOUNDS, OFFSET_BOUNDS = (-3.0, 3.0), (-20.0, 20.0)
 
 
 def priors(labels: NDArray[np.int64], classes: int) -> dict[str, tuple[float, ...]]:
-    """The named priors: classes as frequent as in ``labels`` (N,), and all alike.
+    """The named priors: classes as frequent as in ``labels`` (N,), and equally frequent ones.
 
-    A class without an image counts as one of half an image: no prior rules a class out.
+    A class without an image counts as half an image, so that no class has a probability of 0.
     """
     counts = np.maximum(np.bincount(labels, minlength=classes), 0.5)
     shares = (counts / counts.sum()).round(6)
@@ -45,9 +44,9 @@ def priors(labels: NDArray[np.int64], classes: int) -> dict[str, tuple[float, ..
 
 
 def fit(predicted: Predictions, classes: tuple[str, ...]) -> Calibration:
-    """Fit by vector scaling, or where that does not hold on images left out, by temperature.
+    """Fit vector scaling, or temperature and offsets where cross-validation prefers them.
 
-    It holds where its negative log-likelihood in cross-validation over lesions is the lower.
+    Folds are by lesion; the lower negative log-likelihood on held-out folds decides.
     """
     malignant = is_malignant(classes)[predicted.labels]
     weights = origins.image_weights(predicted.origins, malignant)
@@ -87,7 +86,7 @@ def _fit(
     log_priors: NDArray[np.float64],
     weights: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scales (C,) and offsets (C,); ``scales`` of the former are free: one for all, or C."""
+    """Return (C,) scales and (C,) offsets; ``scales`` is the number of free scales, 1 or C."""
     count = predicted.logits.shape[1]
 
     def expanded(found: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -22,7 +22,9 @@ from .ood_fit import Fitted, Shown
 
 VIEW_COUNTS = (1, 2, 4, len(VIEWS))
 # Validation images of which several views are averaged, at most.
-VIEWED = 600
+VIEWED = 400
+# Of the pictures that could be made alike, one in this many is.
+EQUALIZED_EVERY = 3
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def _equalized(subject: Subject, pictures: list[Picture], fitted: Fitted) -> dic
         for picture in pictures
         if picture.kind == ood.CLOSE_UP
         or (picture.kind == ood.DERMATOSCOPIC and picture.part == kinds.TEST)
-    ]
+    ][::EQUALIZED_EVERY]
     preprocessing = subject.preprocessing
     frames = kinds.frames(judged, preprocessing, kinds.equalizing(preprocessing))
     shown = ood_report.shown(judged, [], subject.features(frames))

@@ -4,12 +4,14 @@ One small network is trained three times: with copies made before the split, as 
 notebooks do; with images split at random, as the paper did; and with a split by lesion.
 """
 
-import json
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
+
+from lesionlens.model.figures import Interval
 
 from ..config import Data
 from ..data.dataset import Dataset
@@ -47,6 +49,21 @@ GROUPS = {
 }
 
 
+class Figures(Struct, frozen=True):
+    """Of the held-out images of one of the `GROUPS`."""
+
+    images: int
+    lesions: int
+    classes: int  # that occur
+    accuracy: Interval
+    balanced_accuracy: Interval
+
+
+class Leakage(Struct, frozen=True):
+    fingerprint: str  # of the data set
+    groups: dict[str, Figures]  # those of the `GROUPS` that hold an image
+
+
 def kind(data: Data) -> str:
     """Which of the `RUNS` a configuration is like."""
     if data.oversample_first:
@@ -56,11 +73,11 @@ def kind(data: Data) -> str:
 
 def judge(
     dataset: Dataset, split: Split, held_out: dict[str, NDArray[np.float64]], seed: int
-) -> dict[str, Any]:
+) -> Leakage:
     """Figures of the held-out images by what of them stands in the training part.
 
-    ``held_out``: logits (N, C) of the parts "validation" and "test". They are judged as they are:
-    the paper calibrates nothing.
+    ``held_out``: logits (N, C) of the parts "validation" and "test", without calibration: the paper
+    has none.
     """
     indices = np.concatenate([getattr(split, part) for part in held_out])
     lesions = dataset.lesions
@@ -78,54 +95,55 @@ def judge(
         "same_lesion": same_lesion,
         "unseen": ~same_image & ~same_lesion,
     }
-    return {
-        "fingerprint": dataset.fingerprint,
-        "groups": {
+    return Leakage(
+        dataset.fingerprint,
+        {
             name: _figures(predicted.subset(inside), seed)
             for name, inside in groups.items()
             if inside.any()
         },
-    }
+    )
 
 
-def _figures(predicted: Predictions, seed: int) -> dict[str, Any]:
+def _figures(predicted: Predictions, seed: int) -> Figures:
     weights = metrics.resampled_weights(predicted.lesions, seed)
     confusion = metrics.confusions(predicted, weights)
     sensitivity, _ = metrics.per_class_rates(confusion)
-    return {
-        "images": len(predicted.labels),
-        "lesions": len(np.unique(predicted.lesions)),
-        "classes": len(np.unique(predicted.labels)),
-        "accuracy": metrics.interval(metrics.accuracies(confusion)),
-        "balanced_accuracy": metrics.interval(metrics.mean_of_defined(sensitivity)),
-    }
+    return Figures(
+        images=len(predicted.labels),
+        lesions=len(np.unique(predicted.lesions)),
+        classes=len(np.unique(predicted.labels)),
+        accuracy=metrics.interval(metrics.accuracies(confusion)),
+        balanced_accuracy=metrics.interval(metrics.mean_of_defined(sensitivity)),
+    )
 
 
-def collect(runs: Path, name: str, fingerprint: str) -> dict[str, Any]:
+def collect(runs: Path, name: str, fingerprint: str) -> dict[str, dict[str, Figures]]:
     """Return the figures of those of the `RUNS` that were made in ``runs`` of the same data."""
     found = {}
     for run in TITLES:
         path = runs / f"paper-{run}" / name
-        figures = json.loads(path.read_text()) if path.exists() else None
-        if figures and figures["fingerprint"] == fingerprint:
-            found[run] = figures["groups"]
+        if path.exists():
+            leakage = msgspec.json.decode(path.read_bytes(), type=Leakage)
+            if leakage.fingerprint == fingerprint:
+                found[run] = leakage.groups
     return found
 
 
-def table(found: dict[str, Any]) -> str:
+def table(found: dict[str, dict[str, Figures]]) -> str:
     """The table in Markdown, for terminal, model card and README."""
     rows = [
         (
             f"{TITLES[run]}: {GROUPS[group]}",
-            figures["images"],
-            figures["classes"],
-            text(figures["accuracy"]),
-            text(figures["balanced_accuracy"]),
+            figures.images,
+            figures.classes,
+            text(figures.accuracy),
+            text(figures.balanced_accuracy),
         )
         for run, groups in found.items()
         for group, figures in groups.items()
         # Where nothing of them stands in training, the unseen are all.
-        if group == "all" or figures["images"] < groups["all"]["images"]
+        if group == "all" or figures.images < groups["all"].images
     ]
     return markdown.table(
         ("how it was judged", "images", "classes", "accuracy", "balanced accuracy"),

@@ -1,7 +1,7 @@
-"""Origins of images, clinics and instruments: how they weigh where a model is fitted or judged.
+"""How origins (clinics and instruments) are weighted where a model is fitted or evaluated.
 
-A threshold that suits the largest collection alone may miss what other clinics send, so origins
-weigh alike; those with too few malignant images for a rate of their own are pooled.
+A threshold fitted to the largest collection alone may miss cancers in images of other clinics, so
+origins have equal weights; those with few malignant images are pooled.
 """
 
 from collections.abc import Sequence

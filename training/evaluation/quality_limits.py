@@ -26,7 +26,7 @@ WARNED = 0.005
 ACCURACY_BOUND = 0.02
 SIDES = (32, 64, 96, 128, 160)  # pixels
 # Validation images that are made worse, at most: for the accuracy by size, and for the warnings.
-RESIZED, WORSENED = 500, 150
+RESIZED, WORSENED = 300, 100
 BLURS = (1.0, 2.0, 4.0)  # standard deviations, pixels of the model's input
 EXPOSURES = (0.2, 0.4, 1.8, 2.5)  # factors
 

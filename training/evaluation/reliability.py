@@ -1,4 +1,4 @@
-"""Do probabilities keep their word: calibration errors and diagrams, intervals over lesions."""
+"""Calibration errors and reliability diagrams of served probabilities, intervals over lesions."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class Bin(Struct, frozen=True):
 
 
 class Reliability(Struct, frozen=True):
-    """How far a probability keeps its word."""
+    """How well a probability is calibrated."""
 
     calibration_error: Interval
     brier: Interval
@@ -45,10 +45,10 @@ class UnderPrior(Struct, frozen=True):
 
 
 def report(answers: Answers, seed: int) -> dict[str, UnderPrior]:
-    """Under each named prior, the images weighted so that the classes are as frequent as it says.
+    """Calibration under each named prior.
 
-    Under the dataset prior they count as they come; under the uniform one each class that occurs
-    counts alike.
+    Images are weighted to the class frequencies of the prior: not at all for the dataset prior, and
+    for the uniform one inversely to the size of their class.
     """
     weights = resampled_weights(answers.lesions, seed)
     alike = 1 / np.bincount(answers.labels)[answers.labels]
@@ -59,9 +59,9 @@ def report(answers: Answers, seed: int) -> dict[str, UnderPrior]:
 
 
 def by_origin(answers: Answers, seed: int) -> dict[str, Reliability]:
-    """Of malignancy, of each origin that has both outcomes, under its own share of malignant ones.
+    """Calibration of malignancy in each origin, with its share of malignant images as prevalence.
 
-    That is what a caller gets who states the prevalence among his patients.
+    That is what a caller gets who sets ``prevalence``. Origins with one outcome only are left out.
     """
     found = {}
     for name in np.unique(answers.origins).tolist():

@@ -110,7 +110,8 @@ def export(
 def choose(variants: Sequence[Variant]) -> Variant:
     """The fastest of the best: accuracy wins over speed, speed over the file's size."""
     exact = {v.size: v.balanced_accuracy for v in variants if v.precision == "float32"}
-    # What quantization cost more than the bound is out, however lucky another size.
+    # A variant whose quantization costs more than the bound is excluded, whatever its accuracy
+    # relative to other sizes.
     sound = [v for v in variants if v.balanced_accuracy >= exact[v.size] - ACCURACY_BOUND]
     best = max(variant.balanced_accuracy for variant in sound)
     accurate = [v for v in sound if v.balanced_accuracy >= best - ACCURACY_BOUND]

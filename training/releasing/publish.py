@@ -114,7 +114,7 @@ def list_releases(store: Store) -> list[Listed]:
 def _refuse_worse(candidate: Manifest, store: Store, former: str) -> None:
     present = read_manifest(store, former)
     if candidate.data.split.test.sha256 != present.data.split.test.sha256:
-        # Figures on different images do not compare: whoever promotes has looked at both.
+        # Figures on different images cannot be compared: the maintainer decides.
         return
     new, old = (m.metrics["test"].balanced_accuracy["value"] or 0 for m in (candidate, present))
     if new < old:

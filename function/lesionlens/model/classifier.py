@@ -1,7 +1,7 @@
 """The model: loaded once, run by several threads, each with an interpreter to itself.
 
-An image that is alone gets all cores, which answers soonest; images at the same time get a core
-each, which answers most.
+A single image is run on all cores, for the lowest latency; concurrent images get one core each, for
+the highest throughput.
 """
 
 import os

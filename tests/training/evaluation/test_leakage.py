@@ -1,7 +1,7 @@
 import dataclasses
-import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -22,30 +22,30 @@ def remembering(dataset: Dataset, parts: split.Split) -> dict[str, np.ndarray]:
 
 def test_what_was_remembered_is_told_from_what_was_learned(drawn: Dataset) -> None:
     parts = split.make(drawn, DATA, seed=1)
-    groups = leakage.judge(drawn, parts, remembering(drawn, parts), seed=0)["groups"]
+    groups = leakage.judge(drawn, parts, remembering(drawn, parts), seed=0).groups
     assert "same_image" not in groups
-    assert groups["same_lesion"]["accuracy"]["value"] == 1
-    assert groups["unseen"]["accuracy"]["value"] == 0
-    shared = groups["same_lesion"]["images"]
-    assert shared + groups["unseen"]["images"] == groups["all"]["images"]
-    share = shared / groups["all"]["images"]
-    assert groups["all"]["accuracy"]["value"] == pytest.approx(share, abs=1e-4)
+    assert groups["same_lesion"].accuracy["value"] == 1
+    assert groups["unseen"].accuracy["value"] == 0
+    shared = groups["same_lesion"].images
+    assert shared + groups["unseen"].images == groups["all"].images
+    share = shared / groups["all"].images
+    assert groups["all"].accuracy["value"] == pytest.approx(share, abs=1e-4)
 
 
 def test_copies_are_told_from_other_photographs(drawn: Dataset) -> None:
     few = dataclasses.replace(drawn, records=drawn.records[3:])
     data = dataclasses.replace(DATA, oversample_first=True)
     parts = split.make(few, data, seed=2)
-    found = leakage.judge(few, parts, remembering(few, parts), seed=0)["groups"]
+    found = leakage.judge(few, parts, remembering(few, parts), seed=0).groups
     held_out = np.concatenate([parts.validation, parts.test])
-    assert found["all"]["images"] == len(held_out)
+    assert found["all"].images == len(held_out)
     copies = np.isin(held_out, parts.train).sum()
-    assert found["same_image"]["images"] == copies > 0
+    assert found["same_image"].images == copies > 0
 
 
 def test_split_by_lesion_nothing_was_seen(drawn: Dataset) -> None:
     parts = split.make(drawn, dataclasses.replace(DATA, by_lesion=True), seed=1)
-    groups = leakage.judge(drawn, parts, remembering(drawn, parts), seed=0)["groups"]
+    groups = leakage.judge(drawn, parts, remembering(drawn, parts), seed=0).groups
     assert set(groups) == {"all", "unseen"}
     assert groups["unseen"] == groups["all"]
     table = leakage.table({"lesions": groups})
@@ -58,9 +58,10 @@ def test_runs_of_the_same_data_are_collected(drawn: Dataset, tmp_path: Path) -> 
     for run, fingerprint in (("images", drawn.fingerprint), ("copies", "of other data")):
         folder = tmp_path / f"paper-{run}"
         folder.mkdir()
-        (folder / "leakage.json").write_text(json.dumps({**found, "fingerprint": fingerprint}))
+        changed = msgspec.structs.replace(found, fingerprint=fingerprint)
+        (folder / "leakage.json").write_bytes(msgspec.json.encode(changed))
     collected = leakage.collect(tmp_path, "leakage.json", drawn.fingerprint)
-    assert collected == {"images": found["groups"]}
+    assert collected == {"images": found.groups}
     lines = leakage.table(collected).splitlines()
     assert lines[2] == "| the paper's claim | | 7 | 0.97 | not given |"
     assert lines[3].startswith("| images split at random, then oversampled: all held-out images |")
