@@ -17,7 +17,12 @@ def test_the_html_is_valid() -> None:
         pytest.skip(str(error))
 
     config = audit.HERE / ".htmlvalidate.json"
-    command = [checker, "--config", config, WEB / "index.html"]
+    command = [
+        checker,
+        "--config",
+        config,
+        *(WEB / f"{name}.html" for name in ("index", "without", "model", "404")),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
 
     assert done.returncode == 0, done.stdout

@@ -6,10 +6,10 @@ import { has, lesion, number, percent, text } from "./text.js";
 /** How urgent a class is, stated once: in the page's list of diseases. */
 const urgency = (label) => byId(`disease-${label}`)?.dataset.urgency ?? "appointment";
 
-/** @returns {"dermatoscopic" | "close-up" | "other" | "unknown"} unknown: recognized as none of them */
+/** A release that cannot tell the kinds names a class of every picture. @returns {"dermatoscopic" | "close-up" | "other"} */
 export function kind({ input, prediction }) {
-  if (input.kind && input.kind !== "dermatoscopic") return has(`kind.${input.kind}`) ? input.kind : "other";
-  return prediction ? "dermatoscopic" : "unknown";
+  if (prediction) return "dermatoscopic";
+  return input.kind === "close-up" ? "close-up" : "other";
 }
 
 /** How soon a doctor should look. @returns {"soon" | "appointment" | "watch"} */

@@ -83,7 +83,7 @@ function advice(result) {
       make("p", {}, text(`level.${level}Text`)));
   }
   return make("section", { class: "ll-advice", "data-urgency": "unknown" }, title,
-    make("p", {}, text(kind === "unknown" ? "kind.otherText" : `kind.${kind}Text`)));
+    make("p", {}, text(`kind.${kind}Text`)));
 }
 
 function* resembles(result) {
