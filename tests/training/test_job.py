@@ -55,7 +55,7 @@ def test_the_release_is_served_with_the_figures_it_claims(made: Path) -> None:
     classifier = Classifier(release.load(FileStore(made / "store"), "current"), interpreters=1)
     manifest = classifier.manifest
     parts = json.loads((made / "run" / "split.json").read_text())
-    (drawings,) = (made / "cache").glob("drawn-*")
+    (drawings,) = (made / "cache").glob("drawn-168-*")
     table = (drawings / "HAM10000_metadata.csv").read_text().splitlines()[1:]
     truth = {row.split(",")[1]: row.split(",")[2] for row in table}
     confusion = np.zeros((7, 7), int)
@@ -142,7 +142,7 @@ def test_a_set_from_elsewhere_joins_the_card(
 ) -> None:
     run = shutil.copytree(made / "run", tmp_path / "run")
     given = options(made, run)
-    (drawings,) = (made / "cache").glob("drawn-*")
+    (drawings,) = (made / "cache").glob("drawn-168-*")
     labels = str(drawings / "HAM10000_metadata.csv")
     predicted = ("--images", str(drawings / "images"), "--labels", labels)
     assert main(["evaluate", *given, *predicted]) == 0
