@@ -1,62 +1,83 @@
 #!/usr/bin/env bash
 # Make an empty Google Cloud project ready: all that lasts and that the other scripts build on.
 #
-#   infra/bootstrap.sh [--dry-run] [--help]
+#   infra/bootstrap.sh [STEP…] [--dry-run] [--help]
 #
-# In this order: APIs, buckets, Artifact Registry, service accounts and what they may do, the secret
-# for partners' keys, the exclusion of Cloud Run's request log, the log-based metrics; then, where
-# the settings say so, alerts and uptime check (ALERT_EMAIL, DOMAIN), the budget alert
-# (BILLING_ACCOUNT) and the triggers of Cloud Build (BUILD_REPOSITORY).
+#   STEP…   only these of: apis buckets images accounts secrets logs metrics budget triggers github
+#           archive dashboard uptime alerts; default: all, in this order
 #
-# Run it as often as you like: what is there stays as it is. It needs roles/owner of the project.
-# The settings are in infra/settings.sh.
+# What is there is brought up to date, so run it again after any change of a setting. A step that fails
+# does not keep the others from running; at the end it is named, and the exit status is 1. Steps whose
+# setting is empty are left out: budget (BILLING_ACCOUNT), triggers (BUILD_REPOSITORY), github
+# (GITHUB_REPOSITORY), archive (ARCHIVE_BUCKET), uptime (ALERT_EMAIL, DOMAIN), alerts (ALERT_EMAIL).
+#
+# It needs roles/owner of the project; the budget also roles/billing.costsManager of BILLING_ACCOUNT,
+# which an owner of the project does not have.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"
 
+STEPS=(apis buckets images accounts secrets logs metrics budget triggers github archive dashboard
+  uptime alerts)
+chosen=()
 for argument in "$@"; do
-  parse_common "$argument" || wrong_argument "$argument"
+  if [[ " ${STEPS[*]} " == *" $argument "* ]]; then
+    chosen+=("$argument")
+  else
+    parse_common "$argument" || wrong_argument "$argument"
+  fi
 done
 check_settings
 temporary_folder
 
 main() {
-  apis
-  buckets
-  images
-  accounts
-  secrets
-  logs
-  if [[ -n $ALERT_EMAIL ]]; then alerts; else say "no ALERT_EMAIL: no alerts"; fi
-  if [[ -n $BILLING_ACCOUNT ]]; then budget; else say "no BILLING_ACCOUNT: no budget alert"; fi
-  if [[ -n $BUILD_REPOSITORY ]]; then triggers; else say "no BUILD_REPOSITORY: no triggers"; fi
+  local step status failed=()
+  for step in "${STEPS[@]}"; do
+    [[ ${#chosen[@]} == 0 || " ${chosen[*]} " == *" $step "* ]] || continue
+    say "## $step"
+    # A condition would switch `set -e` off in the step, so its status is taken apart.
+    set +e
+    (
+      set -e
+      "$step"
+    )
+    status=$?
+    set -e
+    ((status == 0)) || failed+=("$step")
+  done
+  if ((${#failed[@]})); then
+    die "failed: ${failed[*]}. The others are done; once the cause is gone: infra/bootstrap.sh ${failed[*]}"
+  fi
+  say "the project $PROJECT is ready"
+}
+
+# without NAME WHAT: whether a step has no setting.
+without() {
+  [[ -z ${!1} ]] || return 1
+  say "no $1: no $2"
 }
 
 apis() {
   local names=(
-    aiplatform artifactregistry billingbudgets cloudbuild compute iam logging monitoring run
-    secretmanager storage
+    aiplatform artifactregistry billingbudgets cloudbuild compute iam iamcredentials logging
+    monitoring run secretmanager serviceusage storage sts
   )
+  if [[ -n $ARCHIVE_BUCKET ]]; then names+=(dataflow); fi
   cloud services enable "${names[@]/%/.googleapis.com}"
 }
 
 buckets() {
-  ensure_bucket "$MODEL_BUCKET" --public-access-prevention
   # Versioning keeps a pointer that was overwritten; the lifecycle lets old ones go after a while.
-  cloud storage buckets update "gs://$MODEL_BUCKET" --versioning --public-access-prevention \
-    --lifecycle-file="$(render lifecycle/models.json)"
-  ensure_bucket "$BUILD_BUCKET" --public-access-prevention
-  cloud storage buckets update "gs://$BUILD_BUCKET" --lifecycle-file="$(render lifecycle/build.json)"
-
-  # The page is public by nature; the load balancer reads it as anybody would.
-  ensure_bucket "$WEB_BUCKET" --no-public-access-prevention
-  cloud storage buckets update "gs://$WEB_BUCKET" --web-main-page-suffix=index.html --web-error-page=404.html
-  grant_bucket "$WEB_BUCKET" allUsers roles/storage.objectViewer
+  ensure_bucket "$MODEL_BUCKET" --versioning --lifecycle-file="$(render lifecycle/models.json)"
+  ensure_bucket "$DATA_BUCKET"
+  ensure_bucket "$BUILD_BUCKET" --lifecycle-file="$(render lifecycle/build.json)"
+  # Private too: the load balancer reads it as itself (ensure_origin.sh).
+  ensure_bucket "$WEB_BUCKET" --web-main-page-suffix=index.html --web-error-page=404.html
 }
 
 images() {
   ensure artifacts repositories -- "$IMAGE_REPOSITORY" --location="$REGION" -- \
-    --repository-format=docker --description='Training images of LesionLens'
+    --repository-format=docker --description='Images of LesionLens'
   # An image is named by its commit and can be built again from it.
   cloud artifacts repositories set-cleanup-policies "$IMAGE_REPOSITORY" --location="$REGION" \
     --policy="$(render lifecycle/images.json)" --no-dry-run
@@ -68,140 +89,203 @@ accounts() {
   ensure_account "$SERVICE-build" 'LesionLens: the build'
 
   # The function reads releases and can do nothing else in the project.
-  grant_bucket "$MODEL_BUCKET" "serviceAccount:$FUNCTION_ACCOUNT" roles/storage.objectViewer
+  grant_bucket "$MODEL_BUCKET" "$FUNCTION_ACCOUNT" roles/storage.objectViewer
 
   # The training job may create objects and not replace or delete any: that a version folder is
-  # immutable, and that a job cannot move the pointer once there is one, is not left to its code.
-  grant_bucket "$MODEL_BUCKET" "serviceAccount:$TRAINING_ACCOUNT" roles/storage.objectCreator
-  grant_bucket "$MODEL_BUCKET" "serviceAccount:$TRAINING_ACCOUNT" roles/storage.objectViewer
+  # immutable, and that a job cannot move an existing pointer, does not depend on its code.
+  grant_bucket "$MODEL_BUCKET" "$TRAINING_ACCOUNT" roles/storage.objectCreator
+  grant_bucket "$MODEL_BUCKET" "$TRAINING_ACCOUNT" roles/storage.objectViewer
+  grant_bucket "$DATA_BUCKET" "$TRAINING_ACCOUNT" roles/storage.objectViewer
   grant_project "$TRAINING_ACCOUNT" roles/logging.logWriter
 
-  # The build: deploys from source, shifts traffic, reads the log of a candidate, writes the page,
-  # starts training. It reads releases and cannot write them: promoting is a person's decision.
-  local role
-  for role in run.sourceDeveloper run.builder serviceusage.serviceUsageConsumer logging.logWriter \
-    logging.viewer aiplatform.user; do
+  # The build: builds images, deploys them, shifts traffic, reads the log of a candidate, writes the
+  # page, starts training. It reads releases and cannot write them: promoting is a person's decision.
+  # None of its project-wide roles reads or writes objects, as run.sourceDeveloper and run.builder do.
+  local role bucket
+  for role in run.developer cloudbuild.builds.editor serviceusage.serviceUsageConsumer \
+    logging.logWriter logging.viewer aiplatform.user; do
     grant_project "$BUILD_ACCOUNT" "roles/$role"
   done
-  grant_bucket "$MODEL_BUCKET" "serviceAccount:$BUILD_ACCOUNT" roles/storage.objectViewer
-  grant_bucket "$BUILD_BUCKET" "serviceAccount:$BUILD_ACCOUNT" roles/storage.objectUser
-  grant_bucket "$WEB_BUCKET" "serviceAccount:$BUILD_ACCOUNT" roles/storage.objectUser
-  cloud artifacts repositories add-iam-policy-binding "$IMAGE_REPOSITORY" --location="$REGION" \
-    --member="serviceAccount:$BUILD_ACCOUNT" --role=roles/artifactregistry.writer --format=none
-  # It may hand these two identities on, and its own to the build that a deployment starts.
-  grant_account "$FUNCTION_ACCOUNT" "$BUILD_ACCOUNT" roles/iam.serviceAccountUser
-  grant_account "$TRAINING_ACCOUNT" "$BUILD_ACCOUNT" roles/iam.serviceAccountUser
-  grant_account "$BUILD_ACCOUNT" "$BUILD_ACCOUNT" roles/iam.serviceAccountUser
+  grant_bucket "$MODEL_BUCKET" "$BUILD_ACCOUNT" roles/storage.objectViewer
+  for bucket in "$BUILD_BUCKET" "$WEB_BUCKET"; do
+    grant_bucket "$bucket" "$BUILD_ACCOUNT" roles/storage.objectUser
+    # `gcloud builds submit` and `gcloud storage rsync` ask for the bucket itself, with the
+    # permission storage.buckets.get, which objectUser lacks.
+    grant_bucket "$bucket" "$BUILD_ACCOUNT" roles/storage.legacyBucketReader
+  done
+  grant artifacts repositories add-iam-policy-binding "$IMAGE_REPOSITORY" --location="$REGION" \
+    --member="serviceAccount:$BUILD_ACCOUNT" --role=roles/artifactregistry.writer
+  # It may hand these two identities on, and its own to the builds that it starts.
+  local account
+  for account in "$FUNCTION_ACCOUNT" "$TRAINING_ACCOUNT" "$BUILD_ACCOUNT"; do
+    grant_account "$account" "serviceAccount:$BUILD_ACCOUNT" roles/iam.serviceAccountUser
+  done
 }
 
 secrets() {
   # The keys themselves never pass through a script; README.md says how they get there.
-  ensure secrets -- "$API_KEYS_SECRET" -- \
-    --replication-policy=user-managed --locations="$REGION"
-  cloud secrets add-iam-policy-binding "$API_KEYS_SECRET" \
-    --member="serviceAccount:$FUNCTION_ACCOUNT" --role=roles/secretmanager.secretAccessor \
-    --format=none
+  # Replicated, so that they outlive a region: hashes, and nothing of a person.
+  ensure secrets -- "$API_KEYS_SECRET" -- --replication-policy=automatic
+  grant secrets add-iam-policy-binding "$API_KEYS_SECRET" \
+    --member="serviceAccount:$FUNCTION_ACCOUNT" --role=roles/secretmanager.secretAccessor
 }
 
 logs() {
   # Cloud Run's own request log holds client addresses. The function's structured line, which holds
-  # none, stays.
-  local name=cloud-run-requests
-  local filter="logName=\"projects/$PROJECT/logs/run.googleapis.com%2Frequests\""
-  local excluded
+  # none, stays; so do the request logs of the project's other services.
+  local name=$SERVICE-requests verb=--add-exclusion excluded filter
+  filter="logName=\"projects/$PROJECT/logs/run.googleapis.com%2Frequests\""
+  filter+=" AND resource.labels.service_name=\"$SERVICE\""
   excluded=$(ask '' logging sinks describe _Default --format='value(exclusions[].name)')
-  if [[ ";${excluded//,/;};" == *";$name;"* ]]; then
-    say "= log exclusion $name"
-  else
-    cloud logging sinks update _Default --add-exclusion="name=$name,filter=$filter"
-  fi
-
-  local metric
-  for metric in requests errors cold_starts latency; do
-    if there_is logging metrics describe "${SERVICE}_$metric"; then
-      say "= log-based metric ${SERVICE}_$metric"
-    else
-      cloud logging metrics create "${SERVICE}_$metric" \
-        --config-from-file="$(render "monitoring/metric-$metric.yaml")"
-    fi
-  done
+  if [[ ";${excluded//,/;};" == *";$name;"* ]]; then verb=--update-exclusion; fi
+  cloud logging sinks update _Default "$verb=name=$name,filter=$filter"
 }
 
-alerts() {
-  ensure_listed beta monitoring channels -- "displayName=\"$SERVICE operators\"" -- \
-    --display-name="$SERVICE operators" --type=email \
-    --channel-labels="email_address=$ALERT_EMAIL"
-  local channel policy title
-  channel=$(ask "projects/$PROJECT/notificationChannels/CHANNEL" beta monitoring channels list \
-    --filter="displayName=\"$SERVICE operators\"" --format='value(name)' --limit=1)
-  # "Greater than" is the only comparison of an alert that is of use, so one below the limit.
-  # shellcheck disable=SC2034 # render reads it
-  local INSTANCES_ALERT=$((MAX_INSTANCES - 1))
-  for policy in error-rate latency cold-starts instances; do
-    title="$SERVICE $policy"
-    ensure_listed alpha monitoring policies -- "displayName=\"$title\"" -- \
-      --policy-from-file="$(render "monitoring/alert-$policy.yaml")" \
-      --notification-channels="$channel"
+metrics() {
+  local metric verb
+  for metric in requests slow cold_starts latency; do
+    verb=create
+    if there_is logging metrics describe "${SERVICE}_$metric"; then verb=update; fi
+    cloud logging metrics "$verb" "${SERVICE}_$metric" \
+      --config-from-file="$(render "monitoring/metric-$metric.yaml")"
   done
-
-  if [[ -z $DOMAIN ]]; then
-    say "no DOMAIN: no uptime check"
-    return
-  fi
-  local found
-  found=$(ask '' monitoring uptime list-configs \
-    --filter="displayName=\"$SERVICE\"" --format='value(name)')
-  if [[ -n $found ]]; then
-    say "= uptime check $SERVICE"
-  else
-    # /health loads no model: asking it wakes at most an instance, every five minutes.
-    cloud monitoring uptime create "$SERVICE" --resource-type=uptime-url \
-      --resource-labels="host=$DOMAIN,project_id=$PROJECT" --protocol=https --path=/health \
-      --period=5 --timeout=30
-  fi
-  ensure_listed alpha monitoring policies -- "displayName=\"$SERVICE uptime\"" -- \
-    --policy-from-file="$(render monitoring/alert-uptime.yaml)" --notification-channels="$channel"
 }
 
 budget() {
-  # Budgets belong to the billing account, not to the project.
-  local found
-  found=$(query '' gcloud billing budgets list --billing-account="$BILLING_ACCOUNT" \
+  if without BILLING_ACCOUNT 'budget alert'; then return; fi
+  # Budgets belong to the billing account. The API charges its quota to a project, which gcloud takes
+  # from --billing-project where a command has no --project.
+  local name account=(--billing-account="$BILLING_ACCOUNT" --billing-project="$PROJECT")
+  name=$(query '' gcloud billing budgets list "${account[@]}" \
     --filter="displayName=\"$SERVICE $PROJECT\"" --format='value(name)')
-  if [[ -n $found ]]; then
-    say "= budget $SERVICE $PROJECT"
+  if [[ -n $name ]]; then
+    run gcloud billing budgets update "$name" --billing-project="$PROJECT" \
+      --budget-amount="$BUDGET_AMOUNT"
   else
-    run gcloud billing budgets create --billing-account="$BILLING_ACCOUNT" \
-      --display-name="$SERVICE $PROJECT" --budget-amount="$BUDGET_AMOUNT" \
-      --filter-projects="projects/$PROJECT" --threshold-rule=percent=0.5 \
-      --threshold-rule=percent=0.9 --threshold-rule=percent=1.0,basis=forecasted-spend
+    run gcloud billing budgets create "${account[@]}" --display-name="$SERVICE $PROJECT" \
+      --budget-amount="$BUDGET_AMOUNT" --filter-projects="projects/$PROJECT" \
+      --threshold-rule=percent=0.5 --threshold-rule=percent=0.9 \
+      --threshold-rule=percent=1.0,basis=forecasted-spend
   fi
 }
 
 triggers() {
-  local substitutions="_REGION=$REGION,_SERVICE=$SERVICE,_DOMAIN=$DOMAIN"
-  substitutions+=",_CANDIDATE_HOST=$CANDIDATE_HOST,_BUILD_BUCKET=$BUILD_BUCKET"
-  substitutions+=",_MODEL_BUCKET=$MODEL_BUCKET,_WEB_BUCKET=$WEB_BUCKET"
-  ensure_trigger "$SERVICE-deploy" github --branch-pattern="$BUILD_BRANCH" \
-    --build-config=cloudbuild.yaml --substitutions="$substitutions" \
-    --include-logs-with-status
-  substitutions="_REGION=$REGION,_SERVICE=$SERVICE,_IMAGE_REPOSITORY=$IMAGE_REPOSITORY"
-  substitutions+=",_MODEL_BUCKET=$MODEL_BUCKET,_DATA_URI=$DATA_URI"
-  ensure_trigger "$SERVICE-retrain" manual --branch=main \
-    --build-config=infra/cloudbuild.train.yaml --substitutions="$substitutions"
+  if without BUILD_REPOSITORY triggers; then return; fi
+  # An import creates a trigger or replaces the one of that name.
+  local name
+  for name in deploy retrain; do
+    cloud builds triggers import --region="$REGION" --source="$(render "triggers/$name.yaml")"
+  done
 }
 
-# ensure_trigger NAME KIND CREATE_FLAG…
-ensure_trigger() {
-  local name=$1 kind=$2
-  shift 2
-  if there_is builds triggers describe "$name" --region="$REGION"; then
-    say "= trigger $name"
-  else
-    cloud builds triggers create "$kind" --name="$name" --region="$REGION" \
-      --repository="$BUILD_REPOSITORY" \
-      --service-account="projects/$PROJECT/serviceAccounts/$BUILD_ACCOUNT" "$@"
+github() {
+  if without GITHUB_REPOSITORY 'deployment from GitHub Actions'; then return; fi
+  # GitHub signs who runs (https://token.actions.githubusercontent.com); no key is kept anywhere. Only
+  # the branch main of the one repository may be the build's identity.
+  local provider=(actions --location=global --workload-identity-pool="$SERVICE-github")
+  local verb=create-oidc pool
+  local condition="assertion.repository=='$GITHUB_REPOSITORY' && assertion.ref=='refs/heads/main'"
+  ensure iam workload-identity-pools -- "$SERVICE-github" --location=global -- \
+    --display-name='LesionLens: GitHub'
+  if there_is iam workload-identity-pools providers describe "${provider[@]}"; then
+    verb=update-oidc
   fi
+  cloud iam workload-identity-pools providers "$verb" "${provider[@]}" \
+    --issuer-uri=https://token.actions.githubusercontent.com \
+    --attribute-mapping='google.subject=assertion.sub,attribute.repository=assertion.repository' \
+    --attribute-condition="$condition"
+  pool="projects/$(project_number)/locations/global/workloadIdentityPools/$SERVICE-github"
+  grant_account "$BUILD_ACCOUNT" \
+    "principalSet://iam.googleapis.com/$pool/attribute.repository/$GITHUB_REPOSITORY" \
+    roles/iam.workloadIdentityUser
+  say "GitHub's variable GCP_WORKLOAD_IDENTITY_PROVIDER: $pool/providers/actions"
+}
+
+archive() {
+  if without ARCHIVE_BUCKET Dataflow; then return; fi
+  # roles/dataflow.worker reads and creates objects in the whole project; an archive that must not
+  # stand beside other data is classified in a project of its own.
+  ensure_account "$SERVICE-archive" 'LesionLens: workers of Dataflow'
+  grant_project "$ARCHIVE_ACCOUNT" roles/dataflow.worker
+  ensure_bucket "$ARCHIVE_BUCKET"
+  grant_bucket "$ARCHIVE_BUCKET" "$ARCHIVE_ACCOUNT" roles/storage.objectUser
+  grant_bucket "$MODEL_BUCKET" "$ARCHIVE_ACCOUNT" roles/storage.objectViewer
+  grant artifacts repositories add-iam-policy-binding "$IMAGE_REPOSITORY" --location="$REGION" \
+    --member="serviceAccount:$ARCHIVE_ACCOUNT" --role=roles/artifactregistry.reader
+}
+
+# put NOUN… -- FILTER FILE-FLAG FILE EXTRA…: create what a filter finds by its title, or replace it.
+put() {
+  local noun rest name
+  words "$@"
+  name=$(listed "${noun[@]}" -- "${rest[0]}") || return 1
+  if [[ -n $name ]]; then
+    settled "${noun[@]}" update "$name" "${rest[@]:1}"
+  else
+    settled "${noun[@]}" create "${rest[@]:1}"
+  fi
+}
+# A metric is known to Cloud Monitoring up to ten minutes after Cloud Logging made it.
+settled() { patiently 'Cannot find metric|metric.* is unknown' gcloud "$@" --project="$PROJECT"; }
+
+dashboard() {
+  put monitoring dashboards -- "displayName=\"$SERVICE\"" \
+    --config-from-file="$(render monitoring/dashboard.yaml)"
+}
+
+uptime() {
+  if without ALERT_EMAIL 'uptime check' || without DOMAIN 'uptime check'; then return; fi
+  # /health loads no model, but an instance that answers it has one: it loads the model at its start.
+  # Three places are the least there can be. Together they ask every five minutes, so that an
+  # instance is nearly always awake (README.md, "What it costs").
+  local name check=(--protocol=https --path=/health --period=15 --timeout=30)
+  name=$(listing=list-configs listed monitoring uptime -- "displayName=\"$SERVICE\"")
+  if [[ -n $name && $(ask '' monitoring uptime describe "$name" \
+    --format='value(monitoredResource.labels.host)') != "$DOMAIN" ]]; then
+    # The host of a check cannot be changed.
+    cloud monitoring uptime delete "$name" --quiet
+    name=''
+  fi
+  if [[ -n $name ]]; then
+    cloud monitoring uptime update "$name" --path=/health --period=15 --timeout=30 \
+      --set-regions=europe,usa-virginia,asia-pacific
+  else
+    cloud monitoring uptime create "$SERVICE" --resource-type=uptime-url \
+      --resource-labels="host=$DOMAIN,project_id=$PROJECT" "${check[@]}" \
+      --regions=europe,usa-virginia,asia-pacific
+  fi
+}
+
+alerts() {
+  if without ALERT_EMAIL alerts; then return; fi
+  local policy failed=()
+  local CHANNEL INSTANCES_ALERT
+  # "Greater than" is the only useful comparison of an alert, so one below the limit.
+  # shellcheck disable=SC2034 # render reads it
+  INSTANCES_ALERT=$((MAX_INSTANCES - 1))
+  # shellcheck disable=SC2034 # render reads it
+  CHANNEL=$(channel)
+  for policy in availability latency refused cold-starts instances uptime; do
+    if [[ $policy == uptime && -z $DOMAIN ]]; then continue; fi
+    put alpha monitoring policies -- "displayName=\"$SERVICE $policy\"" \
+      --policy-from-file="$(render "monitoring/alert-$policy.yaml")" || failed+=("$policy")
+  done
+  ((${#failed[@]} == 0)) || die "these alerts failed: ${failed[*]}"
+}
+
+# channel: the notification channel for ALERT_EMAIL, which the templates of alerts name.
+channel() {
+  local name title="displayName=\"$SERVICE operators\""
+  local labels="email_address=$ALERT_EMAIL"
+  name=$(listed beta monitoring channels -- "$title")
+  if [[ -n $name ]]; then
+    cloud beta monitoring channels update "$name" --update-channel-labels="$labels" >&2
+  else
+    cloud beta monitoring channels create --display-name="$SERVICE operators" --type=email \
+      --channel-labels="$labels" >&2
+    name=$(listed beta monitoring channels -- "$title")
+  fi
+  printf '%s\n' "${name:-projects/$PROJECT/notificationChannels/CHANNEL}"
 }
 
 main

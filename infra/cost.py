@@ -1,25 +1,37 @@
 """What a month costs, from list prices, sizes and times: python infra/cost.py.
 
-The prices are assumptions: list prices in US dollars for europe-west1 as remembered on 2026-11-23,
-not looked up. Check them before relying on a figure; each is one line here.
+List prices in US dollars for europe-west1, before taxes. Each line says where its price was read,
+on 2026-11-27 in a stored copy of the page; what is marked "unconfirmed" was not found on a page of
+Google's. Check before relying on a figure.
 """
 
 import argparse
 from dataclasses import dataclass
 
-# Per unit, after the free amount of each month.
+# Per unit, after each month's free amount: cloud.google.com/run/pricing, request-based billing.
 CPU_SECOND, FREE_CPU_SECONDS = 0.000024, 180_000
 MEMORY_GIB_SECOND, FREE_MEMORY_GIB_SECONDS = 0.0000025, 360_000
 REQUEST, FREE_REQUESTS = 0.40 / 1e6, 2_000_000
+# unconfirmed
 IDLE_CPU_SECOND, IDLE_MEMORY_GIB_SECOND = 0.0000025, 0.0000025
-# Two forwarding rules count as up to five; hours of a month of 730.
+# Two forwarding rules count as up to five; hours of a month of 730. unconfirmed
 LOAD_BALANCER_MONTH = 0.025 * 730
 LOAD_BALANCER_GIB = 0.008
+# A policy and one rule; unconfirmed
 ARMOR_MONTH, ARMOR_REQUEST = 5.0 + 1.0, 0.75 / 1e6
+# unconfirmed
 EGRESS_GIB = 0.12
+# Cloud CDN, from a summary of cloud.google.com/cdn/pricing: to visitors, and a look-up.
+CDN_GIB, CDN_LOOKUP = 0.08, 0.0075 / 10_000
+# cloud.google.com/stackdriver/pricing
 LOG_GIB, FREE_LOG_GIB = 0.50, 50
-STORAGE_GIB_MONTH = 0.02
-ALERT_CONDITION = 0.10
+# unconfirmed
+STORAGE_GIB_MONTH, IMAGE_GIB_MONTH = 0.02, 0.10
+# The condition: unconfirmed (Google announced 1.50, others read 0.10). A million time series, and
+# an evaluation every 30 s: cloud.google.com/monitoring/alerts/cost-control.
+ALERT_CONDITION, ALERT_SERIES = 0.10, 0.35 / 1e6
+EVALUATIONS = 730 * 3600 / 30
+# E2_HIGHCPU_8; unconfirmed
 BUILD_MINUTE, FREE_BUILD_MINUTES = 0.016, 0
 
 GIB = 1024**3
@@ -44,10 +56,19 @@ class Use:
     answer_bytes: int = 4_000
     page_bytes: int = 150_000
     log_bytes: int = 700
+    # The files of one visit of the page, each looked up in the cache.
+    page_files: int = 12
     releases_gib: float = 0.5
+    # Five images of the function and of the training job are kept; an allowance for their sizes.
+    images_gib: float = 5 * 0.3 + 5 * 2.0
     deployments: int = 10
-    build_minutes: float = 15.0
-    alert_conditions: int = 5
+    # Of the tests, and 20 of the rollout, in which the machine mostly waits.
+    build_minutes: float = 40.0
+    # infra/monitoring/alert-*.yaml; a ratio reads two time series.
+    alert_conditions: int = 8
+    alert_series: int = 13
+    # Uptime checks: three places, four times an hour.
+    checks: int = 3 * 4 * 730
 
 
 # More images find an instance that is awake, and share it.
@@ -65,10 +86,13 @@ def above(amount: float, free: float) -> float:
 def month(images: int, use: Use, minimum_instances: int = 0) -> dict[str, float]:
     """Dollars of a month, by item."""
     # The page asks for two more small things than the classification.
-    requests = images * (1 + 2 / 3)
+    requests = images * (1 + 2 / 3) + use.checks
     seconds = images * use.instance_s / use.shared_by + images / use.images_per_start * use.start_s
+    # Cloud Run bills at least 100 ms of a request.
+    seconds += use.checks * 0.1
     idle = minimum_instances * 730 * 3600
-    out_gib = images * (use.answer_bytes + use.page_bytes / 3) / GIB
+    out_gib = images * use.answer_bytes / GIB
+    page_gib = images / 3 * use.page_bytes / GIB
     in_gib = images * use.upload_bytes / GIB
     return {
         "function: CPU": above(seconds * use.cpus, FREE_CPU_SECONDS) * CPU_SECOND
@@ -77,12 +101,15 @@ def month(images: int, use: Use, minimum_instances: int = 0) -> dict[str, float]
         * MEMORY_GIB_SECOND
         + idle * use.memory_gib * IDLE_MEMORY_GIB_SECOND,
         "function: requests": above(requests, FREE_REQUESTS) * REQUEST,
-        "load balancer": LOAD_BALANCER_MONTH + (in_gib + out_gib) * LOAD_BALANCER_GIB,
+        "load balancer": LOAD_BALANCER_MONTH + (in_gib + out_gib + page_gib) * LOAD_BALANCER_GIB,
         "rate limit": ARMOR_MONTH + requests * ARMOR_REQUEST,
-        "traffic to visitors": out_gib * EGRESS_GIB,
+        "traffic to visitors": out_gib * EGRESS_GIB + page_gib * CDN_GIB,
+        "page: look-ups": images / 3 * use.page_files * CDN_LOOKUP,
         "log": above(requests * use.log_bytes / GIB, FREE_LOG_GIB) * LOG_GIB,
-        "storage": use.releases_gib * STORAGE_GIB_MONTH,
-        "alerts": use.alert_conditions * ALERT_CONDITION,
+        "releases and images": use.releases_gib * STORAGE_GIB_MONTH
+        + use.images_gib * IMAGE_GIB_MONTH,
+        "alerts": use.alert_conditions * ALERT_CONDITION
+        + use.alert_series * EVALUATIONS * ALERT_SERIES,
         "builds": above(use.deployments * use.build_minutes, FREE_BUILD_MINUTES) * BUILD_MINUTE,
     }
 

@@ -1,25 +1,27 @@
 #!/usr/bin/env bash
-# Deploy function/ as a Cloud Run function: a new revision without traffic, tagged "candidate".
+# Deploy the function: a new revision without traffic, tagged "candidate".
 #
-#   infra/deploy_function.sh [--model-version VERSION] [--first | --same-code]
-#                            [--source FOLDER] [--dry-run] [--help]
+#   infra/deploy_function.sh [--model-version VERSION] [--image IMAGE | --same-code] [--first]
+#                            [--dry-run] [--help]
 #
 #   --model-version VERSION  the release that the revision is pinned to; default: the current one
-#   --first                  the service does not exist yet: the revision takes all the traffic, and
-#                            everybody may call the service through the load balancer
-#   --same-code              build nothing: the latest revision's code with another release
-#   --source FOLDER          what to deploy; default: function/ (infra/package.sh makes such a folder)
+#   --image IMAGE            REPOSITORY/NAME@sha256:DIGEST; default: build one from this working tree
+#   --same-code              the image of the revision that serves now, which need not be the newest
+#   --first                  the service does not exist yet: the revision takes all the traffic
 #
-# The version is pinned in the revision's environment, so a revision and its model go together, one
-# way and the other. The candidate's own address is https://CANDIDATE_HOST; infra/traffic.sh gives
-# it traffic. Memory, CPU, limits and the rest are in infra/settings.sh.
+# The image is named by its digest and the release by its version, so a revision's code and model stay
+# what they are. Memory, CPU, limits and the rest come from infra/settings.sh, none from the revision
+# before: a failed one leaves nothing behind. The candidate's own address is https://CANDIDATE_HOST;
+# infra/traffic.sh gives it traffic, and infra/rollout.sh does all of this in order.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"
+source "$infra_folder/lock.sh"
 
 version=''
-source_folder=$repository_folder/function
-mode=candidate
+image=''
+same_code=0
+first=0
 while (($#)); do
   case $1 in
     --model-version)
@@ -28,49 +30,81 @@ while (($#)); do
         wrong_argument "--model-version '$version'"
       shift
       ;;
-    --first) mode=first ;;
-    --same-code) mode=same-code ;;
-    --source)
-      source_folder=${2-}
-      [[ -f $source_folder/main.py ]] || die "--source '$source_folder' holds no main.py"
+    --image)
+      image=${2-}
+      [[ $image =~ ^[a-z0-9./_-]+@sha256:[0-9a-f]{64}$ ]] || wrong_argument "--image '$image'"
       shift
       ;;
+    --same-code) same_code=1 ;;
+    --first) first=1 ;;
     *) parse_common "$1" || wrong_argument "$1" ;;
   esac
   shift
 done
 check_settings
+if ((same_code)) && { ((first)) || [[ -n $image ]]; }; then
+  wrong_argument '--same-code together with --first or --image'
+fi
 
-[[ -n $version ]] || version=$(current_version)
+main() {
+  local built
+  take_lock
+  [[ -n $version ]] || version=$(current_version)
+  if ((first)); then refuse_existing; else clear_the_way; fi
+  if [[ -z $image ]]; then
+    if ((same_code)); then
+      image=$(serving_image)
+    else
+      built=$("$infra_folder/build_image.sh" "${common[@]}")
+      # A dry run prints its command before the name.
+      if dry; then printf '%s\n' "${built%$'\n'*}"; fi
+      image=${built##*$'\n'}
+    fi
+  fi
+  deploy
+  say "deployed $image with model version $version"
+}
+
+common=()
+if dry; then common=(--dry-run); fi
+
+# The first deployment moves all traffic at once, which must not happen to a service that serves.
+refuse_existing() {
+  if there_is run services describe "$SERVICE" --region="$REGION"; then
+    die "$SERVICE exists already; deploy without --first"
+  fi
+}
 
 clear_the_way() {
-  local table candidate percent
+  local candidate percent
   table=$(traffic_table) ||
     die "$SERVICE cannot be described; if it does not exist yet, the first deployment is --first"
   candidate=$(tagged_revision "$table" candidate)
   [[ -n $candidate ]] || return 0
-  percent=$(awk -F, -v revision="$candidate" '$3 == revision { sum += $1 } END { print sum + 0 }' \
-    <<<"$table")
-  # A rollout that stands at its first share would be cut off half-way.
+  percent=$(traffic_percent "$table" "$candidate")
+  # A rollout that was killed at one of its steps; a person decides.
   if ((percent > 0 && percent < 100)); then
-    die "the candidate has $percent% of the traffic: another rollout is under way" \
-      "(infra/traffic.sh show); finish it with infra/traffic.sh full, or infra/traffic.sh withdraw"
+    die "the candidate has $percent% of the traffic, and nobody holds the lock: a rollout ended" \
+      "half-way. infra/traffic.sh withdraw takes the traffic back, infra/traffic.sh full goes on"
   fi
-  # Left by a rollout that failed. Gone before the new one is there, so that for some seconds
-  # nobody takes the old candidate's answers for the new one's.
+  # Left by a rollout that failed. Removed before the new one is there, so that nobody takes the old
+  # candidate's answers for the new one's.
   cloud run services update-traffic "$SERVICE" --region="$REGION" --remove-tags=candidate
 }
 
-without_traffic=(--no-traffic --tag=candidate)
-case $mode in
-  first) without_traffic=(--allow-unauthenticated --tag=candidate) ;;
-  *) clear_the_way ;;
-esac
+# serving_image: the digest of the image of the revision that serves. The service's template is the
+# newest revision's, which after a failed rollout is not the one that serves.
+serving_image() {
+  local serving found
+  serving=$(serving_revision "$table")
+  found=$(ask "$FUNCTION_IMAGE@sha256:SERVING" run revisions describe "$serving" \
+    --region="$REGION" --format='value(status.imageDigest)')
+  [[ $found == *@sha256:* ]] || die "the image of $serving is '$found', which is no digest"
+  printf '%s\n' "$found"
+}
 
-if [[ $mode == same-code ]]; then
-  cloud run services update "$SERVICE" --region="$REGION" \
-    --update-env-vars="MODEL_VERSION=$version" "${without_traffic[@]}"
-else
+deploy() {
+  local environment secrets traffic
   # THREADS: as many requests as Cloud Run sends at a time, none of them waiting for a thread.
   # INTERPRETERS: one a core; a second on the same core makes both slower.
   environment="MODEL_URI=$STORE;MODEL_VERSION=$version;PRELOAD_MODEL=1"
@@ -79,24 +113,32 @@ else
   environment+=";ALLOWED_ORIGINS=$ALLOWED_ORIGINS"
   # The load balancer adds the client's address and its own to X-Forwarded-For.
   environment+=";TRUSTED_HOPS=2;LIMIT_STORE=$LIMIT_STORE;RATE_LIMIT=$PUBLIC_RATE_LIMIT"
-  # The client would ask what the bucket is like, for traces: the function may not, and need not.
+  # The storage client would ask for the bucket's metadata, for traces, which the function may not.
   environment+=";DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA=true"
   if [[ -n $API_KEYS_VERSION ]]; then
     secrets=(--set-secrets="API_KEYS=$API_KEYS_SECRET:$API_KEYS_VERSION") # pragma: allowlist secret
   else
     secrets=(--clear-secrets)
   fi
-  # The probe asks for the model: an instance that could not load it gets no request, and a
-  # revision that cannot never becomes ready. It is short because each failure costs its period.
-  cloud run deploy "$SERVICE" --region="$REGION" --source="$source_folder" \
-    --function=classify --base-image="$RUNTIME" \
-    --service-account="$FUNCTION_ACCOUNT" \
-    --build-service-account="projects/$PROJECT/serviceAccounts/$BUILD_ACCOUNT" \
+  if ((first)); then
+    # Everybody may call it. An organization with domain-restricted sharing, the default since May
+    # 2024, refuses a grant to allUsers; without the check no grant is needed.
+    # https://cloud.google.com/run/docs/authenticating/public
+    traffic=(--no-invoker-iam-check --tag=candidate)
+  else
+    traffic=(--no-traffic --tag=candidate)
+  fi
+  # --min is the service's: --min-instances would count for each revision that has a tag.
+  # The probe asks for the model: an instance that could not load it gets no request, and a revision
+  # that cannot load it never becomes ready. It is short because each failure costs its period.
+  # gen2 is a whole Linux; the decoders' limits of memory and time rely on the kernel's.
+  cloud run deploy "$SERVICE" --region="$REGION" --image="$image" \
+    --service-account="$FUNCTION_ACCOUNT" --execution-environment=gen2 \
     --memory="$MEMORY" --cpu="$CPU" --cpu-boost --concurrency="$CONCURRENCY" \
-    --min-instances="$MIN_INSTANCES" --max-instances="$MAX_INSTANCES" --timeout="$TIMEOUT" \
+    --min="$MIN_INSTANCES" --min-instances=default --max-instances="$MAX_INSTANCES" \
+    --timeout="$TIMEOUT" \
     --startup-probe='httpGet.path=/ready,periodSeconds=1,timeoutSeconds=1,failureThreshold=60' \
-    --ingress=internal-and-cloud-load-balancing \
-    --set-env-vars="^;^$environment" "${secrets[@]}" "${without_traffic[@]}"
-fi
+    --ingress="$INGRESS" --set-env-vars="^;^$environment" "${secrets[@]}" "${traffic[@]}"
+}
 
-say "model version $version"
+main

@@ -55,7 +55,7 @@ rate_limit() {
 
 # function_backend NAME [NEG_FLAG]
 function_backend() {
-  local name=$1 headers=()
+  local name=$1 headers=() groups group region
   shift
   ensure compute network-endpoint-groups -- "$name" --region="$REGION" -- \
     --network-endpoint-type=serverless --cloud-run-service="$SERVICE" "$@"
@@ -64,9 +64,22 @@ function_backend() {
   else
     cloud compute backend-services create "$name" --global \
       --load-balancing-scheme=EXTERNAL_MANAGED --protocol=HTTPS
+  fi
+  # After a change of REGION the old region's function goes, once the new one's is there.
+  groups=$(ask '' compute backend-services describe "$name" --global \
+    --format='value[delimiter=" "](backends[].group)')
+  if [[ "$groups " != *"/regions/$REGION/networkEndpointGroups/$name "* ]]; then
     cloud compute backend-services add-backend "$name" --global \
       --network-endpoint-group="$name" --network-endpoint-group-region="$REGION"
   fi
+  for group in $groups; do
+    region=${group#*/regions/}
+    region=${region%%/*}
+    if [[ $region != "$REGION" ]]; then
+      cloud compute backend-services remove-backend "$name" --global \
+        --network-endpoint-group="$name" --network-endpoint-group-region="$region"
+    fi
+  done
   headers=("${function_headers[@]/#/--custom-response-header=}")
   # The load balancer's request log would hold client addresses.
   cloud compute backend-services update "$name" --global --security-policy="$SERVICE" \
@@ -78,6 +91,11 @@ page_backend() {
   cloud compute backend-buckets update "$SERVICE-web" --gcs-bucket-name="$WEB_BUCKET" \
     --enable-cdn --cache-mode=USE_ORIGIN_HEADERS --compression-mode=AUTOMATIC \
     "${page_headers[@]/#/--custom-response-header=}"
+  # The load balancer's own identity reads the bucket, which no visitor can: organizations refuse
+  # grants to allUsers. It exists from the project's first backend bucket on.
+  # https://cloud.google.com/cdn/docs/configure-private-bucket-access
+  grant_bucket "$WEB_BUCKET" "service-$(project_number)@https-lb.iam.gserviceaccount.com" \
+    roles/storage.objectViewer
 }
 
 # A managed certificate cannot be changed, so its name holds a checksum of its host names.

@@ -5,12 +5,14 @@
 #
 #   --force   promote it although it is worse than the current one
 #
-# Moves the pointer (python -m training promote, which refuses a worse model), then deploys the
-# present code pinned to VERSION without traffic, tries it, and moves the traffic in steps. If the
-# new revision fails on the way, the traffic stays or goes back, and so does the pointer.
+# Moves the pointer (python -m training promote, which refuses a worse model), then deploys the code
+# that serves pinned to VERSION, smoke tests it, and moves the traffic in steps. If the new revision
+# fails on the way, the traffic stays or goes back, and so does the pointer. Where no function is
+# deployed yet, it moves the pointer only.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"
+source "$infra_folder/lock.sh"
 
 version=''
 force=()
@@ -29,21 +31,27 @@ if [[ -z $version ]]; then
   usage >&2
   exit 2
 fi
-check_settings DOMAIN CANDIDATE_HOST
-if ! dry && [[ ! -x $PYTHON ]]; then
-  die "$PYTHON does not exist; set PYTHON to one with training/'s requirements"
-fi
+check_settings
+needs_training_python
+common=()
+if dry; then common=(--dry-run); fi
 cd "$repository_folder"
 
+take_lock
+if ! dry && ! there_is run services describe "$SERVICE" --region="$REGION"; then
+  run "$PYTHON" -m training promote "$version" --store "$STORE" "${force[@]}"
+  say "$version is current; $SERVICE does not exist yet: go on with infra/deploy_function.sh --first"
+  exit 0
+fi
+check_settings DOMAIN CANDIDATE_HOST
 # rollback, not promote: it also takes the failed version out of the history.
 keep_pointer rollback
 run "$PYTHON" -m training promote "$version" --store "$STORE" "${force[@]}"
-common=()
-if dry; then common=(--dry-run); fi
 "$infra_folder/deploy_function.sh" --same-code --model-version "$version" "${common[@]}"
+renew_lock
 run "$infra_folder/smoke.sh" "$CANDIDATE_ORIGIN" --wait 120 --model-version "$version"
 "$infra_folder/traffic.sh" canary "${common[@]}"
-"$infra_folder/traffic.sh" full "${common[@]}"
-trap - EXIT
+not_on_exit restore_pointer
 "$infra_folder/traffic.sh" tag "${common[@]}"
+"$infra_folder/traffic.sh" show "${common[@]}"
 say "$version is served"

@@ -10,9 +10,7 @@ for argument in "$@"; do
   parse_common "$argument" || wrong_argument "$argument"
 done
 check_settings
-if ! dry && [[ ! -x $PYTHON ]]; then
-  die "$PYTHON does not exist; set PYTHON to one with training/'s requirements"
-fi
+needs_training_python
 cd "$repository_folder"
 
 run "$PYTHON" -m training list --store "$STORE"

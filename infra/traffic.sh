@@ -4,20 +4,23 @@
 #   infra/traffic.sh COMMAND [--dry-run] [--help]
 #
 #   show      the revisions that have traffic or a tag
-#   canary    give the candidate CANARY_PERCENT of the traffic for SOAK_SECONDS, ask the origin all
-#             the while, then read the candidate's log; whatever is wrong, or an interruption, takes
-#             its traffic away again
-#   full      give the candidate all the traffic and tag the revision that had it "previous"; if the
-#             origin then does not pass infra/smoke.sh, go back
-#   withdraw  take the candidate's traffic away; the others share it
-#   back      give "previous" all the traffic
+#   canary    give the candidate the shares CANARY_STEPS of the traffic, one after the other, and judge
+#             it after each against the revision that served: errors and 95th percentile of the time
+#             of their classifications. After the last step, all of the traffic, it is watched for
+#             as long again. Whatever is wrong, or an interruption, gives the traffic back
+#   full      give the candidate all the traffic at once; if the origin then does not pass
+#             infra/smoke.sh, go back
+#   withdraw  give all the traffic to the revision that has most of it apart from the candidate
+#   back      give "previous" all the traffic; needs no lock, and a rollout under way then stops
 #   tag       tag the revision that serves "live" and take the candidate's tag away, which closes
 #             its address
 #
-# A revision has its model's version pinned, so the model goes where the traffic goes.
+# The revision that served before the last full step is tagged "previous". A revision has its model's
+# version pinned, so the model goes where the traffic goes.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"
+source "$infra_folder/lock.sh"
 
 command=''
 for argument in "$@"; do
@@ -37,72 +40,173 @@ show() {
     --format='table(status.traffic.revisionName,status.traffic.percent,status.traffic.tag)'
 }
 
-withdraw() { update --to-tags=candidate=0; }
-back() { update --to-tags=previous=100; }
+back() {
+  local previous
+  previous=$(tagged_revision "$(traffic_table)" previous)
+  dry || [[ -n $previous ]] || die 'no revision is tagged previous; nothing was changed'
+  update --to-tags=previous=100
+  say "${previous:-previous} has all the traffic"
+}
 
-canary() {
-  local table candidate started
+# find_candidate: sets candidate and serving.
+find_candidate() {
+  local table
   table=$(traffic_table)
   candidate=$(tagged_revision "$table" candidate)
   [[ -n $candidate ]] || die "no revision is tagged candidate; infra/deploy_function.sh makes one"
-  if [[ $candidate == "$(serving_revision "$table")" ]]; then
-    die "the candidate, $candidate, already serves"
-  fi
-  started=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-  # Set before the traffic moves: an interruption in between must not leave it there.
-  trap 'say "the candidate failed"; withdraw' EXIT
-  trap 'exit 1' INT TERM
-  update --to-tags="candidate=$CANARY_PERCENT"
-  soak
-  read_log "$candidate" "$started"
-  trap - EXIT INT TERM
+  # Apart from the candidate: after a rollout that was killed, it may have the most.
+  serving=$(serving_revision "$(awk -F, -v name="$candidate" '$3 != name' <<<"$table")")
+  [[ -n $serving && $(traffic_percent "$table" "$serving") != 0 ]] ||
+    die "the candidate, $candidate, already has all the traffic"
 }
 
-soak() {
-  if dry; then
-    quoted "$infra_folder/smoke.sh" "$ORIGIN"
-    quoted sleep "$SOAK_SECONDS"
-    return
+withdraw() {
+  take_lock
+  find_candidate
+  give_back
+}
+
+# give_back: all the traffic to the revision that served before.
+give_back() {
+  update --to-revisions="$serving=100"
+  say "$serving has all the traffic"
+}
+# shellcheck disable=SC2317,SC2329 # on_exit calls it
+give_back_after_failure() {
+  say "the candidate, $candidate, failed"
+  # Not if a person, or a rollout that took the lock over, has moved the traffic meanwhile.
+  if dry || traffic_is "$share"; then give_back; else say 'the traffic was moved meanwhile; left'; fi
+}
+
+# traffic_is PERCENT: whether the candidate has this share, and the serving revision the rest.
+traffic_is() {
+  local table
+  table=$(traffic_table) || return 1
+  (($(traffic_percent "$table" "$candidate") == $1 && \
+  $(traffic_percent "$table" "$serving") == 100 - $1))
+}
+
+# give PERCENT: to the candidate; the rest to the serving revision.
+give() {
+  renew_lock
+  dry || traffic_is "$share" || die 'somebody else moved the traffic; stopping here'
+  if (($1 == 100)); then
+    update --update-tags="previous=$serving" --to-revisions="$candidate=100"
+  else
+    update --to-revisions="$candidate=$1,$serving=$((100 - $1))"
   fi
-  local end=$((SECONDS + SOAK_SECONDS))
-  # A quiet service would tell nothing, so ask it; a share of these reaches the candidate.
-  "$infra_folder/smoke.sh" "$ORIGIN"
-  while ((SECONDS < end)); do
-    sleep 5
-    "$infra_folder/smoke.sh" "$ORIGIN"
+  share=$1
+}
+
+canary() {
+  local step
+  take_lock
+  find_candidate
+  temporary_folder
+  share=0
+  # Before the traffic moves: an interruption in between must not leave it there.
+  on_exit give_back_after_failure
+  for step in $CANARY_STEPS; do
+    give "$step"
+    observe "$step"
   done
-}
-
-# read_log REVISION SINCE: fail if it logged an error or answered a server error.
-read_log() {
-  local filter found
-  filter='resource.type="cloud_run_revision"'
-  filter+=" AND resource.labels.service_name=\"$SERVICE\""
-  filter+=" AND resource.labels.revision_name=\"$1\" AND timestamp>=\"$2\""
-  filter+=' AND (severity>=ERROR OR httpRequest.status>=500)'
-  found=$(ask '' logging read "$filter" --limit=5 \
-    --format='value(timestamp,severity,jsonPayload.message,textPayload)')
-  [[ -z $found ]] || die "$1 logged errors:"$'\n'"$found"
+  # A while longer with all of it.
+  observe 100
+  not_on_exit give_back_after_failure
+  say "$candidate has all the traffic"
 }
 
 full() {
-  local table serving candidate
-  table=$(traffic_table)
-  serving=$(serving_revision "$table")
-  candidate=$(tagged_revision "$table" candidate)
-  [[ -n $candidate ]] || die "no revision is tagged candidate; infra/deploy_function.sh makes one"
-  [[ $candidate != "$serving" ]] || die "the candidate, $candidate, already serves"
-  trap 'say "the new revision failed"; back' EXIT
-  trap 'exit 1' INT TERM
-  update --update-tags="previous=$serving" --to-tags=candidate=100
+  take_lock
+  find_candidate
+  share=0
+  if ! dry; then share=$(traffic_percent "$(traffic_table)" "$candidate"); fi
+  on_exit give_back_after_failure
+  give 100
   run "$infra_folder/smoke.sh" "$ORIGIN"
-  trap - EXIT INT TERM
+  not_on_exit give_back_after_failure
+  say "$candidate has all the traffic"
+}
+
+# observe PERCENT: ask for SOAK_SECONDS, then judge the candidate by its log.
+observe() {
+  local since try verdict
+  since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+  if dry; then
+    since=SINCE
+    quoted "$infra_folder/smoke.sh" "$ORIGIN"
+    quoted sleep "$SOAK_SECONDS"
+    judge "$1" || true
+    return
+  fi
+  "$infra_folder/smoke.sh" "$ORIGIN"
+  ask_both "$1" "$SOAK_SECONDS"
+  # Lines arrive late, and chance decides which revision a request reaches.
+  for ((try = 1; try <= 6; try++)); do
+    sleep "$LOG_DELAY_SECONDS"
+    verdict=0
+    judge "$1" || verdict=$?
+    case $verdict in
+      0) return ;;
+      3) ask_both "$1" 0 ;;
+      *) die "$candidate is worse than $serving, with $1% of the traffic" ;;
+    esac
+  done
+  die "the log shows too few requests to judge $candidate by"
+}
+
+# ask_both PERCENT SECONDS: classify at the origin and at the candidate's address, for SECONDS and until
+# each got CANARY_REQUESTS, in half of what the rate limit lets one address do.
+ask_both() {
+  local pause=$((120 / RATE_LIMIT_PER_MINUTE + 1)) asked=0 waited=0 host hosts=("$ORIGIN")
+  # With all of the traffic, the origin is the candidate.
+  if (($1 < 100)); then hosts+=("$CANDIDATE_ORIGIN"); fi
+  while ((asked < CANARY_REQUESTS || waited < $2)); do
+    for host in "${hosts[@]}"; do
+      classify "$host"
+      sleep "$pause"
+      waited=$((waited + pause))
+    done
+    asked=$((asked + 1))
+  done
+}
+
+# classify ADDRESS: one request, which must be answered.
+classify() {
+  local status
+  status=$(curl --silent --max-time 60 --output /dev/null --write-out '%{http_code}' \
+    ${LESIONLENS_API_KEY:+--header "Authorization: Bearer $LESIONLENS_API_KEY"} \
+    --form "image=@$infra_folder/smoke.jpg" "$1/v1/classify") || status='no answer'
+  [[ $status == 200 ]] || die "$1/v1/classify: $status"
+}
+
+# judge PERCENT: 0 if the candidate is as good as the serving revision, 1 if it is worse, 3 if the log
+# does not tell. What the serving revision was like in the last step in which it had traffic is kept
+# for the steps in which it has none.
+judge() {
+  local filter baseline=()
+  filter='resource.type="cloud_run_revision"'
+  filter+=" AND resource.labels.service_name=\"$SERVICE\""
+  filter+=" AND resource.labels.revision_name=(\"$candidate\" OR \"$serving\")"
+  filter+=" AND timestamp>=\"$since\" AND (httpRequest.status>0 OR severity>=ERROR)"
+  if dry; then
+    ask '' logging read "$filter" --limit=20000 --format=json >/dev/null
+    return
+  fi
+  if (($1 == 100)) && [[ -f $scratch/baseline ]]; then baseline=(--baseline "$scratch/baseline"); fi
+  ask '' logging read "$filter" --limit=20000 --format=json >"$scratch/log" ||
+    die 'the log cannot be read'
+  python3 "$infra_folder/judge.py" "$candidate" "$serving" --requests "$CANARY_REQUESTS" \
+    --write-baseline "$scratch/next" "${baseline[@]}" <"$scratch/log" || return $?
+  if (($1 < 100)); then mv "$scratch/next" "$scratch/baseline"; fi
 }
 
 tag() {
   local serving
+  take_lock
   serving=$(serving_revision "$(traffic_table)")
   update --update-tags="live=$serving" --remove-tags=candidate
+  say "$serving is live"
 }
 
 case $command in
@@ -110,7 +214,8 @@ case $command in
     usage >&2
     exit 2
     ;;
-  canary | full) check_settings DOMAIN ;;
+  canary) check_settings DOMAIN CANDIDATE_HOST ;;
+  full) check_settings DOMAIN ;;
   *) check_settings ;;
 esac
 "$command"

@@ -8,7 +8,8 @@
 #   --wait                  show the job's log until it ends
 #
 # Machines, accelerator, configuration and data set are in infra/settings.sh. infra/releases.sh shows
-# the new version when it is there; infra/promote.sh makes it the current one.
+# the new version when it is there; infra/promote.sh makes it the current one, the first time before
+# there is a function, which infra/deploy_function.sh --first then deploys.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"
@@ -48,7 +49,7 @@ if [[ -z $image ]]; then
     --config="$infra_folder/cloudbuild.train.yaml" \
     --gcs-source-staging-dir="gs://$BUILD_BUCKET/source" \
     --service-account="projects/$PROJECT/serviceAccounts/$BUILD_ACCOUNT" \
-    --substitutions="_REGION=$REGION,_IMAGE=$image,_COMMIT=$commit,_ACCELERATOR=$TRAIN_ACCELERATOR,_ENGINE=$engine,_START=no"
+    --substitutions="_REGION=$REGION,_IMAGE=$image,_CACHE=$TRAIN_IMAGE:cache,_COMMIT=$commit,_ACCELERATOR=$TRAIN_ACCELERATOR,_ENGINE=$engine,_START=no"
 fi
 
 pool="machine-type=$TRAIN_MACHINE,container-image-uri=$image"

@@ -1,4 +1,6 @@
-"""Run the scripts of infra/ with a gcloud that records its arguments and answers from a table."""
+"""Run the scripts of infra/ with a gcloud that records its arguments and answers from a table.
+
+What the scripts do together is tested in a fake project (project.py)."""
 
 import json
 import os
@@ -19,16 +21,24 @@ SETTINGS = {
     "BILLING_ACCOUNT": "012345-6789AB-CDEF01",
     "BUILD_REPOSITORY": "projects/demo-project/locations/europe-west1/connections/c/repositories/r",
     "SOAK_SECONDS": "0",
+    "LESIONLENS_LOCK": "tests",
 }
 
 TRAFFIC = "100,,lesionlens-00001\n,candidate,lesionlens-00002\n"
-AFTER_CANARY = "90,,lesionlens-00001\n10,,lesionlens-00002\n,candidate,lesionlens-00002\n"
+HALF = "50,,lesionlens-00001\n50,,lesionlens-00002\n,candidate,lesionlens-00002\n"
+IMAGE = "europe-west1-docker.pkg.dev/demo-project/lesionlens/function@sha256:" + "a" * 64
 
 # (regular expression on the arguments, exit status, standard output, standard error); first wins.
 Answer = tuple[str, int, str, str]
 ANSWERS: list[Answer] = [
     (r"storage cat .*current\.json", 0, '{"version": "v1"}', ""),
     (r"run services describe .*csv", 0, TRAFFIC, ""),
+    (r"revisions describe .*imageDigest", 0, IMAGE, ""),
+    (r"builds submit .*digest", 0, "sha256:" + "a" * 64, ""),
+    (r"projects describe", 0, "123456789012", ""),
+    # The lock that the scripts are told they have (LESIONLENS_LOCK).
+    (r"objects describe .*value\(generation\)", 0, "7", ""),
+    (r"storage cat .*locks/rollout", 0, "tests 9999999999\n", ""),
     (r"channels list", 0, "projects/demo-project/notificationChannels/1", ""),
     (r"addresses describe .*value\(address\)", 0, "203.0.113.7", ""),
     (r"custom-jobs create", 0, "projects/1/locations/europe-west1/customJobs/2", ""),
@@ -58,6 +68,12 @@ for pattern, status, output, errors in json.load(open({answers!r})):
         sys.stdout.write(output)
         sys.stderr.write(errors)
         sys.exit(status)
+"""
+
+# Without site-packages: the scripts start it for a line or two, many times.
+PYTHON = f"""\
+#!/bin/sh
+exec {sys._base_executable} -I -S "$@"
 """
 
 # The origin's host names exist in no DNS; the stand-in answers for them.
@@ -96,6 +112,7 @@ class Scripts:
             self._program(name, self._recorder())
         curl = CURL.format(curl=shutil.which("curl"), address=stand_in.address.replace("/", "\\/"))
         self._program("curl", curl)
+        self._program("python3", PYTHON)
 
     def _recorder(self) -> str:
         return RECORDER.format(

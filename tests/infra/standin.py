@@ -5,6 +5,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 NOTICE = "Not a medical diagnosis."
+Answer = tuple[int, str, bytes, dict[str, str]]
+PROBLEM_503: Answer = (503, "application/problem+json", b'{"detail": "no"}', {})
 
 
 class StandIn:
@@ -13,7 +15,7 @@ class StandIn:
     def __init__(self) -> None:
         self.version = "v1"
         self.allowed_origin = ""
-        self.faults: dict[str, tuple[int, str, bytes, dict[str, str]]] = {}
+        self.faults: dict[str, Answer] = {}
         self.requests: list[str] = []
         self.headers: list[dict[str, str]] = []
         owner = self
@@ -42,7 +44,7 @@ class StandIn:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self._server.server_port}"
 
-    def answer(self, key: str, headers: dict[str, str]) -> tuple[int, str, bytes, dict[str, str]]:
+    def answer(self, key: str, headers: dict[str, str]) -> Answer:
         if key == "GET /":
             page = b"<!doctype html><form></form>"
             return 200, "text/html; charset=utf-8", page, {"Content-Security-Policy": "x"}

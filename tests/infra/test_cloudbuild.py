@@ -10,10 +10,10 @@ from google.cloud.devtools.cloudbuild_v1 import Build
 from google.protobuf.json_format import ParseDict, ParseError
 
 from tests.conftest import ROOT
+from tests.requirements import locked
 
-FILES = ["cloudbuild.yaml", "infra/cloudbuild.train.yaml"]
-ORDER = ["alone", "restore-cache", "check", "test", "save-cache", "build", "deploy", "smoke",
-         "canary", "promote", "page", "tag"]  # fmt: skip
+FILES = ["cloudbuild.yaml", "infra/cloudbuild.image.yaml", "infra/cloudbuild.train.yaml"]
+ORDER = ["started", "restore-cache", "check", "test", "save-cache", "image", "rollout"]
 # https://cloud.google.com/build/docs/configuring-builds/substitute-variable-values
 BUILT_IN = {"PROJECT_ID", "BUILD_ID", "SHORT_SHA", "COMMIT_SHA", "BRANCH_NAME", "LOCATION"}
 
@@ -53,6 +53,7 @@ def problems(document: dict[str, Any]) -> list[str]:
     for step in document["steps"]:
         script = step.get("script", "")
         local = set(re.findall(r"(?:^|[\s;])([A-Za-z_]\w*)=", script))
+        local |= set(re.findall(r"\bfor (?:\(\()?([A-Za-z_]\w*)", script))
         for name in sorted(set(re.findall(r"\$\{?([A-Za-z_]\w*)", script)) - local - environment):
             found.append(f"the script of {step.get('id')} uses {name}, which nothing sets")
     return found
@@ -89,6 +90,8 @@ def test_the_settings_of_a_build_are_settings(repository: Path) -> None:
         "CI",
         "PIP_CACHE_DIR",
         "BUILD_ID",
+        "PIP_AUDIT",
+        "ACCEPTED_FINDINGS",
         "DOCKER_BUILDKIT",
         "IMAGE",
         "CACHE",
@@ -103,12 +106,28 @@ def test_the_settings_of_a_build_are_settings(repository: Path) -> None:
 
 
 def test_the_triggers_fill_in_substitutions_that_exist(repository: Path) -> None:
-    bootstrap = (repository / "infra" / "bootstrap.sh").read_text()
-    filled = set(re.findall(r"[\",](_[A-Z_]+)=", bootstrap))
-    declared = {key for name in FILES for key in read(repository, name)["substitutions"]}
+    for name in ("deploy", "retrain"):
+        trigger = read(repository, f"infra/triggers/{name}.yaml")
+        file = trigger.get("filename") or trigger["gitFileSource"]["path"]
 
-    assert len(filled) >= 8
-    assert filled <= declared
+        assert len(trigger["substitutions"]) >= 5
+        assert set(trigger["substitutions"]) <= set(read(repository, file)["substitutions"])
+
+
+def test_an_image_is_tried_and_audited_before_it_is_pushed_and_signed(repository: Path) -> None:
+    document = read(repository, "infra/cloudbuild.image.yaml")
+
+    # Cloud Build pushes `images` after the last step.
+    assert [step["id"] for step in document["steps"]] == ["build", "try", "audit", "sbom"]
+    assert document["images"] == ["${_IMAGE}"]
+    assert document["options"]["requestedVerifyOption"] == "VERIFIED"
+    audit = document["steps"][2]["script"]
+    assert "pip-audit" in audit
+    assert "||" not in audit
+    assert (
+        document["substitutions"]["_PIP_AUDIT"]
+        == locked(repository / "tests" / "requirements.txt")["pip-audit"]
+    )
 
 
 def test_retraining_never_promotes(repository: Path) -> None:
@@ -153,13 +172,13 @@ def test_a_planted_misspelling_does_not_parse(path: str, value: Any) -> None:
     ("path", "value", "found"),
     [
         ("steps.3.waitFor", ["chekc"], "waits for chekc"),
-        ("steps.3.waitFor", ["page"], "waits for page"),
+        ("steps.3.waitFor", ["rollout"], "waits for rollout"),
         ("steps.3.id", "check", "two steps"),
         ("steps.3.id", "", "has no id"),
         ("steps.3.timeout", None, "has no timeout"),
         ("steps.3.name", "${_CLOUD_SKD}", "_CLOUD_SKD is not declared"),
         ("substitutions._UNUSED", "x", "_UNUSED is not used"),
-        ("steps.7.script", 'infra/smoke.sh "https://$CANDIDATE_HSOT"', "uses CANDIDATE_HSOT"),
+        ("steps.6.script", 'infra/smoke.sh "https://$CANDIDATE_HSOT"', "uses CANDIDATE_HSOT"),
     ],
 )
 def test_a_planted_wrong_id_or_substitution_is_found(path: str, value: Any, found: str) -> None:

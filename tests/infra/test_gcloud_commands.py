@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.recording import AFTER_CANARY, ALL_EXISTS, NOTHING_EXISTS, Answer, Scripts
+from tests.infra.recording import ALL_EXISTS, HALF, IMAGE, NOTHING_EXISTS, Answer, Scripts
 from tests.infra.standin import StandIn
 
 NEW: list[Answer] = [
     # These describe what must exist whatever else is new.
     (r"run services describe .*csv", 0, "100,,lesionlens-00001\n,candidate,lesionlens-00002\n", ""),
     (r"addresses describe .*value", 0, "203.0.113.7", ""),
-    (r"sinks describe", 0, "", ""),
+    (r"sinks describe|channels list", 0, "", ""),
+    (r"revisions describe", 0, IMAGE, ""),
+    (r"projects describe", 0, "123456789012", ""),
+    (r"backends\[\]", 0, "https://c/regions/us-east1/networkEndpointGroups/x", ""),
     NOTHING_EXISTS,
 ]
 FOUND: list[Answer] = [(r"\blist\b|list-configs", 0, "found", "")]
@@ -37,22 +40,24 @@ RUNS: list[tuple[str, list[Answer]]] = [
     ("bootstrap.sh", ALL_EXISTS),
     ("deploy_function.sh --first", NEW),
     ("deploy_function.sh", []),
+    ("build_image.sh", []),
     ("deploy_function.sh --same-code --model-version v2", []),
     ("deploy_web.sh", []),
     ("ensure_origin.sh", NEW),
     ("ensure_origin.sh", ALL_EXISTS),
     ("traffic.sh show", []),
-    ("traffic.sh canary", []),
-    ("traffic.sh full", [(r"run services describe .*csv", 0, AFTER_CANARY, "")]),
+    ("traffic.sh canary --dry-run", []),
+    ("traffic.sh full", [(r"run services describe .*csv", 0, HALF, "")]),
     ("traffic.sh withdraw", []),
-    ("traffic.sh back", []),
+    ("traffic.sh back", [(r"run services describe .*csv", 0, "100,,a\n,previous,b\n", "")]),
     ("traffic.sh tag", []),
     ("train.sh --wait", []),
-    ("promote.sh v1", []),
+    ("promote.sh v1 --dry-run", []),
     ("rollback.sh", []),
+    ("rollout.sh --dry-run", []),
     ("releases.sh", []),
     ("teardown.sh --yes-remove demo-project --models --yes-remove-models "
-     "demo-project-lesionlens-models", FOUND),
+     "demo-project-lesionlens-models --data --yes-remove-data demo-project-lesionlens-data", FOUND),
 ]  # fmt: skip
 
 
@@ -89,8 +94,12 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> list
         return collect(Scripts(repository, tmp_path_factory.mktemp("record"), stand_in))
 
 
+# Removed only by who took it, which the recorder is not.
+UNLOCK = "gcloud storage rm gs://b/locks/rollout --if-generation-match=7 --project=demo-project"
+
+
 def collect(scripts: Scripts) -> list[str]:
-    commands = []
+    commands = [UNLOCK]
     for line, answers in RUNS:
         name, *arguments = line.split()
         accelerator = (
@@ -98,9 +107,12 @@ def collect(scripts: Scripts) -> list[str]:
             if name == "train.sh"
             else {}
         )
-        done = scripts.run(name, *arguments, answers=answers, API_KEYS_VERSION="3", **accelerator)
+        done = scripts.run(name, *arguments, answers=answers, API_KEYS_VERSION="3",
+                           GITHUB_REPOSITORY="clinic/lesionlens", ARCHIVE_BUCKET="archive-bucket",
+                           **accelerator)  # fmt: skip
         assert done.status == 0, f"{line}: {done.errors}"
-        found = [" ".join(map(quoted, command)) for command in done.commands]
+        printed = [shlex.split(line) for line in done.output.splitlines() if line[:7] == "gcloud "]
+        found = [" ".join(map(quoted, command)) for command in [*done.commands, *printed]]
         found = [command for command in found if command.startswith("gcloud ")]
         assert found, line
         commands += found

@@ -16,6 +16,8 @@ import yaml
 TYPES = {
     "monitoring/alert-*.yaml": ("monitoring.v3", "AlertPolicy"),
     "monitoring/metric-*.yaml": ("logging.v2", "LogMetric"),
+    "monitoring/dashboard.yaml": ("monitoring.v1", "Dashboard"),
+    "triggers/*.yaml": ("cloudbuild.v1", "BuildTrigger"),
     "origin/*.yaml": ("compute.v1", "UrlMap"),
     "lifecycle/models.json": ("storage.v1", "Bucket.LifecycleValue"),
     "lifecycle/build.json": ("storage.v1", "Bucket.LifecycleValue"),
@@ -72,7 +74,7 @@ def test_a_file_holds_only_what_its_type_knows(pattern: str, gcloud: str, reposi
 
 def test_planted_misspellings_are_found(gcloud: str, repository: Path) -> None:
     infra = repository / "infra"
-    alert = read(infra / "monitoring" / "alert-error-rate.yaml")
+    alert = read(infra / "monitoring" / "alert-availability.yaml")
     alert["conditions"][0]["conditionThreshold"]["treshold"] = 1
     routes = read(infra / "origin" / "url-map.yaml")
     routes["pathMatchers"][0]["pathRule"] = []
@@ -93,6 +95,24 @@ def test_planted_misspellings_are_found(gcloud: str, repository: Path) -> None:
         ["pathRule"],
         ["isLife"],
     ]
+
+
+def test_alerts_and_dashboard_name_metrics_that_exist(repository: Path) -> None:
+    folder = repository / "infra" / "monitoring"
+    made = {path.stem.removeprefix("metric-") for path in folder.glob("metric-*.yaml")}
+    text = "".join(path.read_text() for path in folder.glob("*.yaml"))
+    bootstrap = (repository / "infra" / "bootstrap.sh").read_text()
+
+    assert set(re.findall(r"user/@SERVICE@_(\w+)", text)) == made
+    assert set(re.search(r"for metric in ([a-z_ ]+);", bootstrap)[1].split()) == made
+    alerts = set(re.search(r"for policy in ([a-z -]+);", bootstrap)[1].split())
+    assert {path.stem.removeprefix("alert-") for path in folder.glob("alert-*")} == alerts
+    runbook = (
+        (repository / "infra" / "README.md").read_text().partition("## When an alert fires")[2]
+    )
+    for alert in alerts:
+        assert f"\n| {alert} |" in runbook
+        assert f"infra/README.md, {alert}." in (folder / f"alert-{alert}.yaml").read_text()
 
 
 def test_metrics_read_fields_that_the_function_logs(repository: Path) -> None:

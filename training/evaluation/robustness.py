@@ -68,6 +68,21 @@ def hair(image: Image.Image, strength: float, random: np.random.Generator) -> Im
     return drawn
 
 
+def noise(image: Image.Image, strength: float, random: np.random.Generator) -> Image.Image:
+    """Add Gaussian noise, of each channel by itself, with the standard deviation ``strength``."""
+    noisy = np.asarray(image) + random.normal(0, strength, (image.height, image.width, 3))
+    return Image.fromarray(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
+
+
+def frame(image: Image.Image, strength: float, random: np.random.Generator) -> Image.Image:
+    """Leave a centred disc of the diameter ``strength``, a share of the short side; else black."""
+    radius = strength * min(image.size) / 2
+    x, y = image.width / 2, image.height / 2
+    disc = Image.new("L", image.size)
+    ImageDraw.Draw(disc).ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
+    return Image.composite(image, Image.new("RGB", image.size), disc)
+
+
 # Each kind with its strengths, from mild to strong; for brightness, dark and bright.
 SETTINGS: dict[str, tuple[Worsen, tuple[float, ...]]] = {
     "blur": (blur, (0.005, 0.01, 0.02)),
@@ -75,6 +90,8 @@ SETTINGS: dict[str, tuple[Worsen, tuple[float, ...]]] = {
     "brightness": (brightness, (0.5, 0.75, 1.25, 1.5)),
     "rotation": (rotation, (45, 90, 180)),
     "hair": (hair, (5, 15, 40)),
+    "noise": (noise, (10,)),
+    "black frame": (frame, (1.0,)),
 }
 
 

@@ -51,6 +51,12 @@ def test_each_kind_does_what_it_says() -> None:
     np.testing.assert_allclose(dark, pixels(image) * 0.5, atol=1)
     turned = pixels(robustness.rotation(image, 180, chance))
     np.testing.assert_array_equal(turned, pixels(image)[::-1, ::-1])
+    noisy = pixels(robustness.noise(image, 10, chance)) - pixels(image)
+    assert noisy.std() == pytest.approx(10, rel=0.05)
+    framed = pixels(robustness.frame(image, 1.0, chance))
+    middle, corner = (image.height // 2, image.width // 2), (0, 0)
+    assert framed[corner].max() == 0
+    np.testing.assert_array_equal(framed[middle], pixels(image)[middle])
     hairy = pixels(robustness.hair(image, 5, chance))
     covered = (hairy != pixels(image)).any(axis=-1)
     assert 0.002 < covered.mean() < 0.1

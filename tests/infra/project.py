@@ -1,0 +1,216 @@
+"""A project to run the scripts of infra/ in: fake_gcloud.py, and what answers visitors."""
+
+import datetime
+import json
+import os
+import socketserver
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.infra import fake_gcloud
+from tests.infra.recording import PYTHON, SETTINGS, Done
+from tests.infra.standin import PROBLEM_503, Answer, StandIn
+
+SERVICE = "lesionlens"
+
+# Asks the test's own process, which is quicker than starting Python for each command.
+ASK = """#!/usr/bin/env bash
+export LC_ALL=C
+exec 3<>/dev/tcp/127.0.0.1/{port}
+printf '%s\\0' {name} "${{FAKE_ACCOUNT-owner}}" "${{GOOGLE_CLOUD_PROJECT-}}" "$@" $'\\1' >&3
+IFS=' ' read -r status output errors <&3
+IFS= read -r -N "$output" text <&3
+printf '%s' "$text"
+IFS= read -r -N "$errors" text <&3
+printf '%s' "$text" >&2
+exit "$status"
+"""
+CURL = """#!/usr/bin/env bash
+arguments=("${{@/#https:\\/\\/candidate.lesionlens.example.org/{candidate}}}")
+exec {curl} "${{arguments[@]/#https:\\/\\/lesionlens.example.org/{origin}}}"
+"""
+
+
+class Visible(StandIn):
+    """The origin, or the candidate's address: answers as the revision that the request reaches."""
+
+    def __init__(self, project: "Project", tag: str = "") -> None:
+        super().__init__()
+        self.project, self.tag, self.count = project, tag, 0
+
+    def answer(self, key: str, headers: dict[str, str]) -> Answer:
+        if key == "GET /":
+            return super().answer(key, headers)
+        with self.project.lock:
+            service = self.project.state["services"].get(SERVICE)
+            if not service or not service["public"]:
+                return 403, "text/html", b"403: your client does not have permission", {}
+            name = service["tags"].get(self.tag) if self.tag else self._pick(service["traffic"])
+            if not name:
+                return 404, "text/html", b"404", {}
+            revision = next(each for each in service["revisions"] if each["name"] == name)
+            self.version = revision["version"]
+            answer = super().answer(key, headers)
+            # A fault that shows under traffic only: the candidate's address passes.
+            if revision["image"] in self.project.faulty and "classify" in key and not self.tag:
+                answer = PROBLEM_503
+            seconds = 2.5 if revision["image"] in self.project.slow else 0.02
+            self.project.log(name, key.split()[1], answer[0], seconds)
+        return answer
+
+    def _pick(self, traffic: dict[str, int]) -> str:
+        """Spread requests by their shares, each hundred in the same way."""
+        self.count += 37
+        rest = self.count % 100
+        for name, percent in sorted(traffic.items(), reverse=True):
+            rest -= percent
+            if rest < 0:
+                return name
+        return ""
+
+
+class Project:
+    """``faulty`` and ``slow`` are images that answer 503, or late.
+
+    ``pace_s``: seconds that a sleep really takes, where two scripts wait for each other.
+    """
+
+    def __init__(self, repository: Path, folder: Path, curl: str) -> None:
+        self.infra, self.folder = repository / "infra", folder
+        self.state, self.lock = fake_gcloud.empty(), threading.Lock()
+        self.faulty: set[str] = set()
+        self.slow: set[str] = set()
+        self.pace_s = 0.0
+        self.origin, self.candidate = Visible(self), Visible(self, "candidate")
+        owner = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                words: list[str] = []
+                while not words or words[-1] != "\1":
+                    words += self._word()
+                status, *texts = owner.call(*words[:3], words[3:-1])
+                data = [text.encode() for text in texts]
+                self.wfile.write(f"{status} {len(data[0])} {len(data[1])}\n".encode())
+                self.wfile.write(b"".join(data))
+
+            def _word(self) -> list[str]:
+                word = bytearray()
+                while (byte := self.rfile.read(1)) != b"\0":
+                    word += byte
+                return [word.decode()]
+
+        class Server(socketserver.ThreadingTCPServer):
+            daemon_threads = True
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        (folder / "bin").mkdir()
+        for name in ("gcloud", "python", "sleep", "date"):
+            self._program(name, ASK.format(port=self._server.server_address[1], name=name))
+        addresses = [each.address.replace("/", "\\/") for each in (self.candidate, self.origin)]
+        self._program("python3", PYTHON)
+        self._program("curl", CURL.format(curl=curl, candidate=addresses[0], origin=addresses[1]))
+
+    def _program(self, name: str, text: str) -> None:
+        path = self.folder / "bin" / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def __enter__(self) -> "Project":
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.origin.__enter__()
+        self.candidate.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self.origin.__exit__()
+        self.candidate.__exit__()
+
+    def call(
+        self, program: str, account: str, project: str, arguments: list[str]
+    ) -> tuple[int, str, str]:
+        if program == "sleep" and self.pace_s:
+            time.sleep(self.pace_s)
+        # The services serialize what happens to one resource; this does so for all.
+        with self.lock:
+            if program == "gcloud":
+                return fake_gcloud.call(self.state, account, arguments)
+            if program == "sleep":
+                # Time passes only here, and where gcloud is called.
+                self.state["now"] += int(arguments[0])
+                return 0, "", ""
+            if program == "date":
+                return 0, self._date(arguments[-1]), ""
+            return self._training(project, arguments)
+
+    def _date(self, form: str) -> str:
+        at = datetime.datetime.fromtimestamp(self.state["now"], datetime.UTC)
+        return at.strftime(form[1:].replace("%s", str(self.state["now"]))) + "\n"
+
+    def _training(self, project: str, arguments: list[str]) -> tuple[int, str, str]:
+        """`python -m training promote|rollback|list`, for the pointer only; training/ tests it."""
+        if not project:
+            # google-cloud-storage finds none in a user's own credentials.
+            return 1, "", "OSError: Project was not passed and could not be determined\n"
+        history = self.state["history"]
+        if arguments[2] == "promote":
+            history.append(arguments[3])
+        elif arguments[2] == "rollback":
+            history.pop()
+        if arguments[2] != "list":
+            store = arguments[arguments.index("--store") + 1].removeprefix("gs://")
+            self.put(f"{store}/current.json", json.dumps({"version": history[-1]}))
+        return 0, "", ""
+
+    def put(self, key: str, data: str) -> None:
+        """Write an object behind everybody's back."""
+        self.state["generations"] += 1
+        self.state["objects"][key] = {"data": data, "generation": self.state["generations"]}
+
+    def log(self, revision: str, path: str, status: int, seconds: float) -> None:
+        at = datetime.datetime.fromtimestamp(self.state["now"], datetime.UTC)
+        self.state["log"].append({
+            "timestamp": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "written": self.state["now"],
+            "severity": "ERROR" if status >= 500 else "INFO",
+            "resource": {"labels": {"revision_name": revision, "service_name": SERVICE}},
+            "httpRequest": {"requestUrl": path, "status": status, "latency": f"{seconds:.4f}s"},
+        })  # fmt: skip
+
+    def start(self, line: str, **settings: str) -> subprocess.Popen[str]:
+        name, *arguments = line.split()
+        environment = {
+            "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
+            "HOME": str(self.folder),
+            "PYTHON": str(self.folder / "bin" / "python"),
+            "SETTINGS_LOCAL": "",
+            **SETTINGS,
+            "LESIONLENS_LOCK": "",
+            **settings,
+        }
+        return subprocess.Popen(
+            [str(self.infra / name), *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+            cwd=self.folder, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def finish(self, process: subprocess.Popen[str]) -> Done:
+        output, errors = process.communicate(timeout=180)
+        return Done(process.returncode, output, errors, [])
+
+    def run(self, line: str, **settings: str) -> Done:
+        return self.finish(self.start(line, **settings))
+
+    @property
+    def service(self) -> dict[str, Any]:
+        return self.state["services"][SERVICE]
+
+    def serving(self) -> dict[str, Any]:
+        """The revision that has all the traffic."""
+        (name,) = [name for name, percent in self.service["traffic"].items() if percent == 100]
+        return next(each for each in self.service["revisions"] if each["name"] == name)
