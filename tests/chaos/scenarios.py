@@ -208,10 +208,12 @@ def _workers(server: Running) -> set[int]:
 
 
 def _children(*pids: int) -> set[int]:
+    """Of all threads of some processes."""
     found: set[int] = set()
     for pid in pids:
-        with contextlib.suppress(OSError):
-            found.update(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+        for path in Path(f"/proc/{pid}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                found.update(map(int, path.read_text().split()))
     return found
 
 

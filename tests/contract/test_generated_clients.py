@@ -6,6 +6,7 @@ a refusal by the types that were generated.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -58,7 +59,8 @@ def run(folder: Path, *command: str | Path, **environment: str) -> str:
         timeout=LIMIT_S,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return done.stdout
+    # Linters tell warnings on the other stream.
+    return done.stdout if "lint" not in command else done.stdout + done.stderr
 
 
 def tool(name: str) -> Path:
@@ -132,4 +134,4 @@ def test_typescript(folder: Path, address: str, generator: str) -> None:
 def test_linters_find_nothing(tmp_path: Path, linter: str, options: tuple[str, ...]) -> None:
     (tmp_path / "rules.yaml").write_text("extends: spectral:oas\n")
     found = run(tmp_path, tool(linter), *options, REDOCLY_TELEMETRY="off")
-    assert "warning" not in found
+    assert re.search(r"\d warning", found) is None, found
