@@ -12,7 +12,7 @@ Plan = Callable[[str, str], str]
 
 
 class Misbehaving:
-    """Passes requests on to ``upstream``. ``plan`` may answer for a request
+    """Passes requests on to ``upstream``, or does with one what ``plan`` says.
 
     - "refuse": the connection is closed without a word
     - "stall": nothing comes for ``stall_s``, then the connection is closed

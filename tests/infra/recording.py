@@ -1,6 +1,7 @@
 """Run the scripts of infra/ with a gcloud that records its arguments and answers from a table.
 
-What the scripts do together is tested in a fake project (project.py)."""
+What the scripts do together is tested in a fake project (project.py).
+"""
 
 import json
 import os

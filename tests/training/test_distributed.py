@@ -72,9 +72,7 @@ def history(folder: Path) -> list[dict[str, float]]:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the same training by one process (``one``), by one that has two devices
-    (``devices``), and by two (``0`` and ``1``).
-    """
+    """The same training by ``one`` process, by one of two ``devices``, and by two (0 and 1)."""
     folder = tmp_path_factory.mktemp("distributed")
     finish(start(folder / "one"), start(folder / "devices", devices=2))
     finish(*start_two(folder))

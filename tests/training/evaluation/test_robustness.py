@@ -90,4 +90,4 @@ def test_every_setting_is_judged_by_the_release(
     worse = served_predictions.collect(
         classifier, records, lambda image, _: robustness.blur(image, 0.05, DICE)
     )
-    assert not np.allclose(worse.shares, plain.shares)
+    assert not np.allclose(worse.logits, plain.logits)
