@@ -22,6 +22,8 @@ CONFIG = config.load(
     (
         "training.stages=[{size=32, epochs=1}, {size=32, epochs=1}]",
         "training.learning_rate=3e-4",
+        # JAX shares a batch among devices in compiled steps.
+        "training.run_eagerly=false",
     ),
 )
 

@@ -81,6 +81,19 @@ def test_a_finished_run_is_resumed_without_training(examples: Examples, uninterr
         np.testing.assert_array_equal(found, expected)
 
 
+def test_compiled_steps_do_what_eager_ones_do(
+    examples: Examples, uninterrupted: Run, tmp_path: Path
+) -> None:
+    """What a real training runs; the other tests do without the minutes of tracing."""
+    compiled = dataclasses.replace(
+        CONFIG.training, run_eagerly=False, stages=CONFIG.training.stages[:1]
+    )
+    _, history = fit.fit(dataclasses.replace(CONFIG, training=compiled), examples, tmp_path, False)
+    # The head's epoch does not depend on the stages; dropout draws alike from its own stream.
+    for name, value in history[0].items():
+        assert value == pytest.approx(uninterrupted.history[0][name], rel=1e-3), name
+
+
 def test_one_checkpoint_is_kept(uninterrupted: Run) -> None:
     kept = [path.name for path in uninterrupted.folder.glob("checkpoint-*")]
     assert kept == ["checkpoint-4.weights.h5"]

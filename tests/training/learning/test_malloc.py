@@ -11,9 +11,9 @@ from tests.conftest import ROOT
 CODE = """
 import resource, sys, threading
 import numpy as np
-from training import memory
+from training.learning import malloc
 if sys.argv[1] == "kept":
-    memory.keep_what_is_freed()
+    malloc.keep_what_is_freed()
 def work():
     global faults
     np.ones(8 << 20)
