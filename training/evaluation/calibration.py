@@ -11,7 +11,7 @@ adjustment", ICLR 2021.
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 from sklearn.model_selection import GroupKFold
 
 from lesionlens.model.manifest import DATASET, UNIFORM, Calibration
@@ -92,12 +92,22 @@ def _fit(
     def expanded(found: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return np.broadcast_to(np.exp(found[:scales]), count), found[scales:]
 
-    def loss(found: NDArray[np.float64]) -> float:
-        losses = _losses(predicted, log_priors, *expanded(found))
-        return float(np.average(losses, weights=weights) + PENALTY * (found**2).sum())
+    truth, share = np.eye(count)[predicted.labels], weights / weights.sum()
+
+    def loss(found: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """The penalized loss and its gradient."""
+        scale, offset = expanded(found)
+        losses = _losses(predicted, log_priors, scale, offset)
+        scores = predicted.logits * scale + offset + log_priors
+        by_score = share[:, np.newaxis] * (softmax(scores, axis=1) - truth)
+        by_scale = (by_score * predicted.logits).sum(axis=0) * scale
+        slope = np.concatenate(
+            [by_scale if scales == count else [by_scale.sum()], by_score.sum(axis=0)]
+        )
+        return float(share @ losses + PENALTY * (found**2).sum()), slope + 2 * PENALTY * found
 
     bounds = [LOG_SCALE_BOUNDS] * scales + [OFFSET_BOUNDS] * count
-    found = minimize(loss, np.zeros(scales + count), method="L-BFGS-B", bounds=bounds)
+    found = minimize(loss, np.zeros(scales + count), method="L-BFGS-B", jac=True, bounds=bounds)
     return expanded(found.x)
 
 

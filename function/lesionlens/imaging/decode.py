@@ -144,7 +144,13 @@ def decode(data: bytes, modest: bool = False) -> Decoded:
     This is for files that are trusted; `decoders` does the same within limits.
     Raises UnsupportedType, Undecodable, Truncated, TooSmall, TooManyPixels.
     """
-    file = _open(data, modest)
+    try:
+        file = _open(data, modest)
+    except Undecodable:
+        # Pillow allocates a WebP's canvas when it opens it, and takes a failure for damage.
+        if modest and data[8:12] == b"WEBP":
+            raise NeedsMore from None
+        raise
     image = file.image
     width, height = image.size
     _check_size(width, height, image.format or dicom.NAME, modest and not _shrinks(image))

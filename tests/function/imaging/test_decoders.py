@@ -33,6 +33,7 @@ FILES = {
     "JPEG in TIFF": encoded(lesion(), "TIFF", compression="jpeg"),
     "progressive": encoded(lesion(), progressive=True),
     "palette": encoded(lesion().quantize(16), "PNG"),
+    "large WebP": encoded(Image.new("RGB", (4200, 3200), "brown"), "WEBP", quality=1, method=0),
     "large": encoded(Image.new("RGB", (3000, 2000), "brown"), "PNG"),
 }
 
