@@ -1,6 +1,7 @@
 import dataclasses
 
 import keras
+import msgspec
 import numpy as np
 import pytest
 
@@ -37,7 +38,7 @@ def test_every_variant_answers_as_keras_does(network: keras.Model, frames: np.nd
     assert sizes == sorted(sizes, reverse=True)
     expected = export.predict_keras(network, frames)
     np.testing.assert_allclose(export.predict(variants[0].data, frames), expected, atol=1e-3)
-    assert set(variants[0].row()) == {
+    assert set(msgspec.structs.asdict(variants[0].row())) == {
         "name", "precision", "size", "bytes", "latency_ms", "balanced_accuracy", "parity",
     }  # fmt: skip
 
