@@ -48,7 +48,8 @@ ANSWERS: list[Answer] = [
 ]
 NOTHING_EXISTS: Answer = (r"\bdescribe\b", 1, "", "ERROR: (gcloud) NOT_FOUND: it was not found")
 ALL_EXISTS: list[Answer] = [
-    (r"sinks describe", 0, "cloud-run-requests", ""),
+    (r"sinks describe", 0, "lesionlens-requests", ""),
+    (r"uptime describe", 0, "lesionlens.example.org", ""),
     (r"channels list", 0, "projects/demo-project/notificationChannels/1", ""),
     (r"\blist\b|list-configs", 0, "something", ""),
 ]
