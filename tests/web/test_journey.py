@@ -186,7 +186,8 @@ def test_the_result_survives_a_visit_to_another_page(
 
     page.goto(f"{site}/model.html")
     page.wait_for_selector("#numbers table")
-    page.go_back()
+    # A page that was kept is not loaded again: there is no such event to wait for.
+    page.go_back(wait_until="commit")
 
     page.wait_for_selector("body[data-state=result]")
     assert page.inner_text("#result-title") == title
