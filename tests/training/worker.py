@@ -21,7 +21,7 @@ CONFIG = config.load(
     "smoke",
     (
         "training.stages=[{size=32, epochs=1}, {size=32, epochs=1}]",
-        "training.learning_rate=3e-4",
+        "training.learning_rate=3e-5",
         # JAX shares a batch among devices in compiled steps.
         "training.run_eagerly=false",
     ),
