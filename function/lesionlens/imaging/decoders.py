@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ UNHURRIED_S = 60.0
 START_S = 20.0
 
 _MODULE = f"{__package__}.decoder_process"
+# The folder that holds the package `lesionlens`.
+_FOLDER = str(Path(__file__).parents[2])
 _TOO_COSTLY = (
     f"The image would cost more than {LARGE_MEMORY // 2**20} MiB or {LARGE_SECONDS:g} s of the "
     "processor to decode; send it smaller, or as a baseline JPEG."
@@ -120,7 +123,8 @@ class _ForkServer:
             self._process = subprocess.Popen(
                 [sys.executable, "-S", "-P", "-m", _MODULE, str(descriptor)],
                 env={
-                    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                    # This package first, which an editable install may have found without a path.
+                    "PYTHONPATH": os.pathsep.join(filter(None, (_FOLDER, *sys.path))),
                     "PYTHONDONTWRITEBYTECODE": "1",
                     "OPENBLAS_NUM_THREADS": "1",
                     "MALLOC_ARENA_MAX": "1",
