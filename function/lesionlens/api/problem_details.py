@@ -1,7 +1,5 @@
 """Errors as ``application/problem+json`` (RFC 9457): what the client is told, and what the log."""
 
-import json
-
 import flask
 from werkzeug.exceptions import (
     ClientDisconnected,
@@ -13,6 +11,7 @@ from werkzeug.exceptions import (
 
 from ..errors import BodyTooLarge, MalformedRequest, NotAcceptable, Problem
 from . import context, fhir, negotiation, structured_log
+from .json_text import encode
 
 
 def register(app: flask.Flask) -> None:
@@ -72,9 +71,9 @@ def _response(
     if form == negotiation.HTML:
         return flask.Response(negotiation.page(problem=document), status, headers)
     if form == negotiation.FHIR:
-        outcome = json.dumps(fhir.outcome(document))
+        outcome = encode(fhir.outcome(document))
         return flask.Response(outcome, status, headers, content_type=negotiation.FHIR)
-    return flask.Response(json.dumps(document), status, headers, content_type=negotiation.PROBLEM)
+    return flask.Response(encode(document), status, headers, content_type=negotiation.PROBLEM)
 
 
 def _form() -> str:
