@@ -208,12 +208,11 @@ def _surround(app: flask.Flask, settings: "Settings", slot: Slot) -> None:
         secured(response)
         known = context.current()
         response.headers["X-Request-Id"] = known.request_id
-        if settings.allowed_origins:
-            # An answer cached for one origin must not serve another.
-            response.vary.add("Origin")
-        if flask.request.path in CLASSIFICATIONS:
+        classifies = flask.request.path in CLASSIFICATIONS
+        # An answer cached for one origin must not serve another.
+        response_headers.vary(response, bool(settings.allowed_origins), classifies)
+        if classifies:
             response.headers["Cache-Control"] = "no-store"
-            response.vary.add("Accept")
         latency = time.perf_counter() - known.started
         request = flask.request
         path = request.path[:LOGGED_PATH]

@@ -90,11 +90,9 @@ def posterior(
     scores = scaled(logits, by) + np.log(shares)
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
     steps = np.rint(STEPS * exponentials / exponentials.sum(axis=-1, keepdims=True))
-    first = steps.argmax(axis=-1)[..., np.newaxis]
+    first = steps.argmax(axis=-1)[..., np.newaxis] == np.arange(steps.shape[-1])
     # What rounding gained or lost goes to the largest, where it is the least of a change.
-    rest = steps.sum(axis=-1, keepdims=True) - np.take_along_axis(steps, first, axis=-1)
-    np.put_along_axis(steps, first, STEPS - rest, axis=-1)
-    return np.asarray(steps / STEPS)
+    return np.asarray((steps + first * (STEPS - steps.sum(axis=-1, keepdims=True))) / STEPS)
 
 
 def malignant_share(
