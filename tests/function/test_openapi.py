@@ -19,7 +19,7 @@ from werkzeug.test import Client, TestResponse
 
 from lesionlens import errors
 from lesionlens.api import app
-from lesionlens.imaging import decoders, fork_server, formats
+from lesionlens.imaging import decoders, fork_server, sizes
 from lesionlens.imaging.decoders import Decoders
 from lesionlens.imaging.lane import Lane
 from lesionlens.model.figures import PartMetrics
@@ -158,9 +158,9 @@ def test_every_operation_takes_one_form_of_body() -> None:
     "limit",
     [
         f"{Settings.max_upload_bytes} bytes",
-        f"{formats.MIN_SIDE} pixels a side",
-        f"{formats.MAX_PIXELS['JPEG'] / 1e6:.0f} megapixels",
-        f"{formats.MAX_PIXELS['WEBP'] / 1e6:.0f} as WebP and {formats.MAX_OTHER_PIXELS / 1e6:.0f}",
+        f"{sizes.MIN_SIDE} pixels a side",
+        f"{sizes.MAX_PIXELS['JPEG'] / 1e6:.0f} megapixels",
+        f"{sizes.MAX_PIXELS['WEBP'] / 1e6:.0f} as WebP and {sizes.MAX_OTHER_PIXELS / 1e6:.0f}",
     ],
 )
 def test_it_has_the_limits(limit: str) -> None:

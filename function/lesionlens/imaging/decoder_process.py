@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import Problem
-from . import decode, formats, preprocess, sandbox, wire
+from . import decode, preprocess, sandbox, sizes, wire
 from .preprocess import Preprocessing
 
 # Of a decoder above what it has when it is forked, in bytes: the upload, and what decoding takes.
@@ -98,7 +98,7 @@ def _answer(
 ) -> tuple[dict[str, Any], bytes | memoryview]:
     try:
         prepared = preprocess.prepare(data, preprocessing, modest=not large)
-    except formats.NeedsMore:
+    except sizes.NeedsMore:
         return {"needs_more": True}, b""
     except Problem as problem:
         return {"problem": type(problem).__name__, "detail": problem.detail}, b""
