@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
-import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -30,9 +29,9 @@ from lesionlens.settings import Settings, from_environment
 from tests import releases
 from tests.conftest import ROOT, create_client
 from tests.multipart_forms import multipart
+from tests.openapi_shapes import COMPONENTS, DOCUMENT, from_type, shape
 from tests.pictures import JPEG, encoded, lesion
 
-DOCUMENT: dict[str, Any] = json.loads((ROOT / "function" / "openapi.json").read_text())
 CLASSIFY = "/v1/classify"
 BATCH = "/v1/batch"
 
@@ -184,43 +183,6 @@ def test_the_page_links_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     response = client.get(urljoin("/", link))
     assert (response.status_code, response.content_type) == (200, "application/json")
     assert response.json == DOCUMENT
-
-
-def shape(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
-    """What a schema says of names, required fields and types; no descriptions, no bounds.
-
-    Of a name that is defined twice, openapi.json's components hold.
-    """
-    if "$ref" in schema:
-        return shape(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    branches = schema.get("anyOf", [])
-    if branches:
-        kinds = [shape(branch, definitions) for branch in branches]
-        (main,) = [kind for kind in kinds if kind.get("type") != {"null"}]
-        return {**main, "type": main["type"] | {"null"}}
-    kinds = schema.get("type", [])
-    kind = set([kinds] if isinstance(kinds, str) else kinds)
-    if not kind:
-        values = [schema["const"]] if "const" in schema else schema.get("enum", [])
-        kind = {"string"} if all(isinstance(value, str) for value in values) else set()
-    found: dict[str, Any] = {"type": kind}
-    if "properties" in schema:
-        found["required"] = set(schema.get("required", ()))
-        found["properties"] = {
-            name: shape(inner, definitions) for name, inner in schema["properties"].items()
-        }
-    for keyword in ("items", "additionalProperties"):
-        if isinstance(schema.get(keyword), dict) and schema[keyword]:
-            found[keyword] = shape(schema[keyword], definitions)
-    return found
-
-
-def from_type(kind: Any) -> Any:
-    (schema,), definitions = msgspec.json.schema_components([kind])
-    return shape(schema, definitions)
-
-
-COMPONENTS = DOCUMENT["components"]["schemas"]
 
 
 def test_the_result_is_documented_as_it_is_typed() -> None:
