@@ -50,7 +50,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def create_client() -> Client:
     source = str(ROOT / "function" / "main.py")
-    return functions_framework.create_app(target="classify", source=source).test_client()
+    return functions_framework.create_app(  # type: ignore[no-untyped-call]
+        target="classify", source=source
+    ).test_client()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -135,7 +135,7 @@ def test_the_client_repeats_under_one_key_and_waits_as_told(
     waits: list[float] = []
     monkeypatch.setattr(client_module.time, "sleep", waits.append)
     busy, limit = (503, {"Retry-After": "5"}, b"<html>"), (429, {"Retry-After": "7"}, b"{}")
-    lost = (0, {}, b"")
+    lost: tuple[int, dict[str, str], bytes] = (0, {}, b"")
     with answering(busy, lost, limit, (200, {}, b'{"a": 1}')) as (address, asked):
         assert client_module.Client(address).classify(JPEG) == {"a": 1}
     assert waits == [5, 2, 7]

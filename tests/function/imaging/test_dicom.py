@@ -33,7 +33,7 @@ from tests.conftest import ROOT
 from tests.dicom import DERMOSCOPIC, MARK, PHOTOGRAPHIC, photograph
 from tests.pictures import encoded, lesion
 
-JPEG = {"syntax": JPEGBaseline8Bit, "photometric": "YBR_FULL_422"}
+JPEG: dict[str, Any] = {"syntax": JPEGBaseline8Bit, "photometric": "YBR_FULL_422"}
 
 
 def rgb_jpeg() -> bytes:
@@ -161,7 +161,8 @@ def test_a_colour_profile_is_applied() -> None:
     path.ICCProfile = profile
     expected = np.asarray(colour.to_srgb(lesion(), profile), int)
     assert np.abs(expected - np.asarray(lesion(), int)).max() > 3
-    for fields in ({"ICCProfile": profile}, {"OpticalPathSequence": [path]}):
+    kinds: tuple[dict[str, Any], ...] = ({"ICCProfile": profile}, {"OpticalPathSequence": [path]})
+    for fields in kinds:
         found = np.asarray(decode.decode(photograph(**fields)).image, int)
         np.testing.assert_array_equal(found, expected)
 
