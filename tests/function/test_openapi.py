@@ -19,7 +19,7 @@ from werkzeug.test import Client, TestResponse
 
 from lesionlens import errors
 from lesionlens.api import app
-from lesionlens.imaging import decode, decoders
+from lesionlens.imaging import decoders, fork_server, sizes
 from lesionlens.imaging.decoders import Decoders
 from lesionlens.imaging.lane import Lane
 from lesionlens.model.figures import PartMetrics
@@ -159,9 +159,9 @@ def test_every_operation_takes_one_form_of_body() -> None:
     "limit",
     [
         f"{Settings.max_upload_bytes} bytes",
-        f"{decode.MIN_SIDE} pixels a side",
-        f"{decode.MAX_PIXELS['JPEG'] / 1e6:.0f} megapixels",
-        f"{decode.MAX_PIXELS['WEBP'] / 1e6:.0f} as WebP and {decode.MAX_OTHER_PIXELS / 1e6:.0f}",
+        f"{sizes.MIN_SIDE} pixels a side",
+        f"{sizes.MAX_PIXELS['JPEG'] / 1e6:.0f} megapixels",
+        f"{sizes.MAX_PIXELS['WEBP'] / 1e6:.0f} as WebP and {sizes.MAX_OTHER_PIXELS / 1e6:.0f}",
     ],
 )
 def test_it_has_the_limits(limit: str) -> None:
@@ -507,9 +507,9 @@ def test_a_costly_image_is_as_documented(
     """As if its decoder had come to an end."""
 
     def exceed(*_: object) -> None:
-        raise decoders._Exceeded
+        raise fork_server.Exceeded
 
-    monkeypatch.setattr("lesionlens.imaging.decoders._Decoder.prepare", exceed)
+    monkeypatch.setattr("lesionlens.imaging.fork_server.Decoder.prepare", exceed)
     assert_as_documented(shared_client.post(CLASSIFY, **raw(JPEG)), "too-costly-image")
 
 

@@ -105,6 +105,8 @@ class Variant(Strict, frozen=True):
     latency_ms: Annotated[float, Meta(ge=0, le=1e6)]
     balanced_accuracy: Fraction
     parity: Fraction
+    # Nats under a uniform prior, at the best temperature; None in releases before it was measured.
+    log_loss: Annotated[float, Meta(ge=0, le=100)] | None = None
 
 
 class Export(Strict, frozen=True):
