@@ -11,6 +11,7 @@ from PIL import Image, ImageCms, ImageOps
 from pydicom import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
@@ -97,7 +98,7 @@ def compressed(file: Dataset, data: bytes, syntax: str, photometric: str = "RGB"
     file["PixelData"].VR = "OB"
     file["PixelData"].is_undefined_length = True
     file.PhotometricInterpretation = photometric
-    file.file_meta.TransferSyntaxUID = syntax
+    file.file_meta.TransferSyntaxUID = UID(syntax)
 
 
 def in_jpeg_2000(file: Dataset) -> None:
