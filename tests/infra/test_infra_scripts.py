@@ -343,7 +343,8 @@ def test_the_page_is_uploaded_html_last_with_types(scripts: Scripts, repository:
     html = [index for index, line in enumerate(copies) if ".html --content-type" in line]
     assert html == list(range(len(copies) - len(html), len(copies)))
     pages = [path for path in (repository / "web").rglob("*") if path.is_file()]
-    assert len(copies) == len([path for path in pages if path.suffix != ".md"])
+    kept = [path for path in pages if path.suffix == ".md" or "client" in path.parts]
+    assert len(copies) == len(pages) - len(kept)
     for line in copies:
         assert "--content-type=" in line
         assert "--cache-control=" in line
