@@ -15,7 +15,7 @@ from lesionlens.model.manifest import MODEL
 from lesionlens.model.release import Release
 from tests import releases
 from tests.benchmarks import contenders, models
-from tests.benchmarks.contenders import OURS, PAPER
+from tests.benchmarks.contenders import LITSERVE, ONNX, OURS, PAPER
 from tests.conftest import RELEASES
 
 
@@ -37,12 +37,12 @@ def folder(tmp_path: Path) -> Path:
 
 def test_each_contender_serves_its_own_model(folder: Path) -> None:
     found = {one.name: one for one in contenders.line_up(folder)}
-    assert list(found) == [OURS, f"{OURS}-other", "onnx", "compiled", PAPER]
-    for name in (OURS, f"{OURS}-other", "onnx"):
+    assert [name for name in found if name != LITSERVE] == [OURS, ONNX, "compiled", PAPER]
+    for name in (OURS, ONNX):
         store = found[name].store
         assert found[name].environment["MODEL_URI"] == store.as_uri()
         assert (store / "current.json").is_file()
-    stored = [next(found[name].store.rglob("model.tflite")) for name in (OURS, f"{OURS}-other")]
+    stored = [next(found[name].store.rglob("model.tflite")) for name in (OURS, ONNX)]
     assert stored[0].read_bytes() != stored[1].read_bytes()
     assert found[PAPER].environment["MODEL"] == str(folder / models.KERAS)
 
@@ -127,3 +127,18 @@ def _graph() -> tuple[bytes, Any]:
     opset = helper.make_opsetid("", 18)
     model = helper.make_model(graph, opset_imports=[opset], ir_version=9)
     return model.SerializeToString(), weights.sum(axis=0)
+
+
+def test_a_peers_packages_are_those_of_its_own_environment(tmp_path: Path) -> None:
+    for name, needs in (("peer", "part>=1"), ("part", ""), ("other", "")):
+        info = tmp_path / f"{name}-1.dist-info"
+        info.mkdir()
+        lines = ["Metadata-Version: 2.1", f"Name: {name}", "Version: 1"]
+        info.joinpath("METADATA").write_text(
+            "\n".join([*lines, *([f"Requires-Dist: {needs}"] if needs else []), ""])
+        )
+        (tmp_path / f"{name}.py").write_bytes(b"#" * 1000)
+        info.joinpath("RECORD").write_text(f"{name}.py,,\n")
+    assert contenders.closure(["peer"], [tmp_path]) == {"peer", "part"}
+    peer = contenders.Contender("peer", "", (), {}, ("peer",), (), packages=(tmp_path,))
+    assert contenders.deployed_bytes(peer) == 2000
