@@ -44,6 +44,7 @@ def stand_in() -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def scripts(tmp_path: Path, stand_in: StandIn) -> Scripts:
+def scripts(tmp_path: Path, stand_in: StandIn) -> Iterator[Scripts]:
     """The scripts of infra/, with valid settings and everything they call replaced by recorders."""
-    return Scripts(ROOT, tmp_path, stand_in)
+    with Scripts(ROOT, tmp_path, stand_in) as scripts:
+        yield scripts

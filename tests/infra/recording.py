@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.infra.programs import Programs
 from tests.infra.standin import StandIn
 
 # What a maintainer would write into the environment or infra/settings.local.
@@ -30,7 +31,9 @@ HALF = "50,,lesionlens-00001\n50,,lesionlens-00002\n,candidate,lesionlens-00002\
 IMAGE = "europe-west1-docker.pkg.dev/demo-project/lesionlens/function@sha256:" + "a" * 64
 
 # (regular expression on the arguments, exit status, standard output, standard error); first wins.
-Answer = tuple[str, int, str, str]
+# Two outputs: before and after `python -m training`.
+Answer = tuple[str, int, str | tuple[str, str], str]
+TRAINING = ["python", "-m", "training"]
 ANSWERS: list[Answer] = [
     (r"storage cat .*current\.json", 0, '{"version": "v1"}', ""),
     (r"run services describe .*csv", 0, TRAFFIC, ""),
@@ -54,35 +57,11 @@ ALL_EXISTS: list[Answer] = [
     (r"\blist\b|list-configs", 0, "something", ""),
 ]
 
-# Isolated and without site-packages: a script calls this dozens of times.
-RECORDER = """\
-#!{python} -IS
-import json, os, re, sys
-name = os.path.basename(sys.argv[0])
-with open({record!r}, "a") as record:
-    record.write(json.dumps([name, *sys.argv[1:]]) + "\\n")
-line = " ".join(sys.argv[1:])
-for pattern, status, output, errors in json.load(open({answers!r})):
-    if re.search(pattern, line, re.S):
-        if isinstance(output, dict):
-            moved = '"python", "-m", "training"' in open({record!r}).read()
-            output = output["after" if moved else "before"]
-        sys.stdout.write(output)
-        sys.stderr.write(errors)
-        sys.exit(status)
-"""
-
 # Without site-packages: the scripts start it for a line or two, many times.
-PYTHON = f"""\
-#!/bin/sh
-exec {sys._base_executable} -I -S "$@"
-"""
+PYTHON = f'{sys._base_executable} -I -S "$@"'
 
 # The origin's host names exist in no DNS; the stand-in answers for them.
-CURL = """\
-#!/usr/bin/env bash
-exec {curl} "${{@/#https:\\/\\/*lesionlens.example.org/{address}}}"
-"""
+CURL = '{curl} "${{@/#https:\\/\\/*lesionlens.example.org/{address}}}"'
 
 
 @dataclass(frozen=True)
@@ -107,24 +86,30 @@ class Scripts:
     def __init__(self, repository: Path, folder: Path, stand_in: StandIn) -> None:
         self.repository, self.folder, self.stand_in = repository, folder, stand_in
         self.infra = repository / "infra"
-        self._record, self._answers = folder / "record", folder / "answers"
-        self._bin = folder / "bin"
-        self._bin.mkdir()
-        for name in ("gcloud", "python"):
-            self._program(name, self._recorder())
-        curl = CURL.format(curl=shutil.which("curl"), address=stand_in.address.replace("/", "\\/"))
-        self._program("curl", curl)
-        self._program("python3", PYTHON)
+        self._record: list[list[str]] = []
+        self._answers: list[Answer] = []
+        self._programs = Programs(folder, ("gcloud",), self._answer)
+        self._python = self._programs.file("python")
+        self._programs.add("python3", PYTHON)
+        address = stand_in.address.replace("/", "\\/")
+        self._programs.add("curl", CURL.format(curl=shutil.which("curl"), address=address))
 
-    def _recorder(self) -> str:
-        return RECORDER.format(
-            python=sys.executable, record=str(self._record), answers=str(self._answers)
-        )
+    def __enter__(self) -> "Scripts":
+        self._programs.__enter__()
+        return self
 
-    def _program(self, name: str, text: str) -> None:
-        path = self._bin / name
-        path.write_text(text)
-        path.chmod(0o755)
+    def __exit__(self, *_: object) -> None:
+        self._programs.__exit__()
+
+    def _answer(self, name: str, _: str, __: str, words: list[str]) -> tuple[int, str, str]:
+        self._record.append([name, *words])
+        line = " ".join(words)
+        for pattern, status, output, errors in self._answers:
+            if re.search(pattern, line, re.S):
+                if isinstance(output, tuple):
+                    output = output[any(call[:3] == TRAINING for call in self._record)]
+                return status, output, errors
+        return 0, "", ""
 
     def run(
         self,
@@ -141,14 +126,13 @@ class Scripts:
         """
         if pointer_after:
             before, after = (json.dumps({"version": version}) for version in pointer_after)
-            moved = (r"storage cat .*current\.json", 0, {"before": before, "after": after}, "")
-            answers = [moved, *(answers or [])]
-        self._record.write_text("")
-        self._answers.write_text(json.dumps([*(answers or []), *ANSWERS]))
+            answers = [(r"storage cat .*current\.json", 0, (before, after), ""), *(answers or [])]
+        self._record, self._answers = [], [*(answers or []), *ANSWERS]
         environment = {
-            "PATH": f"{self._bin}:{os.environ['PATH']}",
+            **self._programs.environment,
+            "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
-            "PYTHON": str(self._bin / "python"),
+            "PYTHON": str(self._python),
             # A maintainer's own settings are no part of the tests.
             "SETTINGS_LOCAL": str(self.folder / "settings.local"),
             **SETTINGS,
@@ -163,5 +147,4 @@ class Scripts:
             input=typed,
             timeout=120,
         )
-        commands = [json.loads(line) for line in self._record.read_text().splitlines()]
-        return Done(done.returncode, done.stdout, done.stderr, commands)
+        return Done(done.returncode, done.stdout, done.stderr, self._record)

@@ -90,8 +90,9 @@ def quoted(word: str) -> str:
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> list[str]:
     """The gcloud commands of RUNS, as command lines."""
-    with StandIn() as stand_in:
-        return collect(Scripts(repository, tmp_path_factory.mktemp("record"), stand_in))
+    folder = tmp_path_factory.mktemp("record")
+    with StandIn() as stand_in, Scripts(repository, folder, stand_in) as scripts:
+        return collect(scripts)
 
 
 # Removed only by who took it, which the recorder is not.
