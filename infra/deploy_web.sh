@@ -28,9 +28,10 @@ describe() {
     *.css) type='text/css; charset=utf-8' ;;
     *.js | *.mjs) type='text/javascript; charset=utf-8' ;;
     *.json) type='application/json' ;;
+    *.atom) type='application/atom+xml' ;;
     *.webmanifest) type='application/manifest+json' ;;
     *.txt) type='text/plain; charset=utf-8' ;;
-    *.py) type='text/x-python; charset=utf-8' ;;
+    *.whl) type='application/zip' ;;
     *.svg) type='image/svg+xml' cache=$a_day ;;
     *.png) type='image/png' cache=$a_day ;;
     *.jpg | *.jpeg) type='image/jpeg' cache=$a_day ;;
@@ -41,9 +42,10 @@ describe() {
   esac
 }
 
-# Hidden files and notes stay here.
+# Hidden files, notes and the source of partners' client, of which the wheel is uploaded, stay here.
 files() {
-  (cd "$web" && find . -type f -not -path '*/.*' -not -name '*.md' "$@") | sort
+  (cd "$web" && find . -path ./client -prune -o \
+    -type f -not -path '*/.*' -not -name '*.md' "$@" -print) | sort
 }
 
 unknown=()
@@ -65,4 +67,4 @@ upload() {
 files -not -name '*.html' | upload
 files -name '*.html' | upload
 cloud storage rsync "$web" "gs://$WEB_BUCKET" --recursive --checksums-only \
-  --delete-unmatched-destination-objects --exclude='(^|.*/)\..*|.*\.md$'
+  --delete-unmatched-destination-objects --exclude='(^|.*/)\..*|.*\.md$|client/.*'

@@ -1,21 +1,24 @@
-"""Programs that the scripts of infra/ call, answered by the process of the test.
+"""Programs that the scripts of infra/ call, answered by the test's own process.
 
-Each is an exported Bash function, which Bash prefers to a program of the same name: a call is a
-connection and no new process. A program that a script names by its path is a file of the same text.
+Each is an exported function too, which Bash prefers to a program: a call from a script then starts
+no process, and there are hundreds. The file is for whoever names the program by its path.
 """
 
+import shutil
 import socketserver
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-# Name, account (FAKE_ACCOUNT), project (GOOGLE_CLOUD_PROJECT) and arguments of a call; returns exit
-# status, standard output and standard error.
-Answer = Callable[[str, str, str, list[str]], tuple[int, str, str]]
+# Exit status, standard output, standard error.
+Output = tuple[int, str, str]
+# Of the program's name, FAKE_ACCOUNT, GOOGLE_CLOUD_PROJECT and the arguments.
+Call = Callable[[str, str, str, list[str]], Output]
 
-# Words end with a NUL, the call with the word "\1". The answer is a line "STATUS BYTES BYTES", then
-# so many bytes of output and of errors.
-BODY = """{{
+# A stop of a server waits for this long at most.
+POLL_S = 0.02
+
+ASK = """() {{
   local LC_ALL=C socket status output errors text
   exec {{socket}}<>/dev/tcp/127.0.0.1/{port}
   printf '%s\\0' {name} "${{FAKE_ACCOUNT-owner}}" "${{GOOGLE_CLOUD_PROJECT-}}" "$@" $'\\1' >&$socket
@@ -27,51 +30,53 @@ BODY = """{{
   exec {{socket}}>&-
   return "$status"
 }}"""
-END = b"\0\1\0"
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    """Make a program of a text."""
+    path = folder / name
+    path.write_text(text)
+    path.chmod(0o755)
 
 
 class Programs:
-    """``environment`` is what makes the programs ``names`` be found; ``answer`` answers them."""
+    """Serves programs of these names, written into ``folder``, until it is closed.
 
-    def __init__(self, folder: Path, names: tuple[str, ...], answer: Answer) -> None:
-        class Handler(socketserver.BaseRequestHandler):
+    ``environment`` holds them as functions.
+    """
+
+    def __init__(self, folder: Path, names: Iterable[str], call: Call) -> None:
+        class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                call = b""
-                while not call.endswith(END):
-                    call += self.request.recv(1 << 16)
-                name, account, project, *words = call[: -len(END)].decode().split("\0")
-                status, *texts = answer(name, account, project, words)
-                output, errors = (text.encode() for text in texts)
-                head = f"{status} {len(output)} {len(errors)}\n".encode()
-                self.request.sendall(head + output + errors)
+                words: list[str] = []
+                while not words or words[-1] != "\1":
+                    words.append(self._word())
+                program, account, project, *arguments = words[:-1]
+                status, *texts = call(program, account, project, arguments)
+                data = [text.encode() for text in texts]
+                self.wfile.write(f"{status} {len(data[0])} {len(data[1])}\n".encode())
+                self.wfile.write(b"".join(data))
+
+            def _word(self) -> str:
+                word = bytearray()
+                while (byte := self.rfile.read(1)) != b"\0":
+                    if not byte:
+                        raise ConnectionError("a program ended before it had said what it wants")
+                    word += byte
+                return word.decode()
 
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads = True
-            request_queue_size = 64
 
-        self.folder = folder
         self._server = Server(("127.0.0.1", 0), Handler)
-        self._bodies = {name: self._body(name) for name in names}
-        self.environment = {f"BASH_FUNC_{n}%%": f"() {body}" for n, body in self._bodies.items()}
+        port = self._server.server_address[1]
+        self.environment: dict[str, str] = {}
+        for name in names:
+            ask = ASK.format(port=port, name=name)
+            self.environment[f"BASH_FUNC_{name}%%"] = ask
+            write(folder, name, f'#!{shutil.which("bash")}\n{name}{ask}\n{name} "$@"\n')
+        threading.Thread(target=self._server.serve_forever, args=(POLL_S,), daemon=True).start()
 
-    def _body(self, name: str) -> str:
-        return BODY.format(name=name, port=self._server.server_address[1])
-
-    def add(self, name: str, body: str) -> None:
-        """Let ``name`` be a Bash function of its own."""
-        self.environment[f"BASH_FUNC_{name}%%"] = f"() {{ {body}; }}"
-
-    def file(self, name: str) -> Path:
-        """Return a file that does the same as the program ``name``."""
-        path = self.folder / name
-        path.write_text(f'#!/bin/bash\n{name}() {self._body(name)}\n{name} "$@"\n')
-        path.chmod(0o755)
-        return path
-
-    def __enter__(self) -> "Programs":
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()

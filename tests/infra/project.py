@@ -9,17 +9,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.infra import fake_gcloud
-from tests.infra.programs import Programs
+from tests.infra import fake_gcloud, programs
+from tests.infra.programs import Output, Programs
 from tests.infra.recording import PYTHON, SETTINGS, Done
 from tests.infra.standin import PROBLEM_503, Answer, StandIn
 
 SERVICE = "lesionlens"
 
-# The origin's host names exist in no DNS.
-CURL = """
-local arguments=("${{@/#https:\\/\\/candidate.lesionlens.example.org/{candidate}}}")
-{curl} "${{arguments[@]/#https:\\/\\/lesionlens.example.org/{origin}}}"
+CURL = """#!/usr/bin/env bash
+arguments=("${{@/#https:\\/\\/candidate.lesionlens.example.org/{candidate}}}")
+exec {curl} "${{arguments[@]/#https:\\/\\/lesionlens.example.org/{origin}}}"
 """
 
 
@@ -74,33 +73,27 @@ class Project:
         self.slow: set[str] = set()
         self.pace_s = 0.0
         self.origin, self.candidate = Visible(self), Visible(self, "candidate")
-        self._programs = Programs(folder, ("gcloud", "sleep", "date"), self.answer)
-        self._python = self._programs.file("python")
-        self._programs.add("python3", PYTHON)
-        addresses = [each.address.replace("/", "\\/") for each in (self.candidate, self.origin)]
-        self._programs.add(
-            "curl", CURL.format(curl=curl, candidate=addresses[0], origin=addresses[1]).strip()
+        bin_folder = folder / "bin"
+        bin_folder.mkdir()
+        self._programs = Programs(
+            bin_folder, ("gcloud", "python", "sleep", "date"), lambda *asked: self.call(*asked)
         )
-
-    def answer(
-        self, program: str, account: str, project: str, arguments: list[str]
-    ) -> tuple[int, str, str]:
-        return self.call(program, account, project, arguments)
+        addresses = [each.address.replace("/", "\\/") for each in (self.candidate, self.origin)]
+        curl_here = CURL.format(curl=curl, candidate=addresses[0], origin=addresses[1])
+        programs.write(bin_folder, "python3", PYTHON)
+        programs.write(bin_folder, "curl", curl_here)
 
     def __enter__(self) -> "Project":
-        self._programs.__enter__()
         self.origin.__enter__()
         self.candidate.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._programs.__exit__()
+        self._programs.close()
         self.origin.__exit__()
         self.candidate.__exit__()
 
-    def call(
-        self, program: str, account: str, project: str, arguments: list[str]
-    ) -> tuple[int, str, str]:
+    def call(self, program: str, account: str, project: str, arguments: list[str]) -> Output:
         if program == "sleep" and self.pace_s:
             time.sleep(self.pace_s)
         # The services serialize what happens to one resource; this does so for all.
@@ -119,7 +112,7 @@ class Project:
         at = datetime.datetime.fromtimestamp(self.state["now"], datetime.UTC)
         return at.strftime(form[1:].replace("%s", str(self.state["now"]))) + "\n"
 
-    def _training(self, project: str, arguments: list[str]) -> tuple[int, str, str]:
+    def _training(self, project: str, arguments: list[str]) -> Output:
         """`python -m training promote|rollback|list`, for the pointer only; training/ tests it."""
         if not project:
             # google-cloud-storage finds none in a user's own credentials.
@@ -153,9 +146,9 @@ class Project:
         name, *arguments = line.split()
         environment = {
             **self._programs.environment,
-            "PATH": os.environ["PATH"],
+            "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
             "HOME": str(self.folder),
-            "PYTHON": str(self._python),
+            "PYTHON": str(self.folder / "bin" / "python"),
             "SETTINGS_LOCAL": "",
             **SETTINGS,
             "LESIONLENS_LOCK": "",

@@ -12,7 +12,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.infra.programs import Programs
+from tests.infra import programs
+from tests.infra.programs import Output, Programs
 from tests.infra.standin import StandIn
 
 # What a maintainer would write into the environment or infra/settings.local.
@@ -30,12 +31,11 @@ TRAFFIC = "100,,lesionlens-00001\n,candidate,lesionlens-00002\n"
 HALF = "50,,lesionlens-00001\n50,,lesionlens-00002\n,candidate,lesionlens-00002\n"
 IMAGE = "europe-west1-docker.pkg.dev/demo-project/lesionlens/function@sha256:" + "a" * 64
 
+POINTER = r"storage cat .*current\.json"
 # (regular expression on the arguments, exit status, standard output, standard error); first wins.
-# Two outputs: before and after `python -m training`.
-Answer = tuple[str, int, str | tuple[str, str], str]
-TRAINING = ["python", "-m", "training"]
+Answer = tuple[str, int, str, str]
 ANSWERS: list[Answer] = [
-    (r"storage cat .*current\.json", 0, '{"version": "v1"}', ""),
+    (POINTER, 0, '{"version": "v1"}', ""),
     (r"run services describe .*csv", 0, TRAFFIC, ""),
     (r"revisions describe .*imageDigest", 0, IMAGE, ""),
     (r"builds submit .*digest", 0, "sha256:" + "a" * 64, ""),
@@ -58,10 +58,16 @@ ALL_EXISTS: list[Answer] = [
 ]
 
 # Without site-packages: the scripts start it for a line or two, many times.
-PYTHON = f'{sys._base_executable} -I -S "$@"'
+PYTHON = f"""\
+#!/bin/sh
+exec {Path(sys.executable).resolve()} -I -S "$@"
+"""
 
 # The origin's host names exist in no DNS; the stand-in answers for them.
-CURL = '{curl} "${{@/#https:\\/\\/*lesionlens.example.org/{address}}}"'
+CURL = """\
+#!/usr/bin/env bash
+exec {curl} "${{@/#https:\\/\\/*lesionlens.example.org/{address}}}"
+"""
 
 
 @dataclass(frozen=True)
@@ -86,28 +92,31 @@ class Scripts:
     def __init__(self, repository: Path, folder: Path, stand_in: StandIn) -> None:
         self.repository, self.folder, self.stand_in = repository, folder, stand_in
         self.infra = repository / "infra"
-        self._record: list[list[str]] = []
+        self._commands: list[list[str]] = []
         self._answers: list[Answer] = []
-        self._programs = Programs(folder, ("gcloud",), self._answer)
-        self._python = self._programs.file("python")
-        self._programs.add("python3", PYTHON)
+        self._pointer: list[str] = []
+        self._bin = folder / "bin"
+        self._bin.mkdir()
+        self._programs = Programs(self._bin, ("gcloud", "python"), self._call)
         address = stand_in.address.replace("/", "\\/")
-        self._programs.add("curl", CURL.format(curl=shutil.which("curl"), address=address))
+        programs.write(self._bin, "curl", CURL.format(curl=shutil.which("curl"), address=address))
+        programs.write(self._bin, "python3", PYTHON)
 
     def __enter__(self) -> "Scripts":
-        self._programs.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._programs.__exit__()
+        self._programs.close()
 
-    def _answer(self, name: str, _: str, __: str, words: list[str]) -> tuple[int, str, str]:
-        self._record.append([name, *words])
-        line = " ".join(words)
+    def _call(self, program: str, account: str, project: str, arguments: list[str]) -> Output:
+        """Record the command; answer it as the first pattern says that is in it."""
+        self._commands.append([program, *arguments])
+        line = " ".join(arguments)
+        if self._pointer and re.search(POINTER, line):
+            moved = any(command[:3] == ["python", "-m", "training"] for command in self._commands)
+            return 0, json.dumps({"version": self._pointer[moved]}), ""
         for pattern, status, output, errors in self._answers:
-            if re.search(pattern, line, re.S):
-                if isinstance(output, tuple):
-                    output = output[any(call[:3] == TRAINING for call in self._record)]
+            if re.search(pattern, line, re.DOTALL):
                 return status, output, errors
         return 0, "", ""
 
@@ -124,15 +133,14 @@ class Scripts:
 
         ``pointer_after``: the version that the pointer names before and after training moved it.
         """
-        if pointer_after:
-            before, after = (json.dumps({"version": version}) for version in pointer_after)
-            answers = [(r"storage cat .*current\.json", 0, (before, after), ""), *(answers or [])]
-        self._record, self._answers = [], [*(answers or []), *ANSWERS]
+        self._commands = []
+        self._pointer = pointer_after or []
+        self._answers = [*(answers or []), *ANSWERS]
         environment = {
             **self._programs.environment,
-            "PATH": os.environ["PATH"],
+            "PATH": f"{self._bin}:{os.environ['PATH']}",
             "HOME": str(self.folder),
-            "PYTHON": str(self._python),
+            "PYTHON": str(self._bin / "python"),
             # A maintainer's own settings are no part of the tests.
             "SETTINGS_LOCAL": str(self.folder / "settings.local"),
             **SETTINGS,
@@ -147,4 +155,4 @@ class Scripts:
             input=typed,
             timeout=120,
         )
-        return Done(done.returncode, done.stdout, done.stderr, self._record)
+        return Done(done.returncode, done.stdout, done.stderr, self._commands)

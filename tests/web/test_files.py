@@ -13,7 +13,7 @@ from training.data import dataset
 NAMES = ("index", "without", "model", "404")
 PAGES = {name: (WEB / f"{name}.html").read_text() for name in NAMES}
 STYLE = (WEB / "style.css").read_text()
-REFERENCE = WEB / "reference"  # for partners; no visitor loads it
+PARTNERS = {WEB / "reference", WEB / "client"}  # no visitor loads it
 SCRIPTS = sorted((WEB / "js").glob("*.js"))
 EXAMPLES = sorted((WEB / "examples").glob("*.jpg"))
 TEXTS = sorted((WEB / "text").rglob("*.json"))
@@ -38,7 +38,7 @@ def test_a_first_visit_is_light(browser: Any, site: str, language: str) -> None:
 def test_nothing_lies_about_unused() -> None:
     everything = "".join([*PAGES.values(), *(path.read_text() for path in SCRIPTS)])
     everything += (WEB / "manifest.webmanifest").read_text()
-    files = [path for path in WEB.rglob("*") if path.is_file() and REFERENCE not in path.parents]
+    files = [path for path in WEB.rglob("*") if path.is_file() and not PARTNERS & {*path.parents}]
 
     unused = {
         str(path.relative_to(WEB))

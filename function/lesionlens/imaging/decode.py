@@ -8,9 +8,8 @@ import numpy as np
 from PIL import Image
 
 from ..errors import Undecodable
-from . import colour, dicom, exif, formats, tiff
+from . import colour, dicom, exif, formats, jpeg, sizes, tiff
 from .colour import CodePoints
-from .formats import NeedsMore
 
 # A picture is shrunk while it is decoded only as long as its shorter side stays at so many pixels.
 FULL_SIDE = 1024
@@ -56,19 +55,14 @@ def decode(data: bytes, modest: bool = False) -> Decoded:
     This is for files that are trusted; `decoders` does the same within limits.
     Raises UnsupportedType, Undecodable, Truncated, TooSmall, TooManyPixels.
     """
-    try:
-        file = formats.open_file(data, modest)
-    except Undecodable:
-        # Pillow allocates a WebP's canvas when it opens it, and takes a failure for damage.
-        if modest and data[8:12] == b"WEBP":
-            raise NeedsMore from None
-        raise
+    file = formats.open_file(data, modest)
     image = file.image
     width, height = image.size
-    formats.check_size(width, height, image.format or dicom.NAME, modest and not _shrinks(image))
+    sizes.check(width, height, _name(image), modest and not jpeg.is_modest(image))
     try:
         several = file.several or getattr(image, "is_animated", False)
-        image.draft("RGB", (FULL_SIDE, FULL_SIDE))
+        if jpeg.shrinks(image):
+            image.draft("RGB", (FULL_SIDE, FULL_SIDE))
         image.load()
         picture = _over_white(_reduced(_eight_bits(image)), file.profile)
     except formats.DAMAGE as error:
@@ -81,9 +75,9 @@ def decode(data: bytes, modest: bool = False) -> Decoded:
     return Decoded(picture, width, height, (FIRST_PICTURE,) if several else ())
 
 
-def _shrinks(image: Image.Image) -> bool:
-    """Whether the picture is shrunk while it is decoded, and takes little memory."""
-    return image.format == formats.JPEG and "progressive" not in image.info
+def _name(image: Image.Image) -> str:
+    """The format in the words of `sizes.MAX_PIXELS`."""
+    return jpeg.name(image) or image.format or dicom.NAME
 
 
 def warm(file_kind: str) -> None:
@@ -92,7 +86,7 @@ def warm(file_kind: str) -> None:
     for module in _LAZY:
         importlib.import_module(module)
     buffer = io.BytesIO()
-    Image.new("P", (formats.MIN_SIDE, formats.MIN_SIDE)).save(buffer, "TIFF")
+    Image.new("P", (sizes.MIN_SIDE, sizes.MIN_SIDE)).save(buffer, "TIFF")
     decode(buffer.getvalue())
     colour.to_srgb(Image.new("RGB", (1, 1)), CodePoints(12, 13))
     if file_kind == formats.HEIF:

@@ -100,7 +100,7 @@ def test_rates_of_a_flag_have_intervals_over_lesions() -> None:
         assert rate["low"] < rate["value"] < rate["high"]
 
 
-def test_the_log_loss_weighs_classes_alike_at_the_best_temperature() -> None:
+def test_classes_count_alike_in_the_log_loss_at_the_best_temperature() -> None:
     """As scikit-learn has it, over temperatures; however cold the logits are given."""
     generator = np.random.default_rng(5)
     labels = np.repeat([0, 1, 2], [200, 30, 10])
