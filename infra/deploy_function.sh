@@ -63,6 +63,11 @@ main() {
   fi
   deploy
   say "deployed $image with model version $version"
+  if ((first)); then
+    say 'it serves all requests'
+  else
+    say "it has no traffic yet; $(serving_revision "$table") serves"
+  fi
 }
 
 common=()
