@@ -73,10 +73,15 @@ def test_what_arrives_buys_time(
 ) -> None:
     """Waits that add up to more than a body may stand still."""
     monkeypatch.setattr(gunicorn_worker, "STALL_S", 1.0)
+
+    def send_late() -> None:
+        time.sleep(0.4)
+        ends[1].sendall(b"x" * 5000)
+
     unreader = Unreader(ends[0])
     with ThreadPoolExecutor(1) as threads, gunicorn_worker._moving(unreader, ends[0]):
         for _ in range(4):
-            sending = threads.submit(lambda: (time.sleep(0.4), ends[1].sendall(b"x" * 5000)))
+            sending = threads.submit(send_late)
             assert len(unreader.chunk(5000)) == 5000
             sending.result()
 
