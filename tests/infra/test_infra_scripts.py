@@ -87,7 +87,6 @@ def test_the_dry_run_of_a_deployment(scripts: Scripts) -> None:
     assert words[:4] == ["gcloud", "run", "deploy", "lesionlens"]
     for flag in (
         "--min=0",
-        "--max=10",
         "--max-instances=10",
         "--min-instances=default",
         "--no-traffic",
