@@ -12,7 +12,7 @@ if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
 fi
 
 infra_folder="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-repository_folder="$(dirname "$infra_folder")"
+repository_folder=${infra_folder%/*}
 
 # Read rather than sourced, so that the environment can win and a misspelled name be found.
 local_names=()
@@ -68,7 +68,8 @@ CONCURRENCY=${CONCURRENCY-8}
 # Of the whole service, not of each revision. 0: an idle service costs nothing; a visitor then waits
 # for a cold start.
 MIN_INSTANCES=${MIN_INSTANCES-0}
-# Of each revision. Bounds the bill, and what a flood can do.
+# Of each revision: during a rollout the candidate can start as many again. Bounds the bill, and what
+# a flood can do.
 MAX_INSTANCES=${MAX_INSTANCES-10}
 # Seconds. The slowest honest request is a 20 MB upload over a slow line.
 TIMEOUT=${TIMEOUT-60}
