@@ -82,7 +82,7 @@ stack: $(VENV)/.testing ## Serve with an emulated object store
 	infra/stack.sh --port $(PORT)
 
 beam: $(BEAM)/.ready ## Classify SOURCE=folder into RESULTS=name with Apache Beam, OPTIONS=its options
-	PYTHONPATH=function $(BEAM)/bin/python infra/beam/pipeline.py $(SOURCE) $(RESULTS) $(OPTIONS)
+	$(BEAM)/bin/python infra/beam/pipeline.py $(SOURCE) $(RESULTS) $(OPTIONS)
 
 clean: ## Remove the environment and caches; models and runs stay
 	rm -rf $(VENV) $(BEAM) .coverage .mypy_cache .pytest_cache .ruff_cache
@@ -108,4 +108,5 @@ $(BEAM)/.ready: infra/beam/requirements.txt
 	$(SUPPORTED)
 	$(PYTHON) -m venv $(BEAM)
 	$(BEAM)/bin/$(INSTALL) -r $<
+	echo '$(CURDIR)/function' >"$$($(BEAM)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/function.pth"
 	touch $@
