@@ -37,8 +37,8 @@ def examine(
 
     decoded_at = time.perf_counter()
     views = [classifier.run(view) for view in preprocess.views(tensor, options.views)]
-    logits = np.mean([view.logits for view in views], axis=0)
     first = views[0]
+    logits = np.mean([view.logits for view in views], axis=0) if len(views) > 1 else first.logits
     recognition = classifier.recognize(first)
     measured = image_quality.measures(tensor, min(decoded.width, decoded.height))
 

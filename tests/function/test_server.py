@@ -1,6 +1,7 @@
 """The function in its real server: gunicorn under functions-framework, over HTTP."""
 
 import contextlib
+import http.client
 import json
 import re
 import select
@@ -110,6 +111,31 @@ def test_more_slashes_are_another_address(serving: Server, path: str) -> None:
     assert '"message": "POST //v1/classify 404"' in serving.log.read_text()
 
 
+@pytest.mark.parametrize("path", ["/favicon.ico", "/robots.txt", "/nothing"])
+def test_every_address_is_answered_by_the_application(serving: Server, path: str) -> None:
+    status, problem = serving.get(path)
+    assert (status, problem["type"]) == (404, "/problems/not-found")
+
+
+def test_kept_connections_take_turns_where_they_outnumber_the_threads(hurried: Server) -> None:
+    """A thread waits a moment for a connection's next request; not while others want one."""
+    address = urlsplit(hurried.url)
+
+    def ask(_: int) -> list[int]:
+        connection = http.client.HTTPConnection(address.netloc, timeout=30)
+        with contextlib.closing(connection):
+            statuses = []
+            for _ in range(20):
+                connection.request("GET", "/health")
+                response = connection.getresponse()
+                response.read()
+                statuses.append(response.status)
+            return statuses
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(8))) == [[200] * 20] * 8
+
+
 def test_a_copy_of_the_function_alone_serves(tmp_path: Path) -> None:
     copy = shutil.copytree(
         ROOT / "function", tmp_path / "f", ignore=shutil.ignore_patterns("__pycache__")
@@ -182,8 +208,20 @@ def test_a_body_that_arrives_too_slowly_is_not_waited_for(
         with contextlib.suppress(ConnectionResetError):
             answer += client.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 408")
-    assert b"did not arrive within 1 seconds" in answer
+    assert b"did not arrive within 1 seconds, or it stopped" in answer
     assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_a_body_that_stops_releases_its_thread(serving: Server) -> None:
+    """Long before UPLOAD_SECONDS, which is the default here."""
+    address = urlsplit(serving.url)
+    with socket.create_connection((address.hostname, address.port), timeout=30) as client:
+        head = "POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n"
+        client.sendall(head.encode() + JPEG[:1000])
+        answer = client.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"or it stopped" in answer
+    assert errors_of(serving) == []
 
 
 def test_a_fast_body_is_waited_for_after_slow_ones(hurried: Server) -> None:

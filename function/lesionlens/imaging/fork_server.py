@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,18 +49,18 @@ class Decoder:
         self.parent: ForkServer | None = parent
         self.pid, self.kinds = pid, kinds
         self.reusable = True
-        self._peer = peer
+        self._peer = wire.Peer(peer)
 
     def prepare(
         self, data: bytes, preprocessing: Preprocessing, large: bool, until: float
     ) -> Prepared:
         """Raises Problem, Exceeded, Overloaded."""
         self.reusable = False
-        head = {"preprocessing": preprocessing.as_dict(), "large": large}
         shape = (preprocessing.size, preprocessing.size, 3)
         try:
-            wire.send(self._peer, head, data, until)
-            answer, pixels = wire.receive(self._peer, math.prod(shape), until)
+            self._peer.send(_asked(preprocessing, large), data, until)
+            text, pixels = self._peer.receive(math.prod(shape), until)
+            answer = wire.parsed(text)
             if answer.keys() & {"problem", "fault", "needs_more"} or not pixels:
                 raise self._refusal(answer)
             prepared = Prepared(
@@ -86,6 +87,11 @@ class Decoder:
 
     def close(self) -> None:
         self._peer.close()
+
+
+@lru_cache(8)
+def _asked(preprocessing: Preprocessing, large: bool) -> bytes:
+    return json.dumps({"preprocessing": preprocessing.as_dict(), "large": large}).encode()
 
 
 class ForkServer:
@@ -122,16 +128,16 @@ class ForkServer:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                pid = self._ask({"fork": kind}, [theirs.fileno()])
+                pid = int(self._ask({"fork": kind}, [theirs.fileno()])["pid"])
             except BaseException:
                 ours.close()
                 raise
         self._kinds.add(kind)
         return Decoder(self, pid, ours, frozenset(self._kinds))
 
-    def end(self, pid: int) -> None:
-        """Kill a decoder and wait for its end. Raises as `fork`."""
-        self._ask({"end": pid}, [])
+    def end(self, pid: int) -> bool:
+        """Kill a decoder, wait for its end, and tell whether it had crashed. Raises as `fork`."""
+        return bool(self._ask({"end": pid}, [])["crashed"])
 
     def close(self) -> None:
         self._control.close()
@@ -146,10 +152,11 @@ class ForkServer:
         self._control.close()
         self._process.returncode = 0  # it is another's child
 
-    def _ask(self, message: dict[str, Any], descriptors: list[int]) -> int:
+    def _ask(self, message: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
         self._control.settimeout(START_S)
         socket.send_fds(self._control, [json.dumps(message).encode()], descriptors)
         answer = self._control.recv(wire.MAX_HEAD)
         if not answer:
             raise EOFError("the fork server has gone")
-        return int(json.loads(answer)["pid"])
+        parsed: dict[str, Any] = json.loads(answer)
+        return parsed

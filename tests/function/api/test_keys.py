@@ -223,8 +223,8 @@ def test_a_test_key_gets_real_answers_that_are_marked_and_leaves_the_other_limit
     [
         ("/v1/batch", "images", "application/json", '"test":true'),
         ("/v1/batch", "images", "application/jsonl", '"test":true'),
-        ("/v1/batch", "images", "application/fhir+json", '"code": "HTEST"'),
-        ("/v1/classify", "image", "application/fhir+json", '"code": "HTEST"'),
+        ("/v1/batch", "images", "application/fhir+json", '"code":"HTEST"'),
+        ("/v1/classify", "image", "application/fhir+json", '"code":"HTEST"'),
         ("/v1/classify", "image", "text/html", "Test data:"),
     ],
 )
