@@ -68,3 +68,4 @@ files -not -name '*.html' | upload
 files -name '*.html' | upload
 cloud storage rsync "$web" "gs://$WEB_BUCKET" --recursive --checksums-only \
   --delete-unmatched-destination-objects --exclude='(^|.*/)\..*|.*\.md$|client/.*'
+say "the page in gs://$WEB_BUCKET is that of this checkout"
