@@ -33,6 +33,7 @@ IMAGE = "europe-west1-docker.pkg.dev/demo-project/lesionlens/function@sha256:" +
 Answer = tuple[str, int, str, str]
 ANSWERS: list[Answer] = [
     (r"storage cat .*current\.json", 0, '{"version": "v1"}', ""),
+    (r"storage cat .*manifest\.json", 0, '{"files": {"model.tflite": {}, "detector.npz": {}}}', ""),
     (r"run services describe .*csv", 0, TRAFFIC, ""),
     (r"revisions describe .*imageDigest", 0, IMAGE, ""),
     (r"builds submit .*digest", 0, "sha256:" + "a" * 64, ""),

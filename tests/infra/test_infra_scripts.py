@@ -333,6 +333,23 @@ def test_every_bucket_is_private_and_the_models_are_versioned(scripts: Scripts) 
     assert "--lifecycle-file=" in update
 
 
+def test_a_release_is_published_for_good_its_manifest_last(scripts: Scripts) -> None:
+    done = scripts.run("deploy_web.sh", "--release", "v1")
+
+    assert done.status == 0, done.errors
+    copies = [line for line in done.gcloud if " storage cp " in line]
+    assert [re.search(r"gs://\S+/releases/v1/(\S+)", line)[1] for line in copies] == [
+        "model.tflite", "detector.npz", "manifest.json",
+    ]  # fmt: skip
+    assert all("immutable" in line for line in copies)
+    assert not any("rsync" in line for line in done.gcloud)
+
+
+def test_the_page_leaves_published_releases_alone(scripts: Scripts) -> None:
+    [sync] = [line for line in scripts.run("deploy_web.sh").gcloud if "rsync" in line]
+    assert "^releases/.*" in sync
+
+
 def test_the_page_is_uploaded_html_last_with_types(scripts: Scripts, repository: Path) -> None:
     done = scripts.run("deploy_web.sh")
 
@@ -341,11 +358,14 @@ def test_the_page_is_uploaded_html_last_with_types(scripts: Scripts, repository:
     html = [index for index, line in enumerate(copies) if ".html --content-type" in line]
     assert html == list(range(len(copies) - len(html), len(copies)))
     pages = [path for path in (repository / "web").rglob("*") if path.is_file()]
-    assert len(copies) == len([path for path in pages if path.suffix != ".md"])
+    release = [line for line in copies if "/releases/v1/" in line]
+    assert copies[: len(release)] == release
+    assert len(copies) - len(release) == len([path for path in pages if path.suffix != ".md"])
     for line in copies:
         assert "--content-type=" in line
         assert "--cache-control=" in line
     assert any("text/javascript; charset=utf-8" in line for line in copies)
+    assert any("application/wasm" in line for line in copies)
     assert "rsync" in done.gcloud[-1]
 
 

@@ -107,11 +107,12 @@ class Variant(Strict, frozen=True):
     parity: Fraction
 
 
-class Export(Strict, frozen=True):
+class Export(Strict, frozen=True, omit_defaults=True):
     chosen: str
     variants: tuple[Variant, ...]
     refused: dict[str, str]
     measured_on: str
+    on_device: str = "not tried"  # how the page's interpreter does, see training.releasing.on_device
 
 
 class Counted(Strict, frozen=True):
