@@ -63,9 +63,10 @@ describe() {
     *.wasm) echo "application/wasm|$again" ;;
     *.js | *.mjs) echo "text/javascript; charset=utf-8|$again" ;;
     *.json) echo "application/json|$again" ;;
+    *.atom) echo "application/atom+xml|$again" ;;
     *.webmanifest) echo "application/manifest+json|$again" ;;
     *.txt | *.c) echo "text/plain; charset=utf-8|$again" ;;
-    *.py) echo "text/x-python; charset=utf-8|$again" ;;
+    *.whl) echo "application/zip|$again" ;;
     *.svg) echo "image/svg+xml|$a_day" ;;
     *.png) echo "image/png|$a_day" ;;
     *.jpg | *.jpeg) echo "image/jpeg|$a_day" ;;
@@ -75,8 +76,11 @@ describe() {
   esac
 }
 
-# Hidden files and notes stay here.
-files() { find "$web" -type f -not -path '*/.*' -not -name '*.md' "$@" -printf '%P\n' | sort; }
+# Hidden files, notes and the source of partners' client, of which the wheel is uploaded, stay here.
+files() {
+  find "$web" -path "$web/client" -prune -o -type f -not -path '*/.*' -not -name '*.md' "$@" \
+    -printf '%P\n' | sort
+}
 
 unknown=()
 while read -r file; do
@@ -98,4 +102,4 @@ publish_release "$version"
 files -not -name '*.html' | upload
 files -name '*.html' | upload
 cloud storage rsync "$web" "gs://$WEB_BUCKET" --recursive --checksums-only \
-  --delete-unmatched-destination-objects --exclude='(^|.*/)\..*|.*\.md$|^releases/.*'
+  --delete-unmatched-destination-objects --exclude='(^|.*/)\..*|.*\.md$|client/.*|^releases/.*'

@@ -4,7 +4,8 @@
 #
 #   infra/ensure_origin.sh [--dry-run] [--help]
 #
-#   https://DOMAIN           /v1/*, /health, /ready, /openapi.json: the function; the rest: the page
+#   https://DOMAIN           /v1/*, /health, /ready, /openapi.json, /problems: the function; the
+#                            rest: the page
 #   https://CANDIDATE_HOST   the same, but with the revision that is tagged "candidate"
 #   http://                  moved permanently to https://
 #

@@ -3,6 +3,8 @@
     Problem
     ├── MalformedRequest     400  the request, not the image, is wrong
     ├── Unauthorized         401  a key that is wrong, expired or of another form
+    ├── UnknownAddress       404  no such path
+    ├── WrongMethod          405  a path that has other methods
     ├── NotAcceptable        406  no representation that the client accepts
     ├── TooSlow              408  the body did not arrive in time
     ├── StillAnswering       409  the same Idempotency-Key is being answered just now
@@ -41,7 +43,7 @@ class Problem(Exception):
 
     @classmethod
     def unexpected(cls) -> "Problem":
-        """What the client is told of a fault of ours."""
+        """Return the problem that stands for a fault of the service."""
         return cls("Something went wrong on our side; the request id helps us to find it.")
 
     @property
@@ -73,6 +75,26 @@ class Unauthorized(Problem):
     @property
     def headers(self) -> dict[str, str]:
         return {"WWW-Authenticate": 'Bearer realm="LesionLens"'}
+
+
+class UnknownAddress(Problem):
+    status = 404
+    slug = "not-found"
+    title = "Not found"
+
+
+class WrongMethod(Problem):
+    status = 405
+    slug = "method-not-allowed"
+    title = "Method not allowed"
+
+    def __init__(self, method: str, allowed: str) -> None:
+        super().__init__(f"{method} is not possible here; accepted are {allowed}.")
+        self.allowed = allowed
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Allow": self.allowed}
 
 
 class NotAcceptable(Problem):

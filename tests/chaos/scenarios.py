@@ -37,6 +37,8 @@ SETTLE_S = 10.0
 SLOW = 4 * (os.cpu_count() or 1) + 4
 # What a request may wait longer than those who hold all threads keep them.
 WAITS_S = 2.0
+# The slowest answer to a usual client beside hostile ones.
+BESIDE_S = 2.0
 # Until a request has given up on a store that hangs: its time-out, its retries, and some.
 GIVES_UP_S = 30.0
 # Uploads at a time that are as large as they may be, of the format that takes most to decode, and
@@ -61,8 +63,7 @@ class Sizes:
     largest: tuple[int, int] = (5000, 5000)  # pixels
     hostile_bytes: int = 20_000_000
     hostile_rounds: int = 2
-    # Of the slowest usual answer beside hostile ones; where little else runs, 2 s are due.
-    beside_s: float = 2.0
+    patience: float = 1.0  # every bound on a duration times this, where others use the processor
     thorough: bool = True  # also what waits for time-outs
 
 
@@ -75,7 +76,7 @@ SHORT = Sizes(
     largest=(1000, 800),
     hostile_bytes=1_000_000,
     hostile_rounds=1,
-    beside_s=clients.TIMEOUT_S / 2,
+    patience=8.0,
     thorough=False,
 )
 
@@ -166,7 +167,7 @@ def overload(place: Place) -> Found:
         found.tally.add(tally)
         bound = BACK_TO * usual + BACK_PLUS_S
         while (now := _median(server, place.photograph, found.tally)) > bound:
-            if time.monotonic() > ended + BACK_WITHIN_S:
+            if time.monotonic() > ended + BACK_WITHIN_S * place.sizes.patience:
                 break
         back = time.monotonic() - ended
         found.expect(
@@ -281,7 +282,8 @@ def rude(place: Place) -> Found:
         # A slow sender holds a thread: who behaves waits for one, and is answered.
         slowest = max(tally.seconds)
         found.expect(
-            slowest < place.sizes.slow_s + WAITS_S, f"slowest answer to those {slowest:.1f} s"
+            slowest < place.sizes.slow_s + WAITS_S * place.sizes.patience,
+            f"slowest answer to those {slowest:.1f} s",
         )
         found.expect(_quiet(server), "no connection left open")
     return found
@@ -421,7 +423,8 @@ def hostile(place: Place) -> Found:
         )
         beside = max(tally.seconds, default=float("inf"))
         found.expect(
-            beside < place.sizes.beside_s, f"slowest answer to a usual client {beside:.1f} s"
+            beside < BESIDE_S * place.sizes.patience,
+            f"slowest answer to a usual client {beside:.1f} s",
         )
         clients.ask(server.port, place.photograph, found.tally)
     return found

@@ -34,7 +34,7 @@ def test_the_service_holds_under_a_short_attack() -> None:
 
 @pytest.mark.slow
 def test_the_service_holds_under_a_long_attack() -> None:
-    check(Sizes(soak_s=60))
+    check(Sizes(soak_s=60, patience=8.0))
 
 
 # ---- the clients --------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
-import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -19,7 +18,7 @@ from werkzeug.test import Client, TestResponse
 
 from lesionlens import errors
 from lesionlens.api import app
-from lesionlens.imaging import decode, decoders
+from lesionlens.imaging import decoders, fork_server, sizes
 from lesionlens.imaging.decoders import Decoders
 from lesionlens.imaging.lane import Lane
 from lesionlens.model.figures import PartMetrics
@@ -30,9 +29,9 @@ from lesionlens.settings import Settings, from_environment
 from tests import releases
 from tests.conftest import ROOT, create_client
 from tests.multipart_forms import multipart
+from tests.openapi_shapes import COMPONENTS, DOCUMENT, from_type, shape
 from tests.pictures import JPEG, encoded, lesion
 
-DOCUMENT: dict[str, Any] = json.loads((ROOT / "function" / "openapi.json").read_text())
 CLASSIFY = "/v1/classify"
 BATCH = "/v1/batch"
 
@@ -143,7 +142,11 @@ def fields(schema: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def test_it_has_every_route_and_no_other() -> None:
     settings = from_environment({"MODEL_URI": "file:///nowhere"})
     rules = app.create(settings, lambda *_: {}).url_map.iter_rules()
-    routes = {(method, rule.rule) for rule in rules for method in rule.methods or ()}
+    routes = {
+        (method, re.sub("<(.*?)>", r"{\1}", rule.rule))
+        for rule in rules
+        for method in rule.methods or ()
+    }
     documented = {(method, path) for method, path, _ in operations()}
     assert documented == {route for route in routes if route[0] not in ("HEAD", "OPTIONS")}
 
@@ -158,9 +161,9 @@ def test_every_operation_takes_one_form_of_body() -> None:
     "limit",
     [
         f"{Settings.max_upload_bytes} bytes",
-        f"{decode.MIN_SIDE} pixels a side",
-        f"{decode.MAX_PIXELS['JPEG'] / 1e6:.0f} megapixels",
-        f"{decode.MAX_PIXELS['WEBP'] / 1e6:.0f} as WebP and {decode.MAX_OTHER_PIXELS / 1e6:.0f}",
+        f"{sizes.MIN_SIDE} pixels a side",
+        f"{sizes.MAX_PIXELS['JPEG'] / 1e6:.0f} megapixels",
+        f"{sizes.MAX_PIXELS['WEBP'] / 1e6:.0f} as WebP and {sizes.MAX_OTHER_PIXELS / 1e6:.0f}",
     ],
 )
 def test_it_has_the_limits(limit: str) -> None:
@@ -180,43 +183,6 @@ def test_the_page_links_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     response = client.get(urljoin("/", link))
     assert (response.status_code, response.content_type) == (200, "application/json")
     assert response.json == DOCUMENT
-
-
-def shape(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
-    """What a schema says of names, required fields and types; no descriptions, no bounds.
-
-    Of a name that is defined twice, openapi.json's components hold.
-    """
-    if "$ref" in schema:
-        return shape(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    branches = schema.get("anyOf", [])
-    if branches:
-        kinds = [shape(branch, definitions) for branch in branches]
-        (main,) = [kind for kind in kinds if kind.get("type") != {"null"}]
-        return {**main, "type": main["type"] | {"null"}}
-    kinds = schema.get("type", [])
-    kind = set([kinds] if isinstance(kinds, str) else kinds)
-    if not kind:
-        values = [schema["const"]] if "const" in schema else schema.get("enum", [])
-        kind = {"string"} if all(isinstance(value, str) for value in values) else set()
-    found: dict[str, Any] = {"type": kind}
-    if "properties" in schema:
-        found["required"] = set(schema.get("required", ()))
-        found["properties"] = {
-            name: shape(inner, definitions) for name, inner in schema["properties"].items()
-        }
-    for keyword in ("items", "additionalProperties"):
-        if isinstance(schema.get(keyword), dict) and schema[keyword]:
-            found[keyword] = shape(schema[keyword], definitions)
-    return found
-
-
-def from_type(kind: Any) -> Any:
-    (schema,), definitions = msgspec.json.schema_components([kind])
-    return shape(schema, definitions)
-
-
-COMPONENTS = DOCUMENT["components"]["schemas"]
 
 
 def test_the_result_is_documented_as_it_is_typed() -> None:
@@ -266,7 +232,17 @@ RECORD = {"subject": "Patient/123", "identifier": "urn:x:y|4711", "body_site": "
 FHIR = {"Accept": "application/fhir+json"}
 LINES = {"Accept": "application/jsonl"}
 
+SLUG = "{slug}"
+
+
+def open_path(client: Client, path: str, **request_of: Any) -> TestResponse:
+    """Send a request to a path of the document, whose parameter is filled in."""
+    return client.open(path.replace(SLUG, "truncated-image"), **request_of)
+
+
 ANSWERS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "problem types": ("GET", "/problems", {}),
+    "a problem type": ("GET", f"/problems/{SLUG}", {}),
     "health": ("GET", "/health", {}),
     "ready": ("GET", "/ready", {}),
     "labels": ("GET", "/v1/labels", {}),
@@ -298,7 +274,7 @@ ANSWERS: dict[str, tuple[str, str, dict[str, Any]]] = {
 @pytest.mark.parametrize("name", ANSWERS)
 def test_every_answer_is_as_documented(shared_client: Client, name: str) -> None:
     method, path, request_of = ANSWERS[name]
-    response = shared_client.open(path, method=method, **request_of)
+    response = open_path(shared_client, path, method=method, **request_of)
     assert response.status_code == 200, response.text
     assert_documented(response, CLOSED["paths"][path][method.lower()]["responses"]["200"])
 
@@ -329,6 +305,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "unknown-parameter": raw(JPEG, query_string="explian=true"),
     "unknown-value": explained("perhaps"),
     "method-not-allowed": {"method": "GET"},
+    "not-found": {"method": "GET", "path": "/problems/nothing"},
     "not-acceptable": raw(JPEG, headers={"Accept": "image/png"}),
     "explained-report": raw(
         JPEG, query_string="explain=true", headers={"Accept": "application/fhir+json"}
@@ -402,7 +379,7 @@ def test_every_example_of_a_problem_is_tried() -> None:
 @pytest.mark.parametrize("path", [CLASSIFY, RAW, BASE64, BATCH, BATCH_BASE64])
 def test_a_classification_refers_to_its_problems(path: str) -> None:
     responses = CLOSED["paths"][path]["post"]["responses"]
-    for name in FAULTS | PROBLEMS.keys() - {"method-not-allowed"}:
+    for name in FAULTS | PROBLEMS.keys() - {"method-not-allowed", "not-found"}:
         reference, _, example = documented_problem(name)
         assert responses[str(example["status"])] == {"$ref": reference}
 
@@ -507,9 +484,9 @@ def test_a_costly_image_is_as_documented(
     """As if its decoder had come to an end."""
 
     def exceed(*_: object) -> None:
-        raise decoders._Exceeded
+        raise fork_server.Exceeded
 
-    monkeypatch.setattr("lesionlens.imaging.decoders._Decoder.prepare", exceed)
+    monkeypatch.setattr("lesionlens.imaging.fork_server.Decoder.prepare", exceed)
     assert_as_documented(shared_client.post(CLASSIFY, **raw(JPEG)), "too-costly-image")
 
 
@@ -524,7 +501,7 @@ def test_a_missing_model_is_as_documented(monkeypatch: pytest.MonkeyPatch, tmp_p
     client = create_client()
     reference, _, _ = documented_problem("model-unavailable")
     for method, path, operation in operations():
-        response = client.open(path, method=method)
+        response = open_path(client, path, method=method)
         if "503" in operation["responses"]:
             assert operation["responses"]["503"] == {"$ref": reference}
             assert_as_documented(response, "model-unavailable")

@@ -3,6 +3,7 @@
 gcloud ships these message types; its linter does not look into files.
 """
 
+import fnmatch
 import json
 import re
 import subprocess
@@ -125,3 +126,12 @@ def test_metrics_read_fields_that_the_function_logs(repository: Path) -> None:
     assert '"model loaded"' in logged
     for field in set(re.findall(r"httpRequest\.(\w+)", metrics)):
         assert f'"{field}"' in logged
+
+
+@pytest.mark.parametrize("matcher", ["live", "candidate"])
+def test_every_address_of_the_api_leads_to_the_function(repository: Path, matcher: str) -> None:
+    routes = read(repository / "infra" / "origin" / "url-map.yaml")
+    (rule,) = next(part for part in routes["pathMatchers"] if part["name"] == matcher)["pathRules"]
+    document = json.loads((repository / "function" / "openapi.json").read_text())
+    for path in document["paths"]:
+        assert any(fnmatch.fnmatch(path, pattern) for pattern in rule["paths"]), path

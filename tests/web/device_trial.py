@@ -1,7 +1,7 @@
 """The page's modules in a browser, on pictures whose answers by the function are known.
 
-The function serves page, release and pictures; the browser loads one address, works through them and
-posts what came out. Nothing drives it, so any browser will do that takes an address.
+The function serves page, release and pictures; the browser loads one address, works through them
+and posts what came out. Nothing drives it, so any browser will do that takes an address.
 """
 
 import json

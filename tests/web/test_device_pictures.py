@@ -29,7 +29,9 @@ def _checked(
     return device_trial.checked(serving.application, browser, pictures)
 
 
-def _differences(serving: Client, name: str, data: bytes, found: dict[str, Any], close: float) -> list[str]:
+def _differences(
+    serving: Client, name: str, data: bytes, found: dict[str, Any], close: float
+) -> list[str]:
     """What a device says otherwise than the function, beside times and the request's id."""
     response = serving.post("/v1/classify?explain=true", data=data, content_type="image/*")
     assert response.status_code == 200, (name, response.text)
@@ -59,7 +61,11 @@ def test_some_pictures_are_answered_as_by_the_function(serving: Client, browser:
     kinds = ("jpeg-420", "jpeg-p3", "jpeg-turned-6", "png-alpha", "webp")
     some = {kind: device_pictures.KINDS[kind](dermatoscopic(seed=7)) for kind in kinds}
     found = _checked(serving, browser, some)
-    assert [line for name, data in some.items() for line in _differences(serving, name, data, found[name], CLOSE)] == []
+    assert [
+        line
+        for name, data in some.items()
+        for line in _differences(serving, name, data, found[name], CLOSE)
+    ] == []
 
 
 @pytest.mark.slow
@@ -68,20 +74,34 @@ def test_a_hundred_pictures_are_answered_as_by_the_function(serving: Client, bro
     pictures = dict(device_pictures.hundred())
     found = _checked(serving, browser, pictures)
     assert len(pictures) == 100
-    assert [line for name, data in pictures.items() for line in _differences(serving, name, data, found[name], CLOSE)] == []
+    assert [
+        line
+        for name, data in pictures.items()
+        for line in _differences(serving, name, data, found[name], CLOSE)
+    ] == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("browser", BROWSERS)
-def test_large_pictures_are_answered_nearly_as_by_the_function(serving: Client, browser: str) -> None:
+def test_large_pictures_are_answered_nearly_as_by_the_function(
+    serving: Client, browser: str
+) -> None:
     pictures = dict(device_pictures.large())
     found = _checked(serving, browser, pictures)
-    assert [line for name, data in pictures.items() for line in _differences(serving, name, data, found[name], CLOSE_ABOVE)] == []
+    assert [
+        line
+        for name, data in pictures.items()
+        for line in _differences(serving, name, data, found[name], CLOSE_ABOVE)
+    ] == []
 
 
 @pytest.mark.parametrize("browser", BROWSERS)
-def test_what_a_browser_cannot_read_exactly_goes_to_the_server(serving: Client, browser: str) -> None:
-    pictures = {kind: save(dermatoscopic(320, 240)) for kind, save in device_pictures.ELSEWHERE.items()}
+def test_what_a_browser_cannot_read_exactly_goes_to_the_server(
+    serving: Client, browser: str
+) -> None:
+    pictures = {
+        kind: save(dermatoscopic(320, 240)) for kind, save in device_pictures.ELSEWHERE.items()
+    }
     found = _checked(serving, browser, pictures)
     reasons = {name: document["elsewhere"] for name, document in found.items()}
     special = {"jpeg-cmyk-profile": "colours", "png-16-bits": "colours", "tiny": "size"}

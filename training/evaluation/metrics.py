@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, logsumexp
 
 from lesionlens.model.figures import ClassMetrics, PartMetrics, UnderPrior
 from lesionlens.model.figures import Interval as Interval
@@ -14,6 +15,7 @@ from lesionlens.model.manifest import DATASET, UNIFORM
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
+LOG_TEMPERATURE_BOUNDS = (-3.0, 3.0)
 
 Weights = NDArray[np.float64]
 
@@ -207,3 +209,17 @@ def balanced_accuracy(labels: NDArray[np.int64], logits: NDArray[np.float64]) ->
     """Mean of the sensitivities of the classes that occur in ``labels``."""
     right = logits.argmax(axis=1) == labels
     return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
+
+
+def log_loss(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> float:
+    """Negative log likelihood, in nats, under a uniform prior: classes that occur weigh alike.
+
+    At the temperature that suits the logits best: calibration, which follows, takes care of it.
+    """
+
+    def at(log_temperature: float) -> float:
+        likelihoods = log_softmax(logits / np.exp(log_temperature), axis=1)
+        own = likelihoods[np.arange(len(labels)), labels]
+        return -float(np.mean([own[labels == label].mean() for label in np.unique(labels)]))
+
+    return float(minimize_scalar(at, bounds=LOG_TEMPERATURE_BOUNDS, method="bounded").fun)

@@ -28,8 +28,8 @@ from ..learning import mobilenet
 # How far the probabilities of a variant may be from Keras's, on average over real images and
 # classes. A larger difference is a fault of the conversion, not of the rounding.
 PARITY_BOUNDS = {"float32": 1e-4, "float16": 5e-3, "int8": 2e-2}
-# The balanced accuracy that quantization, and a faster variant, may cost.
-ACCURACY_BOUND = 0.005
+# What quantization, and a faster variant, may cost: nats of log loss.
+LOSS_BOUND = 0.01
 # Latencies this close count as equal; the smaller file then wins.
 LATENCY_TIE = 1.1
 LATENCY_RUNS = 50
@@ -47,6 +47,7 @@ class Variant:
     data: bytes
     latency_ms: float  # median of one image, one thread
     balanced_accuracy: float  # on the validation part
+    log_loss: float  # there too, all origins: `metrics.log_loss`
     parity: float  # mean absolute difference of probabilities to Keras
 
     @property
@@ -61,6 +62,7 @@ class Variant:
             bytes=len(self.data),
             latency_ms=round(self.latency_ms, 2),
             balanced_accuracy=round(self.balanced_accuracy, 4),
+            log_loss=round(self.log_loss, 4),
             parity=float(f"{self.parity:.2g}"),
         )
 
@@ -89,9 +91,14 @@ def export(
         data = convert(network, precision, images[size].calibration)
         logits = predict(data, frames)
         difference = np.abs(softmax(logits, axis=1) - softmax(expected[size], axis=1)).mean()
-        accuracy = metrics.balanced_accuracy(labels, logits)
         variant = Variant(
-            precision, size, data, _latency_ms(data, frames), accuracy, float(difference)
+            precision,
+            size,
+            data,
+            latency_ms=_latency_ms(data, frames),
+            balanced_accuracy=metrics.balanced_accuracy(labels, logits),
+            log_loss=metrics.log_loss(labels, logits),
+            parity=float(difference),
         )
         bound = PARITY_BOUNDS[precision]
         if difference <= bound:
@@ -108,15 +115,15 @@ def export(
 
 
 def choose(variants: Sequence[Variant]) -> Variant:
-    """The fastest of the best: accuracy wins over speed, speed over the file's size."""
-    exact = {v.size: v.balanced_accuracy for v in variants if v.precision == "float32"}
-    # A variant whose quantization costs more than the bound is excluded, whatever its accuracy
+    """The fastest of the best: likelihood wins over speed, speed over the file's size."""
+    exact = {v.size: v.log_loss for v in variants if v.precision == "float32"}
+    # A variant whose quantization costs more than the bound is excluded, whatever its loss
     # relative to other sizes.
-    sound = [v for v in variants if v.balanced_accuracy >= exact[v.size] - ACCURACY_BOUND]
-    best = max(variant.balanced_accuracy for variant in sound)
-    accurate = [v for v in sound if v.balanced_accuracy >= best - ACCURACY_BOUND]
-    fastest = min(variant.latency_ms for variant in accurate)
-    fast = [variant for variant in accurate if variant.latency_ms <= fastest * LATENCY_TIE]
+    sound = [v for v in variants if v.log_loss <= exact[v.size] + LOSS_BOUND]
+    best = min(variant.log_loss for variant in sound)
+    likely = [v for v in sound if v.log_loss <= best + LOSS_BOUND]
+    fastest = min(variant.latency_ms for variant in likely)
+    fast = [variant for variant in likely if variant.latency_ms <= fastest * LATENCY_TIE]
     return min(fast, key=lambda variant: len(variant.data))
 
 

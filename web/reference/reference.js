@@ -127,6 +127,18 @@ for (const example of document.querySelectorAll("[data-example]")) {
   example.textContent = example.textContent.replaceAll("https://lesionlens.example", here);
 }
 
+/** Whether the service answers now. */
+async function status() {
+  try {
+    const answer = await fetch("../ready");
+    const { version } = await answer.json();
+    return answer.ok ? `Now: ready, release ${version}.` : "Now: the model is not loaded.";
+  } catch {
+    return "Now: no answer.";
+  }
+}
+status().then((now) => { document.querySelector("#now").textContent = now; });
+
 try {
   const answer = await fetch("../openapi.json");
   if (!answer.ok) throw new Error(answer.statusText);

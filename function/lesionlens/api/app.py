@@ -25,6 +25,7 @@ from . import (
     context,
     negotiation,
     problem_details,
+    problem_types,
     response_headers,
     structured_log,
 )
@@ -49,7 +50,6 @@ EXPOSED_HEADERS = [
 ]
 LOGGED_PATH = 200  # characters of an address, at most
 TEMPLATES = Path(__file__).parents[1] / "templates"
-OPENAPI = Path(__file__).parents[2] / "openapi.json"
 
 # One file for the function and for the load balancer (infra/ensure_origin.sh): "Name: value" lines.
 SECURITY_HEADERS = dict(
@@ -148,12 +148,13 @@ def _route(app: flask.Flask, settings: "Settings", slot: Slot) -> None:
     def device() -> dict[str, Any]:
         return describe_for_devices(slot.get())
 
-    description = OPENAPI.read_bytes()
+    description = problem_types.OPENAPI.read_bytes()
 
     @app.get("/openapi.json")
     def openapi() -> flask.Response:
         return flask.Response(description, content_type=negotiation.JSON)
 
+    problem_types.register(app)
     if settings.web_dir is not None:
         _route_page(app, settings.web_dir)
         _route_release(app, settings, slot)
@@ -237,6 +238,7 @@ def _surround(app: flask.Flask, settings: "Settings", slot: Slot) -> None:
             f"{request.method} {path} {response.status_code}",
             request_id=known.request_id,
             partner=known.caller.partner if known.caller else None,
+            test=known.caller.test if known.caller else None,
             model_version=slot.loaded.manifest.version if slot.loaded else None,
             httpRequest={
                 "requestMethod": request.method,

@@ -27,6 +27,7 @@ class Caller:
     partner: str | None
     rate: Rate | None
     batch: int  # images in one request, at most
+    test: bool = False  # whether results are marked as test data
 
     @property
     def owner(self) -> Owner:
@@ -45,7 +46,7 @@ def partner(key: str, keyring: Keyring) -> Caller:
             f"The key is not known here, or it has expired; accepted is a valid key ({ACCEPTED}), "
             "or none for the public tier."
         )
-    return Caller(f"key:{found.id}", found.partner, found.rate, found.batch)
+    return Caller(f"key:{found.id}", found.partner, found.rate, found.batch, found.test)
 
 
 def key_of(request: flask.Request) -> str | None:

@@ -75,6 +75,8 @@ def _examined(
     known.add_stages(result["timing_ms"])
     if record := posted.record.document():
         result["record"] = record
+    if known.caller and known.caller.test:
+        result["test"] = True
     return result
 
 

@@ -30,6 +30,12 @@ OBSERVATION_CATEGORY = (
 
 MODEL = "model"
 MALIGNANCY = "malignancy"
+# https://terminology.hl7.org/CodeSystem-v3-ActReason.html
+TEST_DATA = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
+    "code": "HTEST",
+    "display": "test health data",
+}
 # No one has reviewed it.
 STATUS = "preliminary"
 NOT_RECOGNIZED = (
@@ -69,6 +75,7 @@ def report(result: Result) -> dict[str, Any]:
         identifiers.append({"system": system, "value": value})
     return {
         "resourceType": "DiagnosticReport",
+        **({"meta": {"security": [TEST_DATA]}} if result.get("test") else {}),
         "text": _narrative(conclusion),
         "contained": [_device(result), *observations],
         "identifier": identifiers,
@@ -126,7 +133,7 @@ def _named(resource: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
     tags = [{"system": "urn:x-lesionlens:index", "code": str(entry["index"])}]
     if "id" in entry:
         tags.append({"system": "urn:x-lesionlens:id", "code": entry["id"]})
-    return {**resource, "meta": {"tag": tags}}
+    return {**resource, "meta": {**resource.get("meta", {}), "tag": tags}}
 
 
 def _narrative(sentences: list[str]) -> dict[str, str]:

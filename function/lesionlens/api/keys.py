@@ -1,11 +1,13 @@
-"""Partners' keys: only salted hashes of them are configured; a command makes, lists, revokes them.
+"""Partners' keys: only salted hashes are configured; a command creates, lists and revokes keys.
 
     python -m lesionlens.api.keys FILE create PARTNER [--rate 600/minute] [--batch 16] [--days 365]
+                                                      [--test]
     python -m lesionlens.api.keys FILE list
     python -m lesionlens.api.keys FILE revoke ID
 
-A key is 256 random bits, so that there is nothing to guess and a hash that is slow on purpose, as
-for passwords, would only make each request slower and each false key a burden.
+A key is 256 random bits: there is nothing to guess, so a slow password hash would only make each
+request slower. A test key is answered by the real model; its results are marked as test data, and
+it has a limit of its own, so that a partner's tests do not use up the limit of its other key.
 """
 
 import argparse
@@ -24,19 +26,21 @@ from typing import Any
 from .rate import Rate
 
 PREFIX = "ll_"  # so that a key that strayed into a repository is recognized as one
+TEST_PREFIX = "ll_test_"
 KEY_BYTES = 32
 SALT_BYTES = 16
 MAX_BATCH = 100
 FIELDS = {"id", "partner", "salt", "sha256", "rate", "batch", "expires"}
+OPTIONAL = {"test"}
 
 
 class KeysError(Exception):
-    """The document of keys is not as it must be; the message says where."""
+    """The document of keys is invalid; the message says where."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """What is known of a key: not the key."""
+    """What is configured of a key; the key itself is not known."""
 
     id: str
     partner: str
@@ -44,7 +48,8 @@ class Key:
     sha256: bytes  # HMAC-SHA-256 of the key under the salt
     rate: Rate
     batch: int  # images in one request, at most
-    expires: date  # the first day on which it no longer opens anything, in UTC
+    expires: date  # the first day on which it is no longer valid, in UTC
+    test: bool = False  # whether results are marked as test data
 
     def matches(self, text: str) -> bool:
         return hmac.compare_digest(_hash(self.salt, text), self.sha256)
@@ -82,11 +87,14 @@ def read(configured: str) -> Keyring:
     return Keyring(keys)
 
 
-def create(partner: str, rate: Rate, batch: int, expires: date) -> tuple[str, Key]:
-    """Return a new key, which nobody can tell again, and what is to be configured of it."""
-    text = PREFIX + secrets.token_urlsafe(KEY_BYTES)
+def create(
+    partner: str, rate: Rate, batch: int, expires: date, test: bool = False
+) -> tuple[str, Key]:
+    """Return a new key, which is stored nowhere, and what is to be configured of it."""
+    text = (TEST_PREFIX if test else PREFIX) + secrets.token_urlsafe(KEY_BYTES)
     salt = secrets.token_bytes(SALT_BYTES)
-    return text, Key(secrets.token_hex(4), partner, salt, _hash(salt, text), rate, batch, expires)
+    hashed = _hash(salt, text)
+    return text, Key(secrets.token_hex(4), partner, salt, hashed, rate, batch, expires, test)
 
 
 def _hash(salt: bytes, text: str) -> bytes:
@@ -94,7 +102,7 @@ def _hash(salt: bytes, text: str) -> bytes:
 
 
 def _key(number: int, entry: Any) -> Key:
-    if not isinstance(entry, dict) or entry.keys() != FIELDS:
+    if not isinstance(entry, dict) or entry.keys() - OPTIONAL != FIELDS:
         raise KeysError(f"key {number} has not exactly the fields {', '.join(sorted(FIELDS))}")
     try:
         key = Key(
@@ -105,11 +113,14 @@ def _key(number: int, entry: Any) -> Key:
             rate=Rate.parse(entry["rate"]),
             batch=int(entry["batch"]),
             expires=date.fromisoformat(entry["expires"]),
+            test=entry.get("test", False),
         )
     except (ValueError, TypeError) as error:
         raise KeysError(f"key {number} is wrong: {error}") from None
     if len(key.salt) < SALT_BYTES or len(key.sha256) != hashlib.sha256().digest_size:
         raise KeysError(f"key {number} has a salt or a hash that is too short")
+    if not isinstance(key.test, bool):
+        raise KeysError(f"key {number} has a test that is not true or false")
     if not key.id or not key.partner or not 1 <= key.batch <= MAX_BATCH:
         raise KeysError(f"key {number} needs an id, a partner and a batch of 1 to {MAX_BATCH}")
     return key
@@ -124,6 +135,7 @@ def _entry(key: Key) -> dict[str, Any]:
         "rate": str(key.rate),
         "batch": key.batch,
         "expires": key.expires.isoformat(),
+        **({"test": True} if key.test else {}),
     }
 
 
@@ -140,11 +152,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "list":
         for key in keys:
             limits = f"{key.rate}, {key.batch} a batch"
-            print(f"{key.id}  until {key.expires}  {limits}  {key.partner}")
+            kind = "  (test)" if key.test else ""
+            print(f"{key.id}  until {key.expires}  {limits}  {key.partner}{kind}")
         return 0
     if options.command == "create":
         expires = datetime.now(UTC).date() + timedelta(days=options.days)
-        text, key = create(options.partner, options.rate, options.batch, expires)
+        text, key = create(options.partner, options.rate, options.batch, expires, options.test)
         _write(options.file, (*keys, key))
         print(f"{key.id} for {key.partner}, until {expires}; shown this once:", file=sys.stderr)
         print(text)
@@ -169,6 +182,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     making.add_argument("--batch", type=int, default=16, choices=range(1, MAX_BATCH + 1),
                         metavar="IMAGES", help="images in one request")  # fmt: skip
     making.add_argument("--days", type=int, default=365, help="until it expires")
+    making.add_argument("--test", action="store_true", help="a key whose results are marked")
     commands.add_parser("list", help="list what is known of the keys")
     commands.add_parser("revoke", help="remove a key").add_argument("id")
     return parser.parse_args(arguments)

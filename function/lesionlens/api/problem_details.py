@@ -1,6 +1,7 @@
 """Errors as ``application/problem+json`` (RFC 9457): what the client is told, and what the log."""
 
 import json
+from typing import Any
 
 import flask
 from werkzeug.exceptions import (
@@ -11,7 +12,14 @@ from werkzeug.exceptions import (
     RequestEntityTooLarge,
 )
 
-from ..errors import BodyTooLarge, MalformedRequest, NotAcceptable, Problem
+from ..errors import (
+    BodyTooLarge,
+    MalformedRequest,
+    NotAcceptable,
+    Problem,
+    UnknownAddress,
+    WrongMethod,
+)
 from . import context, fhir, negotiation, structured_log
 
 
@@ -20,7 +28,7 @@ def register(app: flask.Flask) -> None:
 
     @app.errorhandler(Problem)
     def expected(error: Problem) -> flask.Response:
-        return _response(error.status, error.slug, error.title, error.detail, error.headers)
+        return _response(error.document(context.current().request_id), error.headers)
 
     @app.errorhandler(RequestEntityTooLarge)
     def too_large(error: RequestEntityTooLarge) -> flask.Response:
@@ -34,23 +42,24 @@ def register(app: flask.Flask) -> None:
     def not_found(error: NotFound) -> flask.Response:
         paths = sorted({str(rule) for rule in flask.current_app.url_map.iter_rules()})
         accepted = ", ".join(path for path in paths if "<" not in path)
-        return _response(
-            404, "not-found", "Not found", f"There is nothing here; there are {accepted}."
-        )
+        return expected(UnknownAddress(f"There is nothing here; there are {accepted}."))
 
     @app.errorhandler(MethodNotAllowed)
     def wrong_method(error: MethodNotAllowed) -> flask.Response:
         allowed = ", ".join(sorted(error.valid_methods or ()))
-        detail = f"{flask.request.method} is not possible here; accepted are {allowed}."
-        return _response(
-            405, "method-not-allowed", "Method not allowed", detail, {"Allow": allowed}
-        )
+        return expected(WrongMethod(flask.request.method, allowed))
 
     @app.errorhandler(HTTPException)
     def other(error: HTTPException) -> flask.Response:
-        title = error.name
-        slug = title.lower().replace(" ", "-")
-        return _response(error.code or 500, slug, title, error.description or title)
+        # RFC 9457, 4.2.1: a problem that says no more than its status.
+        document = {
+            "type": "about:blank",
+            "title": error.name,
+            "status": error.code or 500,
+            "detail": error.description or error.name,
+            "request_id": context.current().request_id,
+        }
+        return _response(document, {})
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> flask.Response:
@@ -58,16 +67,8 @@ def register(app: flask.Flask) -> None:
         return expected(Problem.unexpected())
 
 
-def _response(
-    status: int, slug: str, title: str, detail: str, headers: dict[str, str] | None = None
-) -> flask.Response:
-    document = {
-        "type": f"/problems/{slug}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "request_id": context.current().request_id,
-    }
+def _response(document: dict[str, Any], headers: dict[str, str]) -> flask.Response:
+    status = document["status"]
     form = _form()
     if form == negotiation.HTML:
         return flask.Response(negotiation.page(problem=document), status, headers)

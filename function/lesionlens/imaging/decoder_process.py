@@ -16,7 +16,7 @@ import traceback
 from typing import Any
 
 from ..errors import Problem
-from . import decode, preprocess, sandbox, wire
+from . import decode, preprocess, sandbox, sizes, wire
 from .preprocess import Preprocessing
 
 # Of a decoder above what it has when it is forked, in bytes: the upload, and what decoding takes.
@@ -82,7 +82,7 @@ def serve_pictures(peer: socket.socket, in_use: int) -> None:
 def _answer(data: bytes, preprocessing: Preprocessing, large: bool) -> tuple[dict[str, Any], bytes]:
     try:
         prepared = preprocess.prepare(data, preprocessing, modest=not large)
-    except decode.NeedsMore:
+    except sizes.NeedsMore:
         return {"needs_more": True}, b""
     except Problem as problem:
         return {"problem": type(problem).__name__, "detail": problem.detail}, b""

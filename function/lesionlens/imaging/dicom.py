@@ -1,8 +1,8 @@
 """The first frame of a DICOM photograph; nothing else that the file says of a patient is read.
 
 Accepted are the photographs and secondary captures that cameras, archives and converters write:
-uncompressed or deflated, RLE, JPEG baseline and JPEG 2000, of 8 to 16 bits a sample. What is not
-JPEG is decoded by pydicom. JPEG-LS and lossless JPEG need decoders of their own and are refused.
+uncompressed or deflated, RLE, JPEG (baseline or lossless), JPEG-LS and JPEG 2000. JPEG is decoded
+as any other JPEG is, the rest by pydicom and its plugins.
 """
 
 import importlib
@@ -10,15 +10,16 @@ import io
 import logging
 import struct
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, JpegImagePlugin
+from PIL import Image
 
 from ..errors import Truncated, Undecodable, UnsupportedType
+from . import jpeg
+from .sizes import CheckSize
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -43,14 +44,24 @@ UNCOMPRESSED = {
     "1.2.840.10008.1.2.1.99": "deflated",
     "1.2.840.10008.1.2.2": "explicit big endian",
 }
-JPEG = {"1.2.840.10008.1.2.4.50": "JPEG baseline", "1.2.840.10008.1.2.4.51": "JPEG extended"}
-TRANSFER_SYNTAXES = {
-    **UNCOMPRESSED,
-    **JPEG,
+JPEG = {
+    "1.2.840.10008.1.2.4.50": "JPEG baseline",
+    "1.2.840.10008.1.2.4.51": "JPEG extended",
+    "1.2.840.10008.1.2.4.57": "JPEG lossless",
+    "1.2.840.10008.1.2.4.70": "JPEG lossless, first-order",
+}
+# By pydicom's plugin for each.
+_PYLIBJPEG = {
     "1.2.840.10008.1.2.5": "RLE",
     "1.2.840.10008.1.2.4.90": "JPEG 2000 lossless",
     "1.2.840.10008.1.2.4.91": "JPEG 2000",
 }
+_PYJPEGLS = {
+    "1.2.840.10008.1.2.4.80": "JPEG-LS lossless",
+    "1.2.840.10008.1.2.4.81": "JPEG-LS near-lossless",
+}
+_PLUGINS = {**dict.fromkeys(_PYLIBJPEG, "pylibjpeg"), **dict.fromkeys(_PYJPEGLS, "pyjpegls")}
+TRANSFER_SYNTAXES = {**UNCOMPRESSED, **JPEG, **_PYLIBJPEG, **_PYJPEGLS}
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 # Photometric interpretations, and their samples a pixel.
 PHOTOMETRIC = {
@@ -85,9 +96,6 @@ _DAMAGE = (
     struct.error,
 )
 
-# Called with the width and the height before pixels are decoded; raises what is to be raised.
-CheckSize = Callable[[int, int], None]
-
 
 @dataclass(frozen=True)
 class Frame:
@@ -104,7 +112,7 @@ def recognized(data: bytes) -> bool:
 
 def warm() -> None:
     """Import all that a file may need."""
-    for module in ("pydicom.encaps", "pydicom.pixels.decoders", "PIL.Jpeg2KImagePlugin"):
+    for module in ("pydicom.encaps", "pydicom.pixels.decoders"):
         importlib.import_module(module)
     _quiet()
 
@@ -139,15 +147,13 @@ def _open(data: bytes, check_size: CheckSize) -> Frame:
     ):
         raise Undecodable("The DICOM file contradicts itself: samples, frames, rows or columns.")
     if file.file_meta.TransferSyntaxUID in JPEG:
-        image = _jpeg(file, frames)
-        # Before anything decodes it; a JPEG's own limits are checked by the caller.
-        if file.PhotometricInterpretation == "MONOCHROME1":
-            check_size(width, height)
+        image = _jpeg(file, frames, check_size)
     else:
         check_size(width, height)
         _check_length(file)
         image = Image.fromarray(_eight_bits(file))
     if file.PhotometricInterpretation == "MONOCHROME1":
+        check_size(width, height)  # before this decodes it
         # Its lowest value is white (PS3.3, C.7.6.3.1.2).
         image = image.point([255 - value for value in range(256)])
     path = file.get("OpticalPathSequence", None) or [file]
@@ -201,7 +207,8 @@ def _eight_bits(file: "Dataset") -> NDArray[np.uint8]:
     from pydicom.pixels.processing import apply_color_lut
     from pydicom.pixels.utils import pixel_array
 
-    pixels: NDArray[Any] = pixel_array(file, index=0)
+    plugin = _PLUGINS.get(file.file_meta.TransferSyntaxUID, "")
+    pixels: NDArray[Any] = pixel_array(file, index=0, decoding_plugin=plugin)
     bits = int(file.BitsStored)
     if file.PhotometricInterpretation == "PALETTE COLOR":
         pixels = apply_color_lut(pixels, file)
@@ -213,14 +220,17 @@ def _eight_bits(file: "Dataset") -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels.astype(np.uint8))
 
 
-def _jpeg(file: "Dataset", frames: int) -> Image.Image:
-    """A JPEG says itself whether its samples are RGB or YCbCr, as libjpeg reads them."""
+def _jpeg(file: "Dataset", frames: int, check_size: CheckSize) -> Image.Image:
+    """A JPEG says itself whether its samples are RGB or YCbCr, as libjpeg reads them.
+
+    Of a lossless one libjpeg gives the samples as they are, so that the file's header counts.
+    """
     from pydicom.encaps import get_frame
 
     if not file["PixelData"].is_undefined_length:
         raise Undecodable("The DICOM file is damaged: its JPEG is not cut into fragments.")
     frame = get_frame(file.PixelData, 0, number_of_frames=frames)
-    image = Image.open(io.BytesIO(frame), formats=[JpegImagePlugin.JpegImageFile.format])
+    image = jpeg.open_image(frame)
     if len(image.getbands()) != file.SamplesPerPixel:
         raise Undecodable("The DICOM file contradicts itself: its JPEG has other samples.")
     if image.size != (file.Columns, file.Rows):
@@ -228,6 +238,9 @@ def _jpeg(file: "Dataset", frames: int) -> Image.Image:
             f"The DICOM file says {file.Columns}×{file.Rows} pixels, and its JPEG "
             f"{image.width}×{image.height}."
         )
+    if jpeg.LOSSLESS in image.info and file.PhotometricInterpretation.startswith("YBR"):
+        check_size(*image.size)  # before this decodes it
+        image = Image.merge("YCbCr", image.split())
     return image
 
 

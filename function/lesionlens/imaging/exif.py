@@ -8,6 +8,15 @@ from PIL import Image
 START = b"Exif\0\0"
 _ORIENTATION = 0x0112
 _SHORT, _LONG = 3, 4
+_MOST_ENTRIES = 65535
+# By a file's first bytes: byte order, the types of offsets and of the number of entries, and where
+# the offset of the first directory is. The latter two are BigTIFF's.
+_FORMS = {
+    b"II*\0": ("<", "I", "H", 4),
+    b"MM\0*": (">", "I", "H", 4),
+    b"II+\0": ("<", "Q", "Q", 8),
+    b"MM\0+": (">", "Q", "Q", 8),
+}
 
 # How each orientation is put upright (EXIF 2.32, 4.6.4 A); 1 is upright already.
 UPRIGHT = {
@@ -30,20 +39,28 @@ def orientation(exif: bytes) -> int:
 
 
 def tags(tiff: bytes) -> Iterator[tuple[int, int]]:
-    """The first directory's tags of whole numbers, each with its first, as far as can be read."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
-    if order is None:
+    """The first directory's tags of whole numbers, each with its first, as far as can be read.
+
+    Source: TIFF 6.0, section 2, and "The BigTIFF File Format" (libtiff).
+    """
+    form = _FORMS.get(tiff[:4])
+    if form is None:
         return
+    order, offset, count, at = form
     try:
-        (start,) = struct.unpack_from(f"{order}I", tiff, 4)
-        (entries,) = struct.unpack_from(f"{order}H", tiff, start)
-        for at in range(start + 2, start + 2 + 12 * entries, 12):
-            tag, kind, count = struct.unpack_from(f"{order}HHI", tiff, at)
-            if kind in (_SHORT, _LONG) and count:
-                form = f"{order}H" if kind == _SHORT else f"{order}I"
-                place = at + 8
-                if count * struct.calcsize(form) > 4:
-                    (place,) = struct.unpack_from(f"{order}I", tiff, place)
-                yield tag, struct.unpack_from(form, tiff, place)[0]
-    except struct.error:
+        (start,) = struct.unpack_from(order + offset, tiff, at)
+        (entries,) = struct.unpack_from(order + count, tiff, start)
+        head = struct.Struct(f"{order}HH{offset}")
+        inline = struct.calcsize(order + offset)
+        first = start + struct.calcsize(order + count)
+        for number in range(min(entries, _MOST_ENTRIES)):
+            place = first + number * (head.size + inline)
+            tag, kind, values = head.unpack_from(tiff, place)
+            if kind in (_SHORT, _LONG) and values:
+                value = f"{order}H" if kind == _SHORT else f"{order}I"
+                place += head.size
+                if values * struct.calcsize(value) > inline:
+                    (place,) = struct.unpack_from(order + offset, tiff, place)
+                yield tag, struct.unpack_from(value, tiff, place)[0]
+    except (struct.error, OverflowError):
         return

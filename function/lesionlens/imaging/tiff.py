@@ -2,12 +2,16 @@
 
 from PIL import Image
 
-from ..errors import Undecodable
+from ..errors import UnsupportedType
 from .exif import tags
 
-_COMPRESSION, _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 259, 262, 284, 339
-_BITS = 258
-_WHITE_IS_ZERO, _PLANES, _FLOAT = 0, 2, 3
+# Little and big endian, classic and BigTIFF.
+SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+# Tags and values of TIFF 6.0.
+_KIND, _COMPRESSION, _PHOTOMETRIC, _SAMPLE_FORMAT = 254, 259, 262, 339
+_REDUCED = 1
+_WHITE_IS_ZERO, _FLOAT = 0, 3
 
 # Compressions (TIFF 6.0, section 3, and libtiff's tiff.h) that are not decoded.
 _COMPRESSIONS = {
@@ -32,14 +36,12 @@ _COMPRESSIONS = {
 _ADVICE = "send it uncompressed or with LZW, Deflate or JPEG, in 8 bits, or as a PNG or JPEG"
 
 
-def check(image: Image.Image) -> None:
-    """Raise Undecodable for an opened file whose pixels Pillow would mix up."""
-    known = getattr(image, "tag_v2", {})
-    bits = known.get(_BITS, ())
-    if known.get(_PLANAR) == _PLANES and isinstance(bits, tuple) and 16 in bits:
-        raise Undecodable(
-            "The TIFF holds its colours as planes of 16 bits; send it with its colours "
-            "interleaved, in 8 bits, or as a PNG or JPEG."
+def check(data: bytes) -> None:
+    """Raise UnsupportedType for a file whose first picture is not the one that is meant."""
+    if dict(tags(data)).get(_KIND, 0) & _REDUCED:
+        raise UnsupportedType(
+            "The TIFF is a raw photograph, or a preview stands first in it; develop it, and send a "
+            "JPEG or PNG."
         )
 
 

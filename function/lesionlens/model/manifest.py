@@ -105,6 +105,8 @@ class Variant(Strict, frozen=True):
     latency_ms: Annotated[float, Meta(ge=0, le=1e6)]
     balanced_accuracy: Fraction
     parity: Fraction
+    # Nats under a uniform prior, at the best temperature; None in releases before it was measured.
+    log_loss: Annotated[float, Meta(ge=0, le=100)] | None = None
 
 
 class Export(Strict, frozen=True, omit_defaults=True):
@@ -112,7 +114,9 @@ class Export(Strict, frozen=True, omit_defaults=True):
     variants: tuple[Variant, ...]
     refused: dict[str, str]
     measured_on: str
-    on_device: str = "not tried"  # how the page's interpreter does, see training.releasing.on_device
+    on_device: str = (
+        "not tried"  # how the page's interpreter does, see training.releasing.on_device
+    )
 
 
 class Counted(Strict, frozen=True):

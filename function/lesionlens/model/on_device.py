@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 import numpy as np
 from PIL import Image
 
-from ..imaging import decode, image_quality
+from ..imaging import decode, image_quality, sizes
 from ..imaging.preprocess import prepare
 from .classifier import ACTIVATION_MAPS, FEATURES, LOGITS, Classifier
 from .diagnoses import TAXONOMY
@@ -47,7 +47,7 @@ def describe(classifier: Classifier) -> dict[str, Any]:
             for label in manifest.classes
         },
         "cautions": {name: vars(caution) for name, caution in cautions.items()},
-        "min_side": decode.MIN_SIDE,
+        "min_side": sizes.MIN_SIDE,
         "full_side": decode.FULL_SIDE,
         "notice": NOTICE,
         # Of a PNG all browsers make the same pixels; JPEG decoders differ by a level or two.

@@ -94,4 +94,5 @@ class Result(TypedDict):
     explanation: NotRequired[Explanation]
     timing_ms: TimingMs
     record: NotRequired[Record]
+    test: NotRequired[bool]
     notice: str

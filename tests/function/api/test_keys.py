@@ -4,6 +4,7 @@ import json
 import stat
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from werkzeug.test import Client
@@ -12,6 +13,7 @@ from lesionlens.api import keys
 from lesionlens.api.keys import Keyring, KeysError
 from lesionlens.api.rate import Rate
 from tests.conftest import create_client
+from tests.multipart_forms import multipart
 from tests.pictures import JPEG
 
 TODAY = datetime.now(UTC).date()
@@ -89,6 +91,7 @@ ENTRY = keys._entry(keys.create("Example Clinic", RATE, 16, date(2030, 1, 1))[1]
         ({"keys": [{**ENTRY, "rate": "many"}]}, "accepted is a number of images"),
         ({"keys": [{**ENTRY, "rate": 5}]}, "key 0 is wrong"),
         ({"keys": [{**ENTRY, "batch": 101}]}, "a batch of 1 to 100"),
+        ({"keys": [{**ENTRY, "test": "yes"}]}, "key 0 has a test that is not true or false"),
         ({"keys": [{**ENTRY, "partner": ""}]}, "needs an id, a partner"),
         ({"keys": [{**ENTRY, "expires": "soon"}]}, "key 0 is wrong"),
     ],
@@ -159,6 +162,83 @@ def test_what_is_no_valid_key_is_never_public(
         assert response.status_code == 401, headers
         assert response.content_type == "application/problem+json"
         assert response.headers["WWW-Authenticate"].startswith("Bearer ")
+
+
+def test_a_test_key_is_created_and_listed_as_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "keys.json"
+    text = made(capsys, file, "--test")
+    assert text.startswith("ll_test_")
+    assert not made(capsys, file).startswith("ll_test_")
+    assert [key.test for key in keys.read(str(file)).keys] == [True, False]
+    assert keys.main([str(file), "list"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("Example Clinic  (test)")
+    assert second.endswith("Example Clinic")
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[str, str, str]:
+    """A partner's key and its test key, each for one image a day, and the document of both."""
+    real, one = keys.create("Example Clinic", Rate(1, "day"), 2, date(2999, 1, 1))
+    trial, other = keys.create("Example Clinic", Rate(1, "day"), 2, date(2999, 1, 1), test=True)
+    return real, trial, json.dumps({"keys": [keys._entry(one), keys._entry(other)]})
+
+
+def test_a_test_key_gets_real_answers_that_are_marked_and_leaves_the_other_limit_alone(
+    monkeypatch: pytest.MonkeyPatch,
+    pair: tuple[str, str, str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    real, trial, document = pair
+    monkeypatch.setenv("API_KEYS", document)
+    client = create_client()
+
+    def classify(key: str) -> tuple[int, dict[str, Any]]:
+        answer = client.post(
+            "/v1/classify", data=JPEG, content_type="image/jpeg", headers={"X-API-Key": key}
+        )
+        return answer.status_code, answer.json
+
+    status, marked = classify(trial)
+    assert (status, marked.pop("test")) == (200, True)
+    assert '"test": true' in capsys.readouterr().out
+    assert classify(trial)[0] == 429
+    status, plain = classify(real)
+    assert status == 200
+    for name in ("probabilities", "malignancy", "input"):
+        assert marked[name] == plain[name]
+    assert "test" not in plain
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "accept", "mark"),
+    [
+        ("/v1/batch", "images", "application/json", '"test":true'),
+        ("/v1/batch", "images", "application/jsonl", '"test":true'),
+        ("/v1/batch", "images", "application/fhir+json", '"code": "HTEST"'),
+        ("/v1/classify", "image", "application/fhir+json", '"code": "HTEST"'),
+        ("/v1/classify", "image", "text/html", "Test data:"),
+    ],
+)
+def test_every_form_of_an_answer_is_marked(
+    monkeypatch: pytest.MonkeyPatch,
+    pair: tuple[str, str, str],
+    path: str,
+    field: str,
+    accept: str,
+    mark: str,
+) -> None:
+    real, trial, document = pair
+    monkeypatch.setenv("API_KEYS", document)
+    client = create_client()
+    body, media_type = multipart((field, "lesion.jpg", JPEG))
+    for key, marked in ((trial, True), (real, False)):
+        headers = {"Accept": accept, "X-API-Key": key}
+        answer = client.post(path, data=body, content_type=media_type, headers=headers)
+        assert answer.status_code == 200
+        assert (mark in answer.text) is marked
 
 
 def test_two_different_keys_are_400(guarded: Client, keyring: tuple[str, str, str]) -> None:

@@ -18,6 +18,7 @@ from lesionlens.errors import (
 )
 from lesionlens.imaging import decode
 from tests.conftest import ROOT
+from tests.lossless_jpeg import lossless_jpeg
 from tests.pictures import JPEG, LESION, SKIN, dermatoscopic, encoded, lesion
 
 HEIC = (ROOT / "tests" / "data" / "lesion.heic").read_bytes()
@@ -201,6 +202,9 @@ BAD = {
     "jpeg 2000 stream": (b"\xff\x4f\xff\x51" * 9, UnsupportedType, "a JPEG 2000 image"),
     "jpeg xl": (b"\0\0\0\x0cJXL \r\n\x87\n", UnsupportedType, "a JPEG XL image"),
     "photoshop": (b"8BPS\0\1", UnsupportedType, "a Photoshop document"),
+    "raw photograph": (b"FUJIFILMCCD-RAW 0201", UnsupportedType, "a raw photograph; accepted"),
+    "video": (b"\0\0\0\x14ftypqt  \0\0\0\0", UnsupportedType, "a video; accepted are"),
+    "tiff of its first bytes": (b"II*\0\x08\0\0\0", Undecodable, "The TIFF file is damaged or of"),
     "zip": (b"PK\x03\x04....", UnsupportedType, "a ZIP archive"),
     "truncated jpeg": (JPEG[: len(JPEG) // 2], Truncated, "ends too early"),
     "jpeg of its first bytes": (JPEG[:20], Undecodable, "damaged|not an image"),
@@ -262,6 +266,28 @@ def test_several_pictures_cut_anywhere_decode_or_raise_a_problem(file_format: st
             assert decode.decode(data[:end]).image.mode == "RGB"
         except (ImageProblem, UnsupportedType):
             continue
+
+
+def test_a_lossless_jpeg_is_decoded_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such a file is not shrunk while it is decoded."""
+    monkeypatch.setattr(decode, "FULL_SIDE", 64)
+    decoded = decode.decode(lossless_jpeg(lesion(160, 128), adobe=True))
+    np.testing.assert_array_equal(decoded.image, lesion(160, 128).reduce(2))
+
+
+def test_a_jpeg_of_12_bits_is_named() -> None:
+    frame = JPEG.index(b"\xff\xc0")
+    with pytest.raises(Undecodable, match="samples of 12 bits; accepted are 8"):
+        decode.decode(JPEG[: frame + 4] + b"\x0c" + JPEG[frame + 5 :])
+
+
+def test_a_jpeg_with_a_second_picture_is_a_jpeg() -> None:
+    """Telephones store previews and depths so (MPO), of as many pixels as they like."""
+    large = lesion(3000, 2000)
+    data = encoded(large, "MPO", save_all=True, append_images=[lesion(64, 48)])
+    decoded = decode.decode(data, modest=True)
+    assert [caution.code for caution in decoded.warnings] == ["first-picture"]
+    assert decoded.image.size == (3000, 2000)
 
 
 def test_a_progressive_photograph_is_decoded() -> None:

@@ -15,6 +15,9 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
     RLELossless,
     SecondaryCaptureImageStorage,
 )
@@ -31,6 +34,7 @@ from lesionlens.imaging import colour, decode, decoders, preprocess
 from lesionlens.imaging.preprocess import Preprocessing
 from tests.conftest import ROOT
 from tests.dicom import DERMOSCOPIC, MARK, PHOTOGRAPHIC, photograph
+from tests.lossless_jpeg import lossless_jpeg
 from tests.pictures import encoded, lesion
 
 JPEG = {"syntax": JPEGBaseline8Bit, "photometric": "YBR_FULL_422"}
@@ -82,12 +86,49 @@ def deflated(file: Dataset) -> None:
     file.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
 
 
-def in_jpeg_2000(file: Dataset) -> None:
-    file.PixelData = encapsulate([encoded(lesion(), "JPEG2000", mct=1, no_jp2=True)])
+def in_rle_of_16_bits(file: Dataset) -> None:
+    of_twelve_bits(file)
+    file.compress(RLELossless, generate_instance_uid=False)
+
+
+def compressed(file: Dataset, data: bytes, syntax: str, photometric: str = "RGB") -> None:
+    """Take a compressed frame in place of the samples."""
+    file.PixelData = encapsulate([data])
     file["PixelData"].VR = "OB"
     file["PixelData"].is_undefined_length = True
-    file.PhotometricInterpretation = "YBR_RCT"
-    file.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    file.PhotometricInterpretation = photometric
+    file.file_meta.TransferSyntaxUID = syntax
+
+
+def in_jpeg_2000(file: Dataset) -> None:
+    data = encoded(lesion(), "JPEG2000", mct=1, no_jp2=True)
+    compressed(file, data, JPEG2000Lossless, "YBR_RCT")
+
+
+def in_jpeg_ls(file: Dataset) -> None:
+    file.compress(JPEGLSLossless, generate_instance_uid=False)
+
+
+def in_jpeg_ls_of_16_bits(file: Dataset) -> None:
+    of_twelve_bits(file)
+    in_jpeg_ls(file)
+
+
+def in_near_lossless_jpeg_ls(file: Dataset) -> None:
+    file.compress(JPEGLSNearLossless, jls_error=2, generate_instance_uid=False)
+
+
+def in_lossless_jpeg(file: Dataset) -> None:
+    compressed(file, lossless_jpeg(lesion()), JPEGLosslessSV1)
+
+
+def in_lossless_jpeg_that_says_rgb(file: Dataset) -> None:
+    compressed(file, lossless_jpeg(lesion(), adobe=True), JPEGLosslessSV1)
+
+
+def in_lossless_jpeg_of_ycbcr(file: Dataset) -> None:
+    data = lossless_jpeg(lesion().convert("YCbCr"))
+    compressed(file, data, JPEGLosslessSV1, "YBR_FULL")
 
 
 def with_halved_chroma(file: Dataset) -> None:
@@ -120,8 +161,15 @@ def as_a_secondary_capture(file: Dataset) -> None:
     "change",
     [
         in_rle,
+        in_rle_of_16_bits,
         deflated,
         in_jpeg_2000,
+        in_jpeg_ls,
+        in_jpeg_ls_of_16_bits,
+        in_near_lossless_jpeg_ls,
+        in_lossless_jpeg,
+        in_lossless_jpeg_that_says_rgb,
+        in_lossless_jpeg_of_ycbcr,
         with_halved_chroma,
         with_palette,
         of_twelve_bits,
@@ -215,10 +263,19 @@ BAD: dict[str, tuple[bytes, type[Problem], str]] = {
         UnsupportedType,
         f"1.2.840.10008.5.1.4.1.1.2 .CT Image Storage.; accepted are {DERMOSCOPIC} .Dermoscopic",
     ),
-    "lossless JPEG": (
-        photograph(**JPEG).replace(JPEGBaseline8Bit.encode(), b"1.2.840.10008.1.2.4.57"),
+    "a film": (
+        photograph(**JPEG).replace(JPEGBaseline8Bit.encode(), b"1.2.840.10008.1.2.4.99"),
         UnsupportedType,
-        r"transfer syntax 1.2.840.10008.1.2.4.57 \(JPEG Lossless, .* accepted are 1.2.840.10008",
+        r"transfer syntax 1.2.840.10008.1.2.4.99; accepted are 1.2.840.10008",
+    ),
+    "a lossless JPEG of 16 bits": (
+        photograph(
+            lesion(64, 48),
+            **JPEG,
+            jpeg=lossless_jpeg(Image.fromarray(np.full((48, 64), 4000, np.uint16))),
+        ),
+        Undecodable,
+        "samples of 16 bits; accepted are 8",
     ),
     "signed": (photograph(PixelRepresentation=1), UnsupportedType, "signed samples of 8 bits"),
     "hue": (

@@ -1,4 +1,4 @@
-"""TIFF and BMP files as other programs write them, against twins that tifffile or OpenCV decode."""
+"""TIFF and other files as tifffile and OpenCV write them."""
 
 import io
 import struct
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from lesionlens.errors import Undecodable
+from lesionlens.errors import Undecodable, UnsupportedType
 from lesionlens.imaging import decode, exif
 from tests.pictures import dermatoscopic, encoded
 
@@ -32,6 +32,23 @@ FILES = {
     ),
     "colour": written(PIXELS, photometric="rgb"),
     "planes": written(PIXELS.transpose(2, 0, 1), photometric="rgb", planarconfig="separate"),
+    "planes of 16 bits": written(
+        DEEP.transpose(2, 0, 1), photometric="rgb", planarconfig="separate"
+    ),
+    "planes of 16 bits, big endian": written(
+        DEEP.transpose(2, 0, 1), photometric="rgb", planarconfig="separate", byteorder=">"
+    ),
+    "planes of 16 bits in strips": written(
+        DEEP.transpose(2, 0, 1),
+        photometric="rgb",
+        planarconfig="separate",
+        rowsperstrip=10,
+        compression="zlib",
+        predictor=True,
+    ),
+    "planes of 16 bits in tiles": written(
+        DEEP.transpose(2, 0, 1), photometric="rgb", planarconfig="separate", tile=(32, 32)
+    ),
     "colour of 16 bits": written(DEEP, photometric="rgb"),
     "big endian": written(DEEP, photometric="rgb", byteorder=">"),
     "tiles": written(PIXELS, photometric="rgb", tile=(32, 32)),
@@ -62,9 +79,9 @@ def test_a_jpeg_is_as_opencv_decodes_it() -> None:
 
 
 REFUSED = {
-    "planes of 16 bits": (
-        written(DEEP.transpose(2, 0, 1), photometric="rgb", planarconfig="separate"),
-        "planes of 16 bits; send it with its colours interleaved",
+    "planes of 16 bits in a BigTIFF": (
+        written(DEEP.transpose(2, 0, 1), photometric="rgb", planarconfig="separate", bigtiff=True),
+        "planes of 16 bits, and is no classic TIFF in RGB; send it with its colours interleaved",
     ),
     "floating point": (
         written(PIXELS.astype(np.float32), photometric="rgb"),
@@ -93,13 +110,27 @@ def test_compressions_are_named(compression: int, name: str) -> None:
         decode.decode(data)
 
 
-def test_a_bmp_of_unusual_masks_is_said_to_be_unsupported() -> None:
-    """Ten bits a colour, as the format allows."""
-    header = struct.pack("<IiiHHIIiiII", 40, 64, 64, 1, 32, 3, 64 * 64 * 4, 0, 0, 0, 0)
-    masks = struct.pack("<III", 0x3FF00000, 0x000FFC00, 0x000003FF)
-    data = b"BM" + struct.pack("<IHHI", 66 + 64 * 64 * 4, 0, 0, 66) + header + masks
-    with pytest.raises(Undecodable, match="variant of its format that is not supported"):
-        decode.decode(data + bytes(64 * 64 * 4))
+@pytest.mark.parametrize("extra", [1, 2])
+def test_transparency_in_planes_of_16_bits_becomes_white(extra: int) -> None:
+    """Colours multiplied with their transparency (1), and not (2)."""
+    alpha = np.where(np.arange(96) < 48, 65535, 0).astype(np.uint16) * np.ones((64, 1), np.uint16)
+    colours = DEEP * (alpha[..., None] > 0) if extra == 1 else DEEP
+    data = written(
+        np.concatenate([colours, alpha[..., None]], axis=-1).transpose(2, 0, 1),
+        photometric="rgb",
+        planarconfig="separate",
+        extrasamples=[extra],
+    )
+    found = np.asarray(decode.decode(data).image)
+    np.testing.assert_array_equal(found[:, :48], PIXELS[:, :48])
+    assert (found[:, 48:] == 255).all()
+
+
+def test_a_preview_is_not_taken_for_the_photograph() -> None:
+    """Cameras' raw files begin with a small picture of theirs."""
+    data = written(PIXELS, photometric="rgb", subfiletype=1)
+    with pytest.raises(UnsupportedType, match="raw photograph, or a preview stands first"):
+        decode.decode(data)
 
 
 def directory(*entries: tuple[int, int, int, int], order: str = "<") -> bytes:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_score
+from sklearn.metrics import log_loss as weighted_log_loss
 
 from lesionlens.model.figures import PartMetrics
 from lesionlens.model.manifest import DATASET, UNIFORM
@@ -97,3 +98,18 @@ def test_rates_of_a_flag_have_intervals_over_lesions() -> None:
     assert rates["specificity"]["value"] == pytest.approx((~flagged)[~malignant].mean(), abs=1e-4)
     for rate in rates.values():
         assert rate["low"] < rate["value"] < rate["high"]
+
+
+def test_classes_count_alike_in_the_log_loss_at_the_best_temperature() -> None:
+    """As scikit-learn has it, over temperatures; however cold the logits are given."""
+    generator = np.random.default_rng(5)
+    labels = np.repeat([0, 1, 2], [200, 30, 10])
+    logits = generator.normal(size=(240, 3)) + 2 * np.eye(3)[labels]
+    weights = (1 / np.bincount(labels))[labels]
+    best = min(
+        weighted_log_loss(labels, softmax(logits / t, axis=1), sample_weight=weights)
+        for t in np.geomspace(0.2, 5, 2000)
+    )
+
+    assert metrics.log_loss(labels, logits) == pytest.approx(best, abs=1e-5)
+    assert metrics.log_loss(labels, 7 * logits) == pytest.approx(best, abs=1e-5)

@@ -1,0 +1,155 @@
+"""The server's end of the decoder processes: it has them forked, speaks with them, ends them."""
+
+import json
+import math
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import errors
+from ..errors import ImageProblem, Overloaded, Problem, UnsupportedType
+from . import decode, wire
+from .preprocess import Prepared, Preprocessing
+
+# Seconds for the processes to start, and to fork.
+START_S = 20.0
+
+_MODULE = f"{__package__}.decoder_process"
+# The folder that holds the package `lesionlens`.
+_FOLDER = str(Path(__file__).parents[2])
+# What a decoder may refuse a picture for, by name: nothing else is believed.
+_PROBLEMS: dict[str, type[Problem]] = {
+    name: found
+    for name, found in vars(errors).items()
+    if isinstance(found, type) and issubclass(found, (ImageProblem, UnsupportedType))
+}
+_MAX_DETAIL = 1000  # characters
+
+
+class DecoderFault(RuntimeError):
+    """A fault of ours in a decoder; the message names the type of the error and its place."""
+
+
+class Exceeded(Exception):
+    """The picture needs more than it was allowed, or the decoder has gone."""
+
+
+class Decoder:
+    """A decoder process, and the kinds of files it was warmed for."""
+
+    def __init__(
+        self, parent: "ForkServer", pid: int, peer: socket.socket, kinds: frozenset[str]
+    ) -> None:
+        self.parent: ForkServer | None = parent
+        self.pid, self.kinds = pid, kinds
+        self.reusable = True
+        self._peer = peer
+
+    def prepare(
+        self, data: bytes, preprocessing: Preprocessing, large: bool, until: float
+    ) -> Prepared:
+        """Raises Problem, Exceeded, Overloaded."""
+        self.reusable = False
+        head = {"preprocessing": preprocessing.as_dict(), "large": large}
+        shape = (preprocessing.size, preprocessing.size, 3)
+        try:
+            wire.send(self._peer, head, data, until)
+            answer, pixels = wire.receive(self._peer, math.prod(shape), until)
+            if answer.keys() & {"problem", "fault", "needs_more"} or not pixels:
+                raise self._refusal(answer)
+            prepared = Prepared(
+                np.frombuffer(pixels, np.uint8).reshape(shape),
+                int(answer["width"]),
+                int(answer["height"]),
+                tuple(decode.CAUTIONS[code] for code in answer["warnings"]),
+            )
+        except TimeoutError:
+            raise Overloaded("Decoding took too long beside others; try again.") from None
+        except (EOFError, OSError, ValueError, LookupError, TypeError):
+            # Gone, or not itself any more.
+            raise Exceeded from None
+        self.reusable = not large
+        return prepared
+
+    def _refusal(self, answer: dict[str, Any]) -> Exception:
+        if "fault" in answer:
+            return DecoderFault(str(answer["fault"])[:_MAX_DETAIL])
+        self.reusable = True
+        if "problem" in answer:
+            return _PROBLEMS[answer["problem"]](str(answer["detail"])[:_MAX_DETAIL])
+        return Exceeded()
+
+    def close(self) -> None:
+        self._peer.close()
+
+
+class ForkServer:
+    """The process that forks decoders, see `decoder_process`."""
+
+    def __init__(self) -> None:
+        self._control, theirs = socket.socketpair()
+        self._kinds = {""}
+        with theirs:
+            descriptor = theirs.fileno()
+            # Nothing of the environment, which holds secrets; the paths stand for site-packages,
+            # whose search -S saves. One arena, and what a usual picture takes is kept for the next
+            # (which saves 1 ms); larger blocks go back when they are freed.
+            self._process = subprocess.Popen(
+                [sys.executable, "-S", "-P", "-m", _MODULE, str(descriptor)],
+                env={
+                    # This package first, which an editable install may have found without a path.
+                    "PYTHONPATH": os.pathsep.join(filter(None, (_FOLDER, *sys.path))),
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                    "OPENBLAS_NUM_THREADS": "1",
+                    "MALLOC_ARENA_MAX": "1",
+                    "MALLOC_MMAP_THRESHOLD_": str(8 * 2**20),
+                    "MALLOC_TRIM_THRESHOLD_": str(32 * 2**20),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[descriptor],
+                # Ctrl-C is for the server, whose end ends this.
+                process_group=0,
+            )
+
+    def fork(self, kind: str) -> Decoder:
+        """Raises OSError, EOFError, ValueError if the process has gone."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                pid = self._ask({"fork": kind}, [theirs.fileno()])
+            except BaseException:
+                ours.close()
+                raise
+        self._kinds.add(kind)
+        return Decoder(self, pid, ours, frozenset(self._kinds))
+
+    def end(self, pid: int) -> None:
+        """Kill a decoder and wait for its end. Raises as `fork`."""
+        self._ask({"end": pid}, [])
+
+    def close(self) -> None:
+        self._control.close()
+        try:
+            self._process.wait(START_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def abandon(self) -> None:
+        """Let go of it in a process that was forked from the one that started it."""
+        self._control.close()
+        self._process.returncode = 0  # it is another's child
+
+    def _ask(self, message: dict[str, Any], descriptors: list[int]) -> int:
+        self._control.settimeout(START_S)
+        socket.send_fds(self._control, [json.dumps(message).encode()], descriptors)
+        answer = self._control.recv(wire.MAX_HEAD)
+        if not answer:
+            raise EOFError("the fork server has gone")
+        return int(json.loads(answer)["pid"])

@@ -1,0 +1,92 @@
+"""TIFF files whose colours are stored as planes of 16 bits, which Pillow mixes up."""
+
+import io
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image, TiffImagePlugin
+
+from ..errors import Undecodable
+from .exif import tags
+from .sizes import CheckSize
+
+_CLASSIC = (b"II*\0", b"MM\0*")  # not BigTIFF
+# Tags and values of TIFF 6.0.
+_WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC = 256, 257, 258, 262
+_SAMPLES, _PLANAR, _EXTRA, _SAMPLE_FORMAT = 277, 284, 338, 339
+_BLACK_IS_ZERO, _RGB, _INTERLEAVED, _PLANES, _UNSIGNED = 1, 2, 1, 2, 1
+_PREMULTIPLIED = 1
+# Lists that have an entry for each strip or tile of each plane: where they are, and their lengths.
+_LISTS = (273, 279, 324, 325)
+_SHORT = 3
+_TYPE_BYTES = {3: 2, 4: 4}
+# What makes a picture of one plane.
+_GREY = {
+    **{_BITS: 16, _SAMPLES: 1, _PHOTOMETRIC: _BLACK_IS_ZERO},
+    **{_PLANAR: _INTERLEAVED, _SAMPLE_FORMAT: _UNSIGNED},
+}
+
+
+def open_image(data: bytes, check_size: CheckSize) -> Image.Image | None:
+    """Decode colours of 16 bits that are stored as planes, which Pillow mixes up; else None.
+
+    The samples keep their upper 8 bits. Each plane is decoded as the grey picture that it is, with
+    a directory of its own at the file's end. Raises Undecodable, and what `check_size` and
+    Pillow raise.
+    """
+    known = dict(tags(data))
+    if known.get(_PLANAR) != _PLANES or known.get(_BITS) != 16:
+        return None
+    count = known.get(_SAMPLES, 1)
+    if known.get(_PHOTOMETRIC) != _RGB or count not in (3, 4) or data[:4] not in _CLASSIC:
+        raise Undecodable(
+            "The TIFF holds its colours as planes of 16 bits, and is no classic TIFF in RGB; send "
+            "it with its colours interleaved, in 8 bits, or as a PNG or JPEG."
+        )
+    check_size(known.get(_WIDTH, 0), known.get(_HEIGHT, 0))
+    bands = []
+    for plane in range(count):
+        with Image.open(
+            io.BytesIO(_plane(data, plane, count)), formats=[TiffImagePlugin.TiffImageFile.format]
+        ) as grey:
+            bands.append(Image.fromarray((np.asarray(grey) >> 8).astype(np.uint8)))
+    if count == 3:
+        return Image.merge("RGB", bands)
+    if known.get(_EXTRA) == _PREMULTIPLIED:
+        return Image.merge("RGBa", bands).convert("RGBA")
+    return Image.merge("RGBA", bands)
+
+
+def _plane(data: bytes, plane: int, count: int) -> bytes:
+    """The file with a further directory, for one of its ``count`` planes, in front of others."""
+    order = "<" if data.startswith(b"II") else ">"
+    made = []
+    for tag, kind, entries, value in _entries(data, order):
+        size = _TYPE_BYTES.get(kind, 0)
+        if tag in _GREY:
+            made.append(struct.pack(f"{order}HHIHxx", tag, _SHORT, 1, _GREY[tag]))
+        elif tag in _LISTS and size and entries % count == 0:
+            part = entries // count
+            start = plane * part * size
+            if entries * size <= 4:
+                value = value[start : start + part * size].ljust(4, b"\0")
+            else:
+                (at,) = struct.unpack(f"{order}I", value)
+                at += start
+                whole = part * size > 4
+                value = struct.pack(f"{order}I", at) if whole else data[at : at + part * size]
+            made.append(struct.pack(f"{order}HHI", tag, kind, part) + value.ljust(4, b"\0"))
+        elif tag != _EXTRA:
+            made.append(struct.pack(f"{order}HHI", tag, kind, entries) + value)
+    at = len(data) + len(data) % 2
+    directory = struct.pack(f"{order}H", len(made)) + b"".join(made) + bytes(4)
+    return data[:4] + struct.pack(f"{order}I", at) + data[8:].ljust(at - 8, b"\0") + directory
+
+
+def _entries(data: bytes, order: str) -> Iterator[tuple[int, int, int, bytes]]:
+    """The first directory: tag, type, number of values, and the values or where they are."""
+    (start,) = struct.unpack_from(f"{order}I", data, 4)
+    (number,) = struct.unpack_from(f"{order}H", data, start)
+    for at in range(start + 2, start + 2 + 12 * number, 12):
+        yield struct.unpack_from(f"{order}HHI4s", data, at)
