@@ -9,6 +9,8 @@ BEAM := .venv-beam
 INSTALL := pip install --quiet --disable-pip-version-check --no-deps
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make lock' $(UPGRADE) pyproject.toml
+# Over all cores, group by group in the order of tests/conftest.py.
+SPREAD := python -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
 SUPPORTED = $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and \
 	"Python 3.11 to 3.14 is needed")'
 # Long and random, but public: hashes, and the request id of the examples.
@@ -26,12 +28,12 @@ serve: $(VENV)/.serving ## Serve the page and the API at http://localhost:$(PORT
 	WEB_DIR=web $(BIN)/functions-framework --source function/main.py --target classify --port $(PORT)
 
 test: lint ## Check style and types, and run the tests on all cores
-	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup --cov --cov-report= \
-		-m "not (slow or matrix or alone)"
+	$(BIN)/$(SPREAD) --cov --cov-report= -m "not (slow or matrix or alone)"
 	$(BIN)/python -m pytest --cov --cov-append --cov-report=term -m "alone and not (slow or matrix)"
 
 test-all: $(VENV)/.testing $(BEAM)/.ready ## Run the tests that take longer: the browser matrix and the like
-	$(BIN)/python -m pytest -m "slow or matrix"
+	$(BIN)/$(SPREAD) -m "(slow or matrix) and not alone"
+	$(BIN)/python -m pytest -m "alone and (slow or matrix)"
 
 lint: $(VENV)/.testing leaks ## Check style and types, and that no secret is among the files
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from lesionlens.api import app, gunicorn_worker
 
 _settings = settings.from_environment(os.environ)
 _app = app.create(_settings, pipeline.examine)
-gunicorn_worker.install()
+gunicorn_worker.install(_app)
 
 if flask.has_app_context():
     # functions-framework imports this module inside of its own application, which answers

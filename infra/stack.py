@@ -22,7 +22,7 @@ START_SECONDS = 30
 
 def upload(releases: Path) -> int:
     """Copy a folder of releases to gs://BUCKET/models, the pointer last; return how many files."""
-    client = storage.Client(project="local", credentials=AnonymousCredentials())
+    client = storage.Client(project="local", credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
     bucket = client.create_bucket(BUCKET)
     files = [path for path in releases.rglob("*") if path.is_file() and path.name[0] != "."]
     files.sort(key=lambda path: (path.name == "current.json", path))

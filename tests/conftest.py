@@ -50,14 +50,24 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def create_client() -> Client:
     source = str(ROOT / "function" / "main.py")
-    return functions_framework.create_app(target="classify", source=source).test_client()
+    return functions_framework.create_app(  # type: ignore[no-untyped-call]
+        target="classify", source=source
+    ).test_client()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, in one process of pytest-xdist, a module's tests, and all of the smoke run."""
+    """Keep together, in one process of pytest-xdist, a module's tests, and all of the smoke run.
+
+    Those of the smoke run are first: begun last, they would go on when all else has ended.
+    """
     for item in items:
-        smoke = "made" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("smoke" if smoke else item.nodeid.split("::")[0]))
+        group = "smoke" if needs_smoke(item) else item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=needs_smoke, reverse=True)
+
+
+def needs_smoke(item: pytest.Item) -> bool:
+    return "made" in getattr(item, "fixturenames", ())
 
 
 @pytest.hookimpl(trylast=True)

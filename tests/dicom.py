@@ -7,7 +7,7 @@ from PIL import Image
 from pydicom import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.filewriter import dcmwrite
-from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGBaseline8Bit, generate_uid
 
 from tests.pictures import encoded, lesion
 
@@ -59,9 +59,9 @@ def photograph(
     for name, value in fields.items():
         setattr(file, name, value)
     file.file_meta = FileMetaDataset()
-    file.file_meta.MediaStorageSOPClassUID = sop_class
+    file.file_meta.MediaStorageSOPClassUID = UID(sop_class)
     file.file_meta.MediaStorageSOPInstanceUID = file.SOPInstanceUID
-    file.file_meta.TransferSyntaxUID = syntax
+    file.file_meta.TransferSyntaxUID = UID(syntax)
     buffer = io.BytesIO()
     dcmwrite(buffer, file, enforce_file_format=True)
     return buffer.getvalue()

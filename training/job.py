@@ -34,8 +34,8 @@ from .releasing import publish as releasing
 from .releasing.build_manifest import Exported
 from .workspace import Begun, Job
 
-# The engine that exports.
-EXPORTS = "tensorflow"
+# The Keras backend that LiteRT export needs.
+EXPORT_BACKEND = "tensorflow"
 
 
 def run(job: Job) -> str | None:
@@ -132,19 +132,19 @@ def evaluate(job: Job) -> None:
     job.write(artifacts.LEAKAGE, leaked)
     if not job.config.data.by_lesion:
         shown = {leakage.kind(job.config.data): leaked.groups}
-        print(f"\nWhat is left of it, without calibration:\n\n{leakage.table(shown)}")
+        print(f"\nAccuracy by leakage group, uncalibrated:\n\n{leakage.table(shown)}")
 
 
 def export(job: Job) -> None:
     """Export to LiteRT, choose a variant, and evaluate it as what will be shipped.
 
-    Only TensorFlow can; a model that was trained on another engine is exported by a process whose
-    Keras runs on TensorFlow.
+    LiteRT export needs the TensorFlow backend: a model that was trained on another is exported by a
+    process of its own.
     """
     job.require_own_training()
-    if keras.backend.backend() != EXPORTS:
-        fresh = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, fresh, cluster.choose_engine, (EXPORTS,)) as pool:
+    if keras.backend.backend() != EXPORT_BACKEND:
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, spawn, cluster.choose_engine, (EXPORT_BACKEND,)) as pool:
             pool.submit(export, job).result()
         return
     labels = job.dataset.labels[job.split.validation]
@@ -181,19 +181,19 @@ def export(job: Job) -> None:
 def _images_by_size(job: Job) -> dict[int, conversion.Images]:
     """What the variants of each input size are made and judged with."""
     chosen = np.random.default_rng(job.config.seed).permutation(job.split.train)
-    for_calibration = chosen[: conversion.CALIBRATION_IMAGES]
+    for_quantization = chosen[: conversion.CALIBRATION_IMAGES]
     found = {}
     for size in job.config.export_sizes or (job.config.preprocessing.size,):
         preprocessing = dataclasses.replace(job.config.preprocessing, size=size)
         found[size] = conversion.Images(
-            decoding.squares(job.dataset.subset(for_calibration), preprocessing),
+            decoding.squares(job.dataset.subset(for_quantization), preprocessing),
             decoding.squares(job.dataset.subset(job.split.validation), preprocessing),
         )
     return found
 
 
 def safeguard(job: Job) -> None:
-    """Fit the detector of what is no dermatoscopic image; measure it, the quality limits, views."""
+    """Fit the detector of non-dermatoscopic images; measure it, quality limits and views."""
     model, preprocessing = workspace.variant(job)
     subject = guardrails.Subject(
         model, preprocessing, job.dataset, job.split, job.close_ups, job.config.seed

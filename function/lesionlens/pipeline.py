@@ -1,6 +1,6 @@
 """The journey of an image, from the bytes of a file to the document that answers it.
 
-HTTP ends before it: the routes, ``archive.py`` and the Beam pipeline all call `examine`.
+It knows nothing of HTTP: the routes, ``archive.py`` and the Beam pipeline all call `examine`.
 """
 
 import time
@@ -13,13 +13,13 @@ from .model.classifier import Classifier
 from .model.options import PREDICTED, Options
 from .model.result_document import Result
 
-PLAIN = Options()
+DEFAULT = Options()
 
 
 def examine(
     data: bytes,
     classifier: Classifier,
-    options: Options = PLAIN,
+    options: Options = DEFAULT,
     request_id: str = "",
     until: float | None = None,
 ) -> Result:
@@ -27,7 +27,7 @@ def examine(
 
     ``until``: the time (`time.monotonic`) by which the file must have been decoded, if any. Raises
     `lesionlens.errors.ImageProblem` or `UnsupportedType` for a file that cannot be used, and
-    `Overloaded` if others leave no time to decode it.
+    `Overloaded` if the server is too busy to decode it in time.
     """
     manifest = classifier.manifest
 
@@ -35,15 +35,19 @@ def examine(
     decoded = decoders.shared.prepare(data, manifest.preprocessing, until)
     tensor = decoded.tensor
 
-    ready = time.perf_counter()
+    decoded_at = time.perf_counter()
     views = [classifier.run(view) for view in preprocess.views(tensor, options.views)]
-    logits = np.mean([view.logits for view in views], axis=0)
     first = views[0]
+    logits = np.mean([view.logits for view in views], axis=0) if len(views) > 1 else first.logits
     recognition = classifier.recognize(first)
     measured = image_quality.measures(tensor, min(decoded.width, decoded.height))
 
-    done = time.perf_counter()
-    timing = result.Timing(1e3 * (ready - started), 1e3 * (done - ready), 1e3 * (done - started))
+    inferred_at = time.perf_counter()
+    timing = result.Timing(
+        decode=1e3 * (decoded_at - started),
+        inference=1e3 * (inferred_at - decoded_at),
+        total=1e3 * (inferred_at - started),
+    )
     cautions = image_quality.cautions(measured, manifest.quality.limits)
     document = result.build(
         request_id, manifest, decoded, options, logits, recognition, cautions, timing

@@ -185,9 +185,9 @@ def render(results: Results) -> str:
 
 def _setting_row(setting: Setting, best: bool) -> tuple[str, ...]:
     mark = "**" if best else ""
-    values = (str(setting.cores), str(setting.concurrency), figure(setting.rate))
-    values += (figure(setting.p95_ms), figure(setting.peak_mib), figure(setting.images))
-    return tuple(f"{mark}{value}{mark}" for value in (*values, f"{setting.dollars:.2f}"))
+    figures = map(figure, (setting.rate, setting.p95_ms, setting.peak_mib, setting.images))
+    values = (str(setting.cores), str(setting.concurrency), *figures, f"{setting.dollars:.2f}")
+    return tuple(f"{mark}{value}{mark}" for value in values)
 
 
 def _target_row(best: Setting, cold_s: float, images: int) -> tuple[str, ...]:

@@ -79,13 +79,19 @@ class _Counter(BaseHTTPRequestHandler):
         pass
 
 
+class _Quiet(ThreadingHTTPServer):
+    """wrk leaves with requests under way."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        pass
+
+
 @pytest.fixture
 def counting() -> Iterator[tuple[str, type[_Counter]]]:
     handler = type("Handler", (_Counter,), {"bodies": set()})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    # wrk leaves with requests under way.
-    server.handle_error = lambda *_: None
+    server = _Quiet(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}", handler

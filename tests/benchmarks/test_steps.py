@@ -29,6 +29,7 @@ def test_both_sides_are_measured_in_turn_and_the_first_is_not_counted() -> None:
     assert f"| {' | '.join(row)} |" in text
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_every_step_can_be_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "SECONDS", 1.0)

@@ -3,6 +3,7 @@
 import contextlib
 import email.utils
 import errno
+import functools
 import http.client
 import os
 import shutil
@@ -122,7 +123,7 @@ class Place:
     @contextmanager
     def warm(self, *prefix: str, **environment: str) -> Iterator[Running]:
         """A server that has its model."""
-        with self.server(*prefix, **environment) as running:
+        with self.server(*prefix, port=None, **environment) as running:
             running.first("/ready")
             yield running
 
@@ -196,11 +197,15 @@ def worker_killed(place: Place) -> Found:
                 time.sleep(1)
                 (worker,) = _workers(server)
                 os.kill(worker, signal.SIGKILL)
-                _until(lambda dead=worker: _workers(server) - {dead}, 30)
+                _until(functools.partial(_others, server, worker), 30)
             time.sleep(2)
         found.tally.add(tally)
         found.expect(tally.cut > 0, f"{tally.cut} connections cut by {place.sizes.kills} kills")
     return found
+
+
+def _others(server: Running, worker: int) -> set[int]:
+    return _workers(server) - {worker}
 
 
 def _workers(server: Running) -> set[int]:

@@ -32,6 +32,7 @@ def test_the_service_holds_under_a_short_attack() -> None:
     check(SHORT)
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_the_service_holds_under_a_long_attack() -> None:
     check(Sizes(soak_s=60, patience=8.0))

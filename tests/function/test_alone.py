@@ -27,7 +27,7 @@ def interpreter(version: str) -> str | None:
 
 
 # Not skipped but left out: no machine has all of them, and in CI a skipped test is a failed one.
-@pytest.mark.parametrize("version", list(filter(interpreter, VERSIONS)))
+@pytest.mark.parametrize("version", [each for each in VERSIONS if interpreter(each)])
 def test_a_copy_of_the_function_serves_and_shows_its_help(version: str, tmp_path: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__")
     copy = shutil.copytree(ROOT / "function", tmp_path / "copy", ignore=ignored)
@@ -41,7 +41,7 @@ def test_a_copy_of_the_function_serves_and_shows_its_help(version: str, tmp_path
     assert "usage: archive.py" in run(str(python), str(copy / "archive.py"), "--help")
 
     picture = (ROOT / "infra" / "smoke.jpg").read_bytes()
-    answers = []
+    answers: list[object] = []
     for source, program in ((copy, python), (ROOT / "function", Path(sys.executable))):
         log = tmp_path / f"log-{len(answers)}"
         store = RELEASES.as_uri()

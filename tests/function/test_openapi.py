@@ -141,7 +141,8 @@ def fields(schema: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def test_it_has_every_route_and_no_other() -> None:
     settings = from_environment({"MODEL_URI": "file:///nowhere"})
-    rules = app.create(settings, lambda *_: {}).url_map.iter_rules()
+    examine: Any = lambda *_: {}  # noqa: E731
+    rules = app.create(settings, examine).url_map.iter_rules()
     routes = {
         (method, re.sub("<(.*?)>", r"{\1}", rule.rule))
         for rule in rules
@@ -179,7 +180,7 @@ def test_the_page_links_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEB_DIR", str(ROOT / "web"))
     client = create_client()
     with client.get("/") as page:
-        (link,) = re.findall(r'href="([^"]*openapi[^"]*)"', page.text)
+        (link,) = re.findall(r'href="([^"]*openapi[^"]*)"', page.get_data(as_text=True))
     response = client.get(urljoin("/", link))
     assert (response.status_code, response.content_type) == (200, "application/json")
     assert response.json == DOCUMENT

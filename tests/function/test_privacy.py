@@ -7,6 +7,7 @@ import http.client
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -76,7 +77,7 @@ def test_nothing_of_an_image_is_written_anywhere(tmp_path: Path) -> None:
     for folder in (watch, working, temporary):
         folder.mkdir()
     (watch / "sitecustomize.py").write_text(WATCH)
-    environment = {
+    environment: dict[str, Any] = {
         "PYTHONPATH": str(watch),
         "PYTHONDONTWRITEBYTECODE": "1",
         "TMPDIR": str(temporary),

@@ -1,6 +1,7 @@
 """The function in its real server: gunicorn under functions-framework, over HTTP."""
 
 import contextlib
+import http.client
 import json
 import re
 import select
@@ -108,6 +109,31 @@ def test_more_slashes_are_another_address(serving: Server, path: str) -> None:
     status, problem = serving._ask("POST", path, JPEG, {"Content-Type": "image/jpeg"})
     assert (status, problem["type"]) == (404, "/problems/not-found")
     assert '"message": "POST //v1/classify 404"' in serving.log.read_text()
+
+
+@pytest.mark.parametrize("path", ["/favicon.ico", "/robots.txt", "/nothing"])
+def test_every_address_is_answered_by_the_application(serving: Server, path: str) -> None:
+    status, problem = serving.get(path)
+    assert (status, problem["type"]) == (404, "/problems/not-found")
+
+
+def test_kept_connections_take_turns_where_they_outnumber_the_threads(hurried: Server) -> None:
+    """A thread waits a moment for a connection's next request; not while others want one."""
+    address = urlsplit(hurried.url)
+
+    def ask(_: int) -> list[int]:
+        connection = http.client.HTTPConnection(address.netloc, timeout=30)
+        with contextlib.closing(connection):
+            statuses = []
+            for _ in range(20):
+                connection.request("GET", "/health")
+                response = connection.getresponse()
+                response.read()
+                statuses.append(response.status)
+            return statuses
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(8))) == [[200] * 20] * 8
 
 
 def test_a_copy_of_the_function_alone_serves(tmp_path: Path) -> None:

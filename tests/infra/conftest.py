@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,9 @@ from tests.conftest import ROOT
 from tests.infra.recording import Scripts
 from tests.infra.standin import StandIn
 
+# From a program's name and how to install it to its path.
+Needs = Callable[[str, str], str]
+
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
@@ -19,7 +22,7 @@ def repository() -> Path:
 
 
 @pytest.fixture(scope="session")
-def needs() -> object:
+def needs() -> Needs:
     """Return a function that finds a program, or skips with a reason."""
 
     def find(program: str, how: str) -> str:
@@ -33,7 +36,7 @@ def needs() -> object:
 
 
 @pytest.fixture(scope="session")
-def gcloud(needs) -> str:
+def gcloud(needs: Needs) -> str:
     return needs("gcloud", "install the Google Cloud CLI")
 
 
@@ -44,6 +47,7 @@ def stand_in() -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def scripts(tmp_path: Path, stand_in: StandIn) -> Scripts:
+def scripts(tmp_path: Path, stand_in: StandIn) -> Iterator[Scripts]:
     """The scripts of infra/, with valid settings and everything they call replaced by recorders."""
-    return Scripts(ROOT, tmp_path, stand_in)
+    with Scripts(ROOT, tmp_path, stand_in) as running:
+        yield running

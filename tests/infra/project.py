@@ -3,31 +3,19 @@
 import datetime
 import json
 import os
-import socketserver
 import subprocess
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from tests.infra import fake_gcloud
+from tests.infra import fake_gcloud, programs
+from tests.infra.programs import Output, Programs
 from tests.infra.recording import PYTHON, SETTINGS, Done
 from tests.infra.standin import PROBLEM_503, Answer, StandIn
 
 SERVICE = "lesionlens"
 
-# Asks the test's own process, which is quicker than starting Python for each command.
-ASK = """#!/usr/bin/env bash
-export LC_ALL=C
-exec 3<>/dev/tcp/127.0.0.1/{port}
-printf '%s\\0' {name} "${{FAKE_ACCOUNT-owner}}" "${{GOOGLE_CLOUD_PROJECT-}}" "$@" $'\\1' >&3
-IFS=' ' read -r status output errors <&3
-IFS= read -r -N "$output" text <&3
-printf '%s' "$text"
-IFS= read -r -N "$errors" text <&3
-printf '%s' "$text" >&2
-exit "$status"
-"""
 CURL = """#!/usr/bin/env bash
 arguments=("${{@/#https:\\/\\/candidate.lesionlens.example.org/{candidate}}}")
 exec {curl} "${{arguments[@]/#https:\\/\\/lesionlens.example.org/{origin}}}"
@@ -85,55 +73,27 @@ class Project:
         self.slow: set[str] = set()
         self.pace_s = 0.0
         self.origin, self.candidate = Visible(self), Visible(self, "candidate")
-        owner = self
-
-        class Handler(socketserver.StreamRequestHandler):
-            def handle(self) -> None:
-                words: list[str] = []
-                while not words or words[-1] != "\1":
-                    words += self._word()
-                status, *texts = owner.call(*words[:3], words[3:-1])
-                data = [text.encode() for text in texts]
-                self.wfile.write(f"{status} {len(data[0])} {len(data[1])}\n".encode())
-                self.wfile.write(b"".join(data))
-
-            def _word(self) -> list[str]:
-                word = bytearray()
-                while (byte := self.rfile.read(1)) != b"\0":
-                    word += byte
-                return [word.decode()]
-
-        class Server(socketserver.ThreadingTCPServer):
-            daemon_threads = True
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        (folder / "bin").mkdir()
-        for name in ("gcloud", "python", "sleep", "date"):
-            self._program(name, ASK.format(port=self._server.server_address[1], name=name))
+        bin_folder = folder / "bin"
+        bin_folder.mkdir()
+        self._programs = Programs(
+            bin_folder, ("gcloud", "python", "sleep", "date"), lambda *asked: self.call(*asked)
+        )
         addresses = [each.address.replace("/", "\\/") for each in (self.candidate, self.origin)]
-        self._program("python3", PYTHON)
-        self._program("curl", CURL.format(curl=curl, candidate=addresses[0], origin=addresses[1]))
-
-    def _program(self, name: str, text: str) -> None:
-        path = self.folder / "bin" / name
-        path.write_text(text)
-        path.chmod(0o755)
+        curl_here = CURL.format(curl=curl, candidate=addresses[0], origin=addresses[1])
+        programs.write(bin_folder, "python3", PYTHON)
+        programs.write(bin_folder, "curl", curl_here)
 
     def __enter__(self) -> "Project":
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self.origin.__enter__()
         self.candidate.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._programs.close()
         self.origin.__exit__()
         self.candidate.__exit__()
 
-    def call(
-        self, program: str, account: str, project: str, arguments: list[str]
-    ) -> tuple[int, str, str]:
+    def call(self, program: str, account: str, project: str, arguments: list[str]) -> Output:
         if program == "sleep" and self.pace_s:
             time.sleep(self.pace_s)
         # The services serialize what happens to one resource; this does so for all.
@@ -152,7 +112,7 @@ class Project:
         at = datetime.datetime.fromtimestamp(self.state["now"], datetime.UTC)
         return at.strftime(form[1:].replace("%s", str(self.state["now"]))) + "\n"
 
-    def _training(self, project: str, arguments: list[str]) -> tuple[int, str, str]:
+    def _training(self, project: str, arguments: list[str]) -> Output:
         """`python -m training promote|rollback|list`, for the pointer only; training/ tests it."""
         if not project:
             # google-cloud-storage finds none in a user's own credentials.

@@ -12,6 +12,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.infra import programs
+from tests.infra.programs import Output, Programs
 from tests.infra.standin import StandIn
 
 # What a maintainer would write into the environment or infra/settings.local.
@@ -29,10 +31,11 @@ TRAFFIC = "100,,lesionlens-00001\n,candidate,lesionlens-00002\n"
 HALF = "50,,lesionlens-00001\n50,,lesionlens-00002\n,candidate,lesionlens-00002\n"
 IMAGE = "europe-west1-docker.pkg.dev/demo-project/lesionlens/function@sha256:" + "a" * 64
 
+POINTER = r"storage cat .*current\.json"
 # (regular expression on the arguments, exit status, standard output, standard error); first wins.
 Answer = tuple[str, int, str, str]
 ANSWERS: list[Answer] = [
-    (r"storage cat .*current\.json", 0, '{"version": "v1"}', ""),
+    (POINTER, 0, '{"version": "v1"}', ""),
     (r"storage cat .*manifest\.json", 0, '{"files": {"model.tflite": {}, "detector.npz": {}}}', ""),
     (r"run services describe .*csv", 0, TRAFFIC, ""),
     (r"revisions describe .*imageDigest", 0, IMAGE, ""),
@@ -55,28 +58,10 @@ ALL_EXISTS: list[Answer] = [
     (r"\blist\b|list-configs", 0, "something", ""),
 ]
 
-# Isolated and without site-packages: a script calls this dozens of times.
-RECORDER = """\
-#!{python} -IS
-import json, os, re, sys
-name = os.path.basename(sys.argv[0])
-with open({record!r}, "a") as record:
-    record.write(json.dumps([name, *sys.argv[1:]]) + "\\n")
-line = " ".join(sys.argv[1:])
-for pattern, status, output, errors in json.load(open({answers!r})):
-    if re.search(pattern, line, re.S):
-        if isinstance(output, dict):
-            moved = '"python", "-m", "training"' in open({record!r}).read()
-            output = output["after" if moved else "before"]
-        sys.stdout.write(output)
-        sys.stderr.write(errors)
-        sys.exit(status)
-"""
-
 # Without site-packages: the scripts start it for a line or two, many times.
 PYTHON = f"""\
 #!/bin/sh
-exec {sys._base_executable} -I -S "$@"
+exec {Path(sys.executable).resolve()} -I -S "$@"
 """
 
 # The origin's host names exist in no DNS; the stand-in answers for them.
@@ -108,24 +93,33 @@ class Scripts:
     def __init__(self, repository: Path, folder: Path, stand_in: StandIn) -> None:
         self.repository, self.folder, self.stand_in = repository, folder, stand_in
         self.infra = repository / "infra"
-        self._record, self._answers = folder / "record", folder / "answers"
+        self._commands: list[list[str]] = []
+        self._answers: list[Answer] = []
+        self._pointer: list[str] = []
         self._bin = folder / "bin"
         self._bin.mkdir()
-        for name in ("gcloud", "python"):
-            self._program(name, self._recorder())
-        curl = CURL.format(curl=shutil.which("curl"), address=stand_in.address.replace("/", "\\/"))
-        self._program("curl", curl)
-        self._program("python3", PYTHON)
+        self._programs = Programs(self._bin, ("gcloud", "python"), self._call)
+        address = stand_in.address.replace("/", "\\/")
+        programs.write(self._bin, "curl", CURL.format(curl=shutil.which("curl"), address=address))
+        programs.write(self._bin, "python3", PYTHON)
 
-    def _recorder(self) -> str:
-        return RECORDER.format(
-            python=sys.executable, record=str(self._record), answers=str(self._answers)
-        )
+    def __enter__(self) -> "Scripts":
+        return self
 
-    def _program(self, name: str, text: str) -> None:
-        path = self._bin / name
-        path.write_text(text)
-        path.chmod(0o755)
+    def __exit__(self, *_: object) -> None:
+        self._programs.close()
+
+    def _call(self, program: str, account: str, project: str, arguments: list[str]) -> Output:
+        """Record the command; answer it as the first pattern says that is in it."""
+        self._commands.append([program, *arguments])
+        line = " ".join(arguments)
+        if self._pointer and re.search(POINTER, line):
+            moved = any(command[:3] == ["python", "-m", "training"] for command in self._commands)
+            return 0, json.dumps({"version": self._pointer[moved]}), ""
+        for pattern, status, output, errors in self._answers:
+            if re.search(pattern, line, re.DOTALL):
+                return status, output, errors
+        return 0, "", ""
 
     def run(
         self,
@@ -140,12 +134,9 @@ class Scripts:
 
         ``pointer_after``: the version that the pointer names before and after training moved it.
         """
-        if pointer_after:
-            before, after = (json.dumps({"version": version}) for version in pointer_after)
-            moved = (r"storage cat .*current\.json", 0, {"before": before, "after": after}, "")
-            answers = [moved, *(answers or [])]
-        self._record.write_text("")
-        self._answers.write_text(json.dumps([*(answers or []), *ANSWERS]))
+        self._commands = []
+        self._pointer = pointer_after or []
+        self._answers = [*(answers or []), *ANSWERS]
         environment = {
             "PATH": f"{self._bin}:{os.environ['PATH']}",
             "HOME": str(self.folder),
@@ -164,5 +155,4 @@ class Scripts:
             input=typed,
             timeout=120,
         )
-        commands = [json.loads(line) for line in self._record.read_text().splitlines()]
-        return Done(done.returncode, done.stdout, done.stderr, commands)
+        return Done(done.returncode, done.stdout, done.stderr, self._commands)

@@ -4,6 +4,8 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.infra.programs import POLL_S
+
 NOTICE = "Not a medical diagnosis."
 Answer = tuple[int, str, bytes, dict[str, str]]
 PROBLEM_503: Answer = (503, "application/problem+json", b'{"detail": "no"}', {})
@@ -70,7 +72,7 @@ class StandIn:
         }
 
     def __enter__(self) -> "StandIn":
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(POLL_S,), daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:

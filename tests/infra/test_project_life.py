@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.infra import fake_gcloud
+from tests.infra.programs import Output
 from tests.infra.project import SERVICE, Project
+from tests.infra.recording import Done
 
 MODELS = "demo-project-lesionlens-models"
 BUILD = "demo-project-lesionlens-build"
@@ -50,7 +52,7 @@ def project(empty: Project, first: fake_gcloud.State) -> Project:
     return empty
 
 
-def rollout(project: Project, arguments: str = "", **settings: str) -> object:
+def rollout(project: Project, arguments: str = "", **settings: str) -> Done:
     return project.run(f"rollout.sh --no-page {arguments}", **QUICK, **settings)
 
 
@@ -267,10 +269,11 @@ def test_the_lock_of_a_killed_rollout_runs_out(project: Project) -> None:
 def test_who_moves_the_traffic_during_a_rollout_is_not_overruled(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    serving, person = project.serving()["name"], []
+    serving = project.serving()["name"]
+    person: list[str] = []
     call = project.call
 
-    def interfering(program: str, account: str, name: str, words: list[str]) -> object:
+    def interfering(program: str, account: str, name: str, words: list[str]) -> Output:
         result = call(program, account, name, words)
         if not person and any(word.endswith("=50") for word in words):
             person.append("traffic.sh back")

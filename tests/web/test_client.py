@@ -29,6 +29,8 @@ from tests.pictures import JPEG, encoded, lesion
 from tests.web.visitor import WEB
 
 PACKAGE = WEB / "client"
+# Status, headers and body.
+Answer = tuple[int, dict[str, str], bytes]
 
 
 class Awaited:
@@ -50,7 +52,7 @@ class Awaited:
         return lambda *arguments, **options: self._runner.run(method(*arguments, **options))
 
     def stream(self, *arguments: Any, **options: Any) -> Iterator[Any]:
-        entries = self._client.stream(*arguments, **options)
+        entries: Any = self._client.stream(*arguments, **options)
         try:
             while (entry := self._runner.run(anext(entries, None))) is not None:
                 yield entry
@@ -172,7 +174,7 @@ def test_a_wrong_key_is_told(service: tuple[str, str, str], kind: Any) -> None:
 
 
 @contextmanager
-def answering(*answers: tuple[int, dict[str, str], bytes]) -> Iterator[tuple[str, list[Any]]]:
+def answering(*answers: Answer) -> Iterator[tuple[str, list[Any]]]:
     """Serve these answers, one after the other; yields the address and the headers received.
 
     Status 0 closes the connection, and -1 leaves the client waiting until the end.
@@ -207,8 +209,8 @@ def answering(*answers: tuple[int, dict[str, str], bytes]) -> Iterator[tuple[str
         thread.join()
 
 
-GOOD = (200, {}, b'{"a": 1}')
-LOST = (0, {}, b"")
+GOOD: Answer = (200, {}, b'{"a": 1}')
+LOST: Answer = (0, {}, b"")
 
 
 @BOTH

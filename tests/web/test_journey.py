@@ -224,9 +224,8 @@ def test_a_busy_service_is_asked_again(
     visit: Visit, lesion: bytes, refusal: tuple[int, str]
 ) -> None:
     page = visit()
-    requests = service.answer(
-        page, service.problem(*refusal, **{"Retry-After": "2"}), service.result()
-    )
+    retry: dict[str, Any] = {"Retry-After": "2"}
+    requests = service.answer(page, service.problem(*refusal, **retry), service.result())
     visitor.choose(page, lesion)
     visitor.send(page)
 

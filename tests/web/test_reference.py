@@ -18,7 +18,7 @@ from lesionlens.api import keys, parameters
 from lesionlens.api.problem_types import all_types
 from lesionlens.api.rate import Rate
 from lesionlens.api.response_headers import ENDINGS
-from lesionlens.imaging import decode
+from lesionlens.imaging import sizes
 from lesionlens.settings import Settings
 from tests import server
 from tests.pictures import JPEG
@@ -106,9 +106,9 @@ def test_an_example_has_options_and_the_page_says_how_to_get_a_key() -> None:
         f"{Settings.max_upload_bytes} bytes",
         f"{Settings.batch_images} images",
         f"{Settings.upload_seconds} seconds",
-        f"{decode.MIN_SIDE} pixels a side",
-        f"{decode.MAX_PIXELS['JPEG'] / 1e6:.0f} megapixels as a baseline JPEG",
-        f"{decode.MAX_PIXELS['WEBP'] / 1e6:.0f} as WebP and {decode.MAX_OTHER_PIXELS / 1e6:.0f}",
+        f"{sizes.MIN_SIDE} pixels a side",
+        f"{sizes.MAX_PIXELS['JPEG'] / 1e6:.0f} megapixels as a baseline JPEG",
+        f"{sizes.MAX_PIXELS['WEBP'] / 1e6:.0f} as WebP and {sizes.MAX_OTHER_PIXELS / 1e6:.0f}",
     ],
 )
 def test_it_has_the_limits(limit: str) -> None:

@@ -1,6 +1,7 @@
 """What checkers from npm say of the page: its HTML, and Lighthouse."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,7 @@ def test_the_html_is_valid() -> None:
         pytest.skip(str(error))
 
     config = audit.HERE / ".htmlvalidate.json"
-    command = [
+    command: list[str | Path] = [
         checker,
         "--config",
         config,

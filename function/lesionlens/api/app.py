@@ -6,11 +6,11 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import flask
-from flask_cors import CORS
 
 from ..errors import Later, ModelUnavailable
 from ..imaging import decoders
@@ -23,6 +23,7 @@ from ..model.storage import StorageError, open_store
 from . import (
     classification,
     context,
+    json_text,
     negotiation,
     problem_details,
     problem_types,
@@ -65,20 +66,14 @@ def create(settings: "Settings", examine: Examine) -> flask.Flask:
     # No redirects: they would be to http://, and a client that follows sends its image in clear.
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json = json_text.Provider(app)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     app.config["UPLOAD_SECONDS"] = settings.upload_seconds
     structured_log.configure(settings.log_level)
     slot = Slot(lambda: _load(settings))
     app.extensions["lesionlens_slot"] = slot
-    CORS(
-        app,
-        resources={r"/v1/.*": {"origins": list(settings.allowed_origins)}},
-        methods=["GET", "POST"],
-        allow_headers=ALLOWED_HEADERS,
-        expose_headers=EXPOSED_HEADERS,
-        max_age=CORS_MAX_AGE_S,
-    )
+    if settings.allowed_origins:
+        _allow_origins(app, settings.allowed_origins)
     problem_details.register(app)
     _surround(app, settings, slot)
     # Afterwards in reverse: what is kept is kept as it was, then compressed, then logged.
@@ -92,9 +87,25 @@ def create(settings: "Settings", examine: Examine) -> flask.Flask:
 
 def secured(response: flask.Response) -> flask.Response:
     """Give an answer the security headers that it lacks."""
-    for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
+    present = {name.lower() for name in response.headers.keys()}  # noqa: SIM118 - no mapping
+    response.headers.extend(
+        (name, value) for name, value in SECURITY_HEADERS.items() if name.lower() not in present
+    )
     return response
+
+
+def _allow_origins(app: flask.Flask, origins: Sequence[str]) -> None:
+    # Imported here: where there are none, start and answers do without.
+    from flask_cors import CORS
+
+    CORS(
+        app,
+        resources={r"/v1/.*": {"origins": list(origins)}},
+        methods=["GET", "POST"],
+        allow_headers=ALLOWED_HEADERS,
+        expose_headers=EXPOSED_HEADERS,
+        max_age=CORS_MAX_AGE_S,
+    )
 
 
 def preload(app: flask.Flask) -> None:
@@ -224,12 +235,11 @@ def _surround(app: flask.Flask, settings: "Settings", slot: Slot) -> None:
         secured(response)
         known = context.current()
         response.headers["X-Request-Id"] = known.request_id
-        if settings.allowed_origins:
-            # An answer cached for one origin must not serve another.
-            response.vary.add("Origin")
-        if flask.request.path in CLASSIFICATIONS:
+        classifies = flask.request.path in CLASSIFICATIONS
+        # An answer cached for one origin must not serve another.
+        response_headers.vary(response, bool(settings.allowed_origins), classifies)
+        if classifies:
             response.headers["Cache-Control"] = "no-store"
-            response.vary.add("Accept")
         latency = time.perf_counter() - known.started
         request = flask.request
         path = request.path[:LOGGED_PATH]

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 TICK_S = 0.25
+IDLE_S = 60.0  # for which the watching thread stays: to start one costs more than a request's log
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,7 @@ class Deadline:
 
 
 class Deadlines:
-    """Ends what is late. Thread-safe; its own thread runs only while it has something to watch."""
+    """Ends what is late. Thread-safe; its own thread ends when nothing was watched for a while."""
 
     def __init__(self) -> None:
         self._open: set[Deadline] = set()
@@ -60,6 +61,7 @@ class Deadlines:
                 raise TimeoutError
 
     def _run(self) -> None:
+        needed = time.monotonic()
         while True:
             time.sleep(TICK_S)
             with self._lock:
@@ -68,8 +70,10 @@ class Deadlines:
                     self._open.remove(late)
                     with contextlib.suppress(OSError):
                         late.client.shutdown(late.how)
-                self._running = bool(self._open)
-                if not self._running:
+                if self._open:
+                    needed = now
+                elif now - needed > IDLE_S:
+                    self._running = False
                     return
 
 

@@ -1,16 +1,20 @@
-"""gunicorn's threaded worker, with bounds on what a client can hold up.
+"""gunicorn's threaded worker, with bounds on what a client can hold up, and a shorter way.
 
 functions-framework builds its gunicorn application itself: it lifts the limit of the request line
 and reads no configuration (no file, no GUNICORN_CMD_ARGS). It names no worker class either, so that
 the default of this setting can be replaced before the server starts; see `install`.
 
+The application is called without functions-framework's own around it, which would route every
+request a second time and, after each answer, read what is left of its body into memory.
+
 https://github.com/GoogleCloudPlatform/functions-framework-python, _http/gunicorn.py
 """
 
+import select
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from gunicorn import config, util
@@ -22,6 +26,10 @@ from .deadlines import DEADLINES, Deadline
 
 REQUEST_LINE_BYTES = 8190  # gunicorn's own default
 FIRST_BYTE_S = 1.0  # then a connection waits in the poller, without a thread
+# A client that has more to ask does so at once: its connection keeps its thread for so long, unless
+# others wait for one. Two threads would have to wake up to bring it back.
+NEXT_MS = 5
+NOTIFY_S = 1.0  # between two signs of life to the master, not with every event
 HEAD_S = 3.0  # from the first byte of a request's head to its last
 ANSWER_S = 10.0  # for a client to take an answer, and a second more for each SLOWEST bytes of it
 SLOWEST = 50_000
@@ -32,20 +40,30 @@ LINGER_S = 10.0
 LINGER_IDLE_S = 1.0
 
 
-def install() -> None:
-    """Make `Worker` the class of gunicorn's workers where none is named."""
+def install(application: Callable[..., Iterable[bytes]]) -> None:
+    """Make `Worker` the class of gunicorn's workers where none is named; it serves this."""
+    Worker.application = staticmethod(application)
     config.WorkerClass.default = f"{Worker.__module__}.{Worker.__qualname__}"
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
+    application: Callable[..., Iterable[bytes]]
+
     def init_process(self) -> None:
         self.cfg.set("limit_request_line", REQUEST_LINE_BYTES)
         self._head = threading.local()
+        self._notified = 0.0
         super().init_process()
+
+    def notify(self) -> None:
+        now = time.monotonic()
+        if now - self._notified >= NOTIFY_S:
+            self._notified = now
+            super().notify()
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        application = self.app.wsgi()
+        application = self.application
 
         def bounded(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             body = application(environ, start_response)
@@ -57,6 +75,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def handle(self, conn: Any) -> Any:
         if not conn.initialized and not conn.wait_for_data(FIRST_BYTE_S):
             return _DEFER
+        reusable = self._answer(conn)
+        while reusable is True and self._asks_again(conn):
+            reusable = self._answer(conn)
+        return reusable
+
+    def _asks_again(self, conn: Any) -> bool:
+        """Wait a moment for a connection's next request, if no other waits for this thread."""
+        wanted = not self.tpool._work_queue.empty()
+        if wanted or not self.alive or conn.parser.unreader.buf.getvalue():
+            return False
+        poll = select.poll()
+        poll.register(conn.sock, select.POLLIN)
+        return bool(poll.poll(NEXT_MS))
+
+    def _answer(self, conn: Any) -> Any:
+        """Answer one request; return whether the connection can take another."""
         deadline: Deadline = DEADLINES.begin(conn.sock, HEAD_S)
         self._head.deadline = deadline
         try:

@@ -1,7 +1,6 @@
 """The form of an answer that the client accepts: JSON or FHIR for programs, a page for people."""
 
 import base64
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from werkzeug.datastructures import MIMEAccept
 from ..errors import NotAcceptable
 from ..model.classifier import Classifier
 from . import fhir
+from .json_text import encode
 
 JSON = "application/json"
 JSON_LINES = "application/jsonl"
@@ -67,13 +67,13 @@ def render(
         return page(document, sensitivity=sensitivity, picture=picture)
     if form == FHIR:
         answer = fhir.bundle(document) if "results" in document else fhir.report(document)
-        return flask.Response(json.dumps(answer), content_type=FHIR)
+        return flask.Response(encode(answer), content_type=FHIR)
     return flask.jsonify(document)
 
 
 def lines(entries: Iterable[dict[str, Any]]) -> flask.Response:
     """Write the entries of a batch as JSON Lines, each as soon as it is there."""
-    written = (json.dumps(entry, separators=(",", ":")) + "\n" for entry in entries)
+    written = (encode(entry) + b"\n" for entry in entries)
     return flask.Response(written, content_type=JSON_LINES)
 
 

@@ -1,6 +1,5 @@
 """Errors as ``application/problem+json`` (RFC 9457): what the client is told, and what the log."""
 
-import json
 from typing import Any
 
 import flask
@@ -21,6 +20,7 @@ from ..errors import (
     WrongMethod,
 )
 from . import context, fhir, negotiation, structured_log
+from .json_text import encode
 
 
 def register(app: flask.Flask) -> None:
@@ -73,9 +73,9 @@ def _response(document: dict[str, Any], headers: dict[str, str]) -> flask.Respon
     if form == negotiation.HTML:
         return flask.Response(negotiation.page(problem=document), status, headers)
     if form == negotiation.FHIR:
-        outcome = json.dumps(fhir.outcome(document))
+        outcome = encode(fhir.outcome(document))
         return flask.Response(outcome, status, headers, content_type=negotiation.FHIR)
-    return flask.Response(json.dumps(document), status, headers, content_type=negotiation.PROBLEM)
+    return flask.Response(encode(document), status, headers, content_type=negotiation.PROBLEM)
 
 
 def _form() -> str:

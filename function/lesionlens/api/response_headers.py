@@ -46,10 +46,8 @@ def register(app: flask.Flask) -> None:
             response.headers.update(ENDINGS[path].headers())
         if path in CATALOGUES and response.status_code == 200:
             _ask_again(response)
-        if (response.mimetype or "").endswith("json"):
-            response.vary.add("Accept-Encoding")
-            if response.status_code != 304:
-                _compress(response)
+        if _is_json(response) and response.status_code != 304:
+            _compress(response)
         response.headers["Server-Timing"] = _timing()
         return response
 
@@ -68,11 +66,24 @@ def _ask_again(response: flask.Response) -> None:
 
 
 def _compress(response: flask.Response) -> None:
-    response.vary.add("Accept-Encoding")
-    if response.direct_passthrough or flask.request.accept_encodings.quality("gzip") == 0:
+    if response.direct_passthrough:
         return
     body = response.get_data()
-    if len(body) >= MIN_GZIP_BYTES:
+    if len(body) >= MIN_GZIP_BYTES and flask.request.accept_encodings.quality("gzip") > 0:
         # Without a time in it, the same answer has the same bytes.
         response.set_data(gzip.compress(body, GZIP_LEVEL, mtime=0))
         response.content_encoding = "gzip"
+
+
+def vary(response: flask.Response, by_origin: bool, by_form: bool) -> None:
+    """Tell caches which headers of a request the answer depends on, all at once."""
+    named = {"Accept-Encoding": _is_json(response), "Origin": by_origin, "Accept": by_form}
+    names = [name for name, counts in named.items() if counts]
+    if "Vary" in response.headers:
+        response.vary.update(names)
+    elif names:
+        response.headers["Vary"] = ", ".join(names)
+
+
+def _is_json(response: flask.Response) -> bool:
+    return (response.mimetype or "").endswith("json")

@@ -10,30 +10,24 @@ import sys
 import traceback
 from typing import Any
 
-_logger = logging.getLogger("lesionlens")
-
-
-class _Json(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        fields = {"severity": record.levelname, "message": record.getMessage()}
-        fields |= getattr(record, "fields", {})
-        return json.dumps(fields, default=str)
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-|$)")
+# Made once. Only ASCII: whoever reads lines must find them where they end.
+_encode = json.JSONEncoder(default=str).encode
+_level = logging.INFO
 
 
 def configure(level: int) -> None:
-    """Send this package's log to standard output as lines of JSON, from ``level`` upwards."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(_Json())
-    _logger.handlers = [handler]
-    _logger.propagate = False
-    _logger.setLevel(level)
+    """Write lines from ``level`` upwards, one of `logging`'s."""
+    global _level
+    _level = level
 
 
 def line(level: int, message: str, **fields: Any) -> None:
-    _logger.log(level, message, extra={"fields": fields})
-
-
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-|$)")
+    """Write a line of JSON to standard output, at once and as a whole."""
+    if level >= _level:
+        named = {"severity": logging.getLevelName(level), "message": message}
+        sys.stdout.write(_encode(named | fields) + "\n")
+        sys.stdout.flush()
 
 
 def error(message: str, exception: BaseException, **fields: Any) -> None:

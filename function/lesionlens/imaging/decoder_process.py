@@ -13,7 +13,10 @@ import signal
 import socket
 import sys
 import traceback
+from functools import lru_cache
 from typing import Any
+
+import numpy as np
 
 from ..errors import Problem
 from . import decode, preprocess, sandbox, sizes, wire
@@ -57,29 +60,42 @@ def serve_forks(control: socket.socket) -> None:
 def _run(control: socket.socket, descriptor: int, parent: int) -> None:
     """Be a decoder, and end this process."""
     try:
-        with contextlib.suppress(EOFError, OSError), socket.socket(fileno=descriptor) as peer:
+        with contextlib.suppress(EOFError, OSError), socket.socket(fileno=descriptor) as connected:
             control.close()
-            serve_pictures(peer, sandbox.enter(parent, LARGE_MEMORY))
+            serve_pictures(wire.Peer(connected), sandbox.enter(parent, LARGE_MEMORY))
     finally:
         os._exit(0)
 
 
-def serve_pictures(peer: socket.socket, in_use: int) -> None:
-    """Answer one picture after the other. Raises EOFError when the server has gone."""
+def serve_pictures(peer: wire.Peer, in_use: int) -> None:
+    """Answer one picture after the other. Raises EOFError when the server has gone.
+
+    Who has once answered a usual picture keeps its limits: an upload beyond them ends this process.
+    """
+    usual = False
     while True:
-        sandbox.allow_memory(in_use + LARGE_MEMORY)
-        head, data = wire.receive(peer, _MOST_BYTES)
-        large = head["large"]
+        text, data = peer.receive(_MOST_BYTES)
+        preprocessing, large = _asked(text)
         if large:
             os.nice(_LARGE_NICENESS)
-        sandbox.allow_memory(in_use + (LARGE_MEMORY if large else MODEST_MEMORY))
+        elif not usual:
+            sandbox.allow_memory(in_use + MODEST_MEMORY)
+            usual = True
         sandbox.allow_processor(LARGE_SECONDS if large else MODEST_SECONDS)
-        answer, pixels = _answer(data, Preprocessing.from_dict(head["preprocessing"]), large)
+        answer, pixels = _answer(data, preprocessing, large)
         sandbox.allow_processor(0)
-        wire.send(peer, answer, pixels)
+        peer.send(answer, pixels)
 
 
-def _answer(data: bytes, preprocessing: Preprocessing, large: bool) -> tuple[dict[str, Any], bytes]:
+@lru_cache(8)
+def _asked(text: bytes) -> tuple[Preprocessing, bool]:
+    head = wire.parsed(text)
+    return Preprocessing.from_dict(head["preprocessing"]), head["large"]
+
+
+def _answer(
+    data: bytes, preprocessing: Preprocessing, large: bool
+) -> tuple[dict[str, Any], bytes | memoryview]:
     try:
         prepared = preprocess.prepare(data, preprocessing, modest=not large)
     except sizes.NeedsMore:
@@ -98,7 +114,7 @@ def _answer(data: bytes, preprocessing: Preprocessing, large: bool) -> tuple[dic
         "height": prepared.height,
         "warnings": [caution.code for caution in prepared.warnings],
     }
-    return answer, prepared.pixels.tobytes()
+    return answer, np.ascontiguousarray(prepared.pixels).data.cast("B")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,18 +49,18 @@ class Decoder:
         self.parent: ForkServer | None = parent
         self.pid, self.kinds = pid, kinds
         self.reusable = True
-        self._peer = peer
+        self._peer = wire.Peer(peer)
 
     def prepare(
         self, data: bytes, preprocessing: Preprocessing, large: bool, until: float
     ) -> Prepared:
         """Raises Problem, Exceeded, Overloaded."""
         self.reusable = False
-        head = {"preprocessing": preprocessing.as_dict(), "large": large}
         shape = (preprocessing.size, preprocessing.size, 3)
         try:
-            wire.send(self._peer, head, data, until)
-            answer, pixels = wire.receive(self._peer, math.prod(shape), until)
+            self._peer.send(_asked(preprocessing, large), data, until)
+            text, pixels = self._peer.receive(math.prod(shape), until)
+            answer = wire.parsed(text)
             if answer.keys() & {"problem", "fault", "needs_more"} or not pixels:
                 raise self._refusal(answer)
             prepared = Prepared(
@@ -86,6 +87,11 @@ class Decoder:
 
     def close(self) -> None:
         self._peer.close()
+
+
+@lru_cache(8)
+def _asked(preprocessing: Preprocessing, large: bool) -> bytes:
+    return json.dumps({"preprocessing": preprocessing.as_dict(), "large": large}).encode()
 
 
 class ForkServer:

@@ -1,67 +1,100 @@
-"""What the server and its decoder processes say to each other: a JSON object, then bytes."""
+"""What the server and its decoder processes say to each other: a JSON object, then bytes.
+
+Each side is served by one system call a message where the message is of a usual size.
+"""
 
 import json
 import socket
 import struct
 import time
+from collections.abc import Mapping
 from typing import Any
 
 # A compromised decoder must not make the server allocate without bound.
 MAX_HEAD = 64 * 1024
-
-# Bytes up to which a copy costs less than to wake up twice.
-_JOINED = 256 * 1024
+# Bytes of a usual message. Up to here, a copy costs less than to wake up twice.
+USUAL = 256 * 1024
 
 _LENGTHS = struct.Struct("=II")
 
 
-def send(
-    peer: socket.socket, head: dict[str, Any], body: bytes = b"", until: float | None = None
-) -> None:
-    """Raises TimeoutError at the monotonic time ``until``, and OSError if the peer has gone."""
-    text = json.dumps(head).encode()
-    start = _LENGTHS.pack(len(text), len(body)) + text
-    if len(body) <= _JOINED:
-        # The other process wakes up once.
-        start, body = start + body, b""
-    for piece in filter(None, (start, body)):
-        _limit(peer, until)
-        peer.sendall(piece)
+class Peer:
+    """A connected socket, with a buffer for what arrives; messages alternate, one each way."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._buffer = memoryview(bytearray(USUAL))
+
+    def send(
+        self,
+        head: Mapping[str, Any] | bytes,
+        body: bytes | memoryview = b"",
+        until: float | None = None,
+    ) -> None:
+        """Send an object, or its JSON, and bytes.
+
+        Raises TimeoutError at the monotonic time ``until``, and OSError if the peer has gone.
+        """
+        text = head if isinstance(head, bytes) else json.dumps(head).encode()
+        pieces = [_LENGTHS.pack(len(text), len(body)), text, body]
+        for piece in [b"".join(pieces)] if len(body) <= USUAL else pieces:
+            self._limit(until)
+            self._socket.sendall(piece)
+
+    def receive(self, most: int, until: float | None = None) -> tuple[bytes, bytes]:
+        """Return what `send` sent, the object as JSON, the body of ``most`` bytes at most.
+
+        Raises TimeoutError, EOFError if the peer has gone, OSError, and ValueError for what `send`
+        would not send.
+        """
+        start = _LENGTHS.size
+        count = self._fill(0, start, until)
+        head_length, body_length = _LENGTHS.unpack_from(self._buffer)
+        if head_length > MAX_HEAD or body_length > most:
+            raise ValueError("longer than agreed")
+        end = start + head_length + body_length
+        count = self._fill(count, min(end, USUAL), until)
+        if count > end:
+            raise ValueError("more than one message")
+        text = bytes(self._buffer[start : start + head_length])
+        body = bytes(self._buffer[start + head_length : count])
+        return text, body + self._exactly(end - count, until) if count < end else body
+
+    def _fill(self, count: int, least: int, until: float | None) -> int:
+        """Receive until the buffer holds ``least`` bytes; return how many it holds."""
+        while count < least:
+            self._limit(until)
+            received = self._socket.recv_into(self._buffer[count:])
+            if not received:
+                raise EOFError("the other process has gone")
+            count += received
+        return count
+
+    def _exactly(self, count: int, until: float | None) -> bytes:
+        pieces: list[bytes] = []
+        while count:
+            self._limit(until)
+            piece = self._socket.recv(count, socket.MSG_WAITALL)
+            if not piece:
+                raise EOFError("the other process has gone")
+            pieces.append(piece)
+            count -= len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _limit(self, until: float | None) -> None:
+        if until is not None:
+            left = until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("too late")
+            self._socket.settimeout(left)
+
+    def close(self) -> None:
+        self._socket.close()
 
 
-def receive(
-    peer: socket.socket, most: int, until: float | None = None
-) -> tuple[dict[str, Any], bytes]:
-    """Return what `send` sent, the body of ``most`` bytes at most.
-
-    Raises TimeoutError, EOFError if the peer has gone, OSError, and ValueError for what `send`
-    would not send.
-    """
-    head_length, body_length = _LENGTHS.unpack(_exactly(peer, _LENGTHS.size, until))
-    if head_length > MAX_HEAD or body_length > most:
-        raise ValueError("longer than agreed")
-    head = json.loads(_exactly(peer, head_length, until))
+def parsed(text: bytes) -> dict[str, Any]:
+    """Raises ValueError for what is not the JSON of an object."""
+    head = json.loads(text)
     if not isinstance(head, dict):
         raise ValueError("not an object")
-    return head, _exactly(peer, body_length, until)
-
-
-def _exactly(peer: socket.socket, count: int, until: float | None) -> bytes:
-    """Receive a number of bytes, without a copy where they come at once."""
-    pieces: list[bytes] = []
-    while count:
-        _limit(peer, until)
-        piece = peer.recv(count, socket.MSG_WAITALL)
-        if not piece:
-            raise EOFError("the other process has gone")
-        pieces.append(piece)
-        count -= len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def _limit(peer: socket.socket, until: float | None) -> None:
-    if until is not None:
-        left = until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("too late")
-        peer.settimeout(left)
+    return head

@@ -19,7 +19,7 @@ from .manifest import DETECTOR, MODEL, Manifest, ReleaseError
 from .ood import Detector, Recognition
 from .release import Release
 
-# Input and outputs of the exported graph (training/export.py gives them these names).
+# Input and outputs of the exported graph (training/releasing/export.py gives them these names).
 IMAGE = "image"
 LOGITS = "logits"
 ACTIVATION_MAPS = "activation_maps"

@@ -95,7 +95,7 @@ class Quality(Strict, frozen=True):
     balanced_accuracy_by_side: dict[str, Fraction]
 
 
-class Variant(Strict, frozen=True):
+class Variant(Strict, frozen=True, omit_defaults=True):
     """One of the exported models among which the release was chosen."""
 
     name: str

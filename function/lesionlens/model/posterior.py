@@ -10,6 +10,7 @@ New a Priori Probabilities", Neural Computation 2002.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -41,9 +42,16 @@ class Prior:
 
 def named_prior(manifest: Manifest, name: str) -> Prior:
     """The prior of this name in the manifest. Raises KeyError."""
-    shares = np.array(manifest.priors[name], np.float64)
+    return _prior(name, manifest.priors[name], manifest.classes)
+
+
+# A server needs the same few for every image.
+@lru_cache(16)
+def _prior(name: str, weights: tuple[float, ...], classes: tuple[str, ...]) -> Prior:
+    shares = np.array(weights, np.float64)
     shares /= shares.sum()
-    return Prior(name, shares, float(shares[is_malignant(manifest.classes)].sum()))
+    shares.setflags(write=False)
+    return Prior(name, shares, float(shares[is_malignant(classes)].sum()))
 
 
 def prior_of_prevalence(manifest: Manifest, prevalence: float) -> Prior:
@@ -61,8 +69,15 @@ def prior_of_prevalence(manifest: Manifest, prevalence: float) -> Prior:
 
 
 def is_malignant(classes: Sequence[str]) -> NDArray[np.bool_]:
-    """(C,) whether each class is malignant."""
-    return np.array([TAXONOMY[label].malignant for label in classes])
+    """(C,) whether each class is malignant; read-only."""
+    return _is_malignant(tuple(classes))
+
+
+@lru_cache(16)
+def _is_malignant(classes: tuple[str, ...]) -> NDArray[np.bool_]:
+    found = np.array([TAXONOMY[label].malignant for label in classes])
+    found.setflags(write=False)
+    return found
 
 
 def posterior(
@@ -75,11 +90,9 @@ def posterior(
     scores = scaled(logits, by) + np.log(shares)
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
     steps = np.rint(STEPS * exponentials / exponentials.sum(axis=-1, keepdims=True))
-    first = steps.argmax(axis=-1)[..., np.newaxis]
+    first = steps.argmax(axis=-1)[..., np.newaxis] == np.arange(steps.shape[-1])
     # What rounding gained or lost goes to the largest, where it is the least of a change.
-    rest = steps.sum(axis=-1, keepdims=True) - np.take_along_axis(steps, first, axis=-1)
-    np.put_along_axis(steps, first, STEPS - rest, axis=-1)
-    return np.asarray(steps / STEPS)
+    return np.asarray((steps + first * (STEPS - steps.sum(axis=-1, keepdims=True))) / STEPS)
 
 
 def malignant_share(

@@ -84,7 +84,9 @@ def build(
         "prior": {"name": prior.name, "malignant": prior.malignant},
         "views": options.views,
         "probabilities": entries,
-        "malignancy": _malignancy(manifest, logits, probabilities, usual) if recognized else None,
+        "malignancy": _malignancy(manifest, logits, probabilities, prior, usual)
+        if recognized
+        else None,
         "input": {
             "width": decoded.width,
             "height": decoded.height,
@@ -110,10 +112,13 @@ def _malignancy(
     manifest: Manifest,
     logits: NDArray[np.floating[Any]],
     probabilities: NDArray[np.float64],
+    prior: Prior,
     usual: Prior,
 ) -> MalignancyFound:
     # The flag does not move with what a caller asks: it is always decided under the default prior.
-    decided_on = posterior(logits, manifest.calibration, usual.shares)
+    decided_on = (
+        probabilities if prior is usual else posterior(logits, manifest.calibration, usual.shares)
+    )
     probability = float(malignant_share(decided_on, manifest.classes))
     threshold = manifest.malignancy.threshold
     return {

@@ -17,13 +17,13 @@ from tests import releases
 from tests.multipart_forms import multipart
 from tests.pictures import JPEG, encoded, lesion
 
-ENTRIES = [
+ENTRIES: list[dict[str, Any]] = [
     {"label": label, "name": disease.name, "probability": share, "malignant": disease.malignant}
     for (label, disease), share in zip(
         TAXONOMY.items(), (0.05, 0.05, 0.1, 0.1, 0.5, 0.1, 0.1), strict=True
     )
 ]
-RESULT: dict[str, Any] = {
+RESULT: Any = {
     "request_id": "mine",
     "model": {"name": "mobilenet", "version": "v1"},
     "prediction": {"label": "mel", "name": "Melanoma", "probability": 0.5},
@@ -38,7 +38,7 @@ RESULT: dict[str, Any] = {
     "input": {"warnings": [{"code": "first-picture", "message": "Several pictures."}]},
     "notice": NOTICE,
 }
-FOREIGN = {**RESULT, "prediction": None, "malignancy": None}
+FOREIGN: Any = {**RESULT, "prediction": None, "malignancy": None}
 
 
 def checked(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -79,7 +79,7 @@ def test_a_report_has_an_observation_of_each_class_and_one_of_malignancy() -> No
 def test_under_another_prior_the_value_is_not_held_against_the_threshold() -> None:
     asked = {"probability": 0.2, "flag": True, "decision": RESULT["malignancy"]["decision"]}
     prior = {"name": "prevalence", "malignant": 0.05}
-    contained = checked(fhir.report({**RESULT, "prior": prior, "malignancy": asked}))
+    contained = checked(fhir.report(RESULT | {"prior": prior, "malignancy": asked}))
     malignancy = contained[fhir.MALIGNANCY]
     assert malignancy["valueQuantity"]["value"] == 0.2
     assert malignancy["interpretation"][0]["text"].startswith("0.6 under the dataset prior: at or")

@@ -1,6 +1,7 @@
 """Idempotency-Key: the same answer, once charged, and nothing of the image kept."""
 
 import io
+import time
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from werkzeug.test import Client
 
 from lesionlens.api import idempotency
 from lesionlens.api.idempotency import Answer, Answers, Memory, Owner, Replay
-from lesionlens.errors import StillAnswering
+from lesionlens.errors import OtherRequest, StillAnswering
 from tests.conftest import create_client
 from tests.pictures import JPEG, encoded, lesion
 
@@ -125,7 +126,7 @@ def test_a_request_that_is_being_answered_is_409() -> None:
 def test_parts_cannot_be_moved_between_images() -> None:
     answers = Answers("memory://")
     answers.claim(CALLER, UUID, [b"ab", b"c"])
-    with pytest.raises(idempotency.OtherRequest):
+    with pytest.raises(OtherRequest):
         answers.claim(CALLER, UUID, [b"a", b"bc"])
 
 
@@ -173,7 +174,7 @@ def test_a_crowd_of_anonymous_keys_evicts_no_partners_answer() -> None:
 
 def test_an_answer_is_forgotten_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(idempotency.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     store = Memory()
     store.keep("ka", kept("{}"))
     store.claim("kb", Answer("r"))

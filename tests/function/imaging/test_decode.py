@@ -3,6 +3,7 @@ import random
 import struct
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,7 +102,7 @@ def indexed() -> Image.Image:
     return picture
 
 
-TRANSPARENT = {
+TRANSPARENT: dict[str, tuple[Image.Image, dict[str, Any]]] = {
     "alpha": (Image.new("RGBA", (64, 64), (255, 0, 0, 0)), {}),
     "grey and alpha": (Image.new("LA", (64, 64), (9, 0)), {}),
     "a colour": (Image.new("RGB", (64, 64), (10, 20, 30)), {"transparency": (10, 20, 30)}),

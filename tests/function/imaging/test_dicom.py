@@ -11,6 +11,7 @@ from PIL import Image, ImageCms, ImageOps
 from pydicom import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
@@ -37,7 +38,7 @@ from tests.dicom import DERMOSCOPIC, MARK, PHOTOGRAPHIC, photograph
 from tests.lossless_jpeg import lossless_jpeg
 from tests.pictures import encoded, lesion
 
-JPEG = {"syntax": JPEGBaseline8Bit, "photometric": "YBR_FULL_422"}
+JPEG: dict[str, Any] = {"syntax": JPEGBaseline8Bit, "photometric": "YBR_FULL_422"}
 
 
 def rgb_jpeg() -> bytes:
@@ -97,7 +98,7 @@ def compressed(file: Dataset, data: bytes, syntax: str, photometric: str = "RGB"
     file["PixelData"].VR = "OB"
     file["PixelData"].is_undefined_length = True
     file.PhotometricInterpretation = photometric
-    file.file_meta.TransferSyntaxUID = syntax
+    file.file_meta.TransferSyntaxUID = UID(syntax)
 
 
 def in_jpeg_2000(file: Dataset) -> None:
@@ -209,7 +210,8 @@ def test_a_colour_profile_is_applied() -> None:
     path.ICCProfile = profile
     expected = np.asarray(colour.to_srgb(lesion(), profile), int)
     assert np.abs(expected - np.asarray(lesion(), int)).max() > 3
-    for fields in ({"ICCProfile": profile}, {"OpticalPathSequence": [path]}):
+    kinds: tuple[dict[str, Any], ...] = ({"ICCProfile": profile}, {"OpticalPathSequence": [path]})
+    for fields in kinds:
         found = np.asarray(decode.decode(photograph(**fields)).image, int)
         np.testing.assert_array_equal(found, expected)
 

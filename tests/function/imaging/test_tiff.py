@@ -2,6 +2,7 @@
 
 import io
 import struct
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ DEEP = PIXELS.astype(np.uint16) * 257
 GREY = PIXELS[..., 1]
 
 
-def written(pixels: np.ndarray, **options: object) -> bytes:
+def written(pixels: np.ndarray, **options: Any) -> bytes:
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, pixels, **options)
     return buffer.getvalue()

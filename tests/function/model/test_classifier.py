@@ -106,19 +106,23 @@ def test_distance_grows_with_what_is_foreign(classifier: Classifier) -> None:
     assert found.distance > 1.5 * (classifier.manifest.in_distribution_threshold or 0)
 
 
+# Stands for a classifier: a slot does not look at it.
+LOADED: Any = "model"
+
+
 def test_a_slot_loads_once_for_many_threads() -> None:
     calls = []
 
     def load() -> Any:
         calls.append(threading.get_ident())
         time.sleep(0.05)
-        return "model"
+        return LOADED
 
     slot = Slot(load)
     assert slot.loaded is None
     with ThreadPoolExecutor(32) as pool:
         found = list(pool.map(lambda _: slot.get(), range(200)))
-    assert found == ["model"] * 200
+    assert found == [LOADED] * 200
     assert len(calls) == 1
     assert slot.loaded == "model"
 
@@ -143,4 +147,4 @@ def test_a_failed_load_is_shared_by_those_who_wait_and_then_tried_again() -> Non
             with pytest.raises(OSError, match="store is away"):
                 waiting.result()
     assert slot.loaded is None
-    assert slot.get() == "model"
+    assert slot.get() == LOADED

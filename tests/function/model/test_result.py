@@ -37,7 +37,7 @@ def built(
     cautions: tuple[Caution, ...] = (),
 ) -> dict[str, Any]:
     logits = np.log(np.array(likelihoods))
-    return result.build("id", MANIFEST, DECODED, options, logits, recognition, cautions, TIMING)
+    return {**result.build("id", MANIFEST, DECODED, options, logits, recognition, cautions, TIMING)}
 
 
 def test_the_prediction_stands_first_and_all_classes_follow_highest_first() -> None:

@@ -1,6 +1,7 @@
 """The challenge's own scorer reads what we write, and finds what we find."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from training.evaluation.metrics import Predictions
 pytestmark = pytest.mark.filterwarnings("ignore:DataFrame.applymap:FutureWarning")
 
 
-def scored(answers: Path, ids: list[str], labels: np.ndarray) -> dict[str, object]:
+def scored(answers: Path, ids: list[str], labels: np.ndarray) -> dict[str, Any]:
     truth = answers.with_suffix(".truth.csv")
     isic.write(ids, np.eye(len(CLASSES))[labels], CLASSES, truth)
     metric = ClassificationMetric.BALANCED_ACCURACY

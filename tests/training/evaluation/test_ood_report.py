@@ -85,7 +85,7 @@ def test_the_interval_is_wilsons(
 ) -> None:
     hits, count = chosen
     found = ood_report.wilson(np.arange(count) < hits, groups)
-    assert found == {
+    assert dict(found) == {
         "value": pytest.approx(hits / count, abs=1e-4),
         "low": pytest.approx(low, abs=2e-4),
         "high": pytest.approx(high, abs=2e-4),

@@ -18,7 +18,7 @@ def test_every_origin_has_its_own_rates_with_intervals() -> None:
     found = operating_point.measure(OUTCOMES, 0.5, ("tiny",), seed=0)
     assert set(found.by_origin) == {"home", "far", "tiny"}
     for name, of in found.by_origin.items():
-        inside = name == ORIGINS
+        inside = np.equal(ORIGINS, name)
         ill, well = inside & MALIGNANT, inside & ~MALIGNANT
         assert (of.images, of.lesions, of.malignant) == (inside.sum(), inside.sum(), ill.sum())
         sensitivity, specificity = (PROBABILITIES[ill] >= 0.5).mean(), (PROBABILITIES[well] < 0.5)

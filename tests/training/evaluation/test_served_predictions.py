@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.special import softmax
 
 from lesionlens import pipeline
@@ -47,7 +48,7 @@ def test_a_changed_image_is_judged_in_place_of_the_file(
     records = drawn.records[:3]
     seen = []
 
-    def turned(image: object, index: int) -> object:
+    def turned(image: Image.Image, index: int) -> Image.Image:
         seen.append(index)
         return image.rotate(180)
 

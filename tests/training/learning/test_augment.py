@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,9 +33,12 @@ def frame() -> np.ndarray:
     return pixels
 
 
-def drawn(seed: int = 0, **changes: object) -> np.ndarray:
-    settings = dataclasses.replace(NONE, **changes)
-    return augment(frame(), 60, settings, np.random.default_rng(seed))
+def changed(**changes: Any) -> config.Augmentation:
+    return dataclasses.replace(NONE, **changes)
+
+
+def drawn(seed: int = 0, **changes: Any) -> np.ndarray:
+    return augment(frame(), 60, changed(**changes), np.random.default_rng(seed))
 
 
 def test_without_augmentation_the_centre_comes_back() -> None:
@@ -159,12 +163,10 @@ FLAWS = {
 @pytest.mark.parametrize("flaw", FLAWS)
 def test_a_flaw_befalls_its_share_of_the_images_and_leaves_them_recognizable(flaw: str) -> None:
     plain, frame = augment(textured(), 96, NONE, np.random.default_rng(0)), textured()
-    always = dataclasses.replace(NONE, **{flaw: FLAWS[flaw]})
-    changed = augment(frame, 96, always, np.random.default_rng(0))
-    assert 0.3 < np.abs(changed.astype(int) - plain).mean() < 90
-    sometimes = dataclasses.replace(
-        NONE, **{flaw: dataclasses.replace(FLAWS[flaw], probability=0.3)}
-    )
+    always = changed(**{flaw: FLAWS[flaw]})
+    flawed = augment(frame, 96, always, np.random.default_rng(0))
+    assert 0.3 < np.abs(flawed.astype(int) - plain).mean() < 90
+    sometimes = changed(**{flaw: dataclasses.replace(FLAWS[flaw], probability=0.3)})
     random = np.random.default_rng(1)
     befallen = [
         not np.array_equal(augment(frame, 32, sometimes, random), augment(frame, 32, NONE, random))
@@ -178,10 +180,9 @@ def test_a_flaw_befalls_its_share_of_the_images_and_leaves_them_recognizable(fla
 @pytest.mark.parametrize(("flaw", "sharper"), [("blur", False), ("noise", True), ("hair", True)])
 def test_blur_takes_and_noise_and_hair_add_detail(flaw: str, sharper: bool) -> None:
     plain = augment(textured(), 96, NONE, np.random.default_rng(0))
-    changed = augment(
-        textured(), 96, dataclasses.replace(NONE, **{flaw: FLAWS[flaw]}), np.random.default_rng(0)
-    )
-    assert (sharpness(changed) > sharpness(plain)) is sharper
+    settings = changed(**{flaw: FLAWS[flaw]})
+    flawed = augment(textured(), 96, settings, np.random.default_rng(0))
+    assert (sharpness(flawed) > sharpness(plain)) is sharper
 
 
 def test_a_round_field_of_view_leaves_the_middle_and_blackens_the_corners() -> None:
@@ -202,7 +203,6 @@ def test_what_lies_beyond_the_frame_is_black_or_mirrored() -> None:
 
 @pytest.mark.parametrize("change", ["gamma", "exposure", "aspect"])
 def test_light_and_shape_change(change: str) -> None:
-    settings = dataclasses.replace(NONE, **{change: 0.4})
-    changed = augment(textured(), 96, settings, np.random.default_rng(3))
+    other = augment(textured(), 96, changed(**{change: 0.4}), np.random.default_rng(3))
     plain = augment(textured(), 96, NONE, np.random.default_rng(3))
-    assert np.abs(changed.astype(int) - plain).mean() > 1
+    assert np.abs(other.astype(int) - plain).mean() > 1

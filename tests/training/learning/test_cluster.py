@@ -1,6 +1,7 @@
 """Who the workers are, in Vertex AI's own formats."""
 
 import json
+from collections.abc import Mapping
 
 import pytest
 
@@ -25,7 +26,7 @@ TF_CONFIG = {
 ADDRESSES = ("primary-0:2222", "worker-0:2222", "worker-1:2222")
 
 
-def spec(document: dict[str, object], **changes: object) -> str:
+def spec(document: Mapping[str, object], **changes: object) -> str:
     return json.dumps({**document, **changes})
 
 

@@ -40,7 +40,7 @@ def test_figures_while_training_are_those_of_the_evaluation() -> None:
 def test_an_origins_figure_is_that_of_its_images_alone() -> None:
     found = measured(np.full(90, True))
     for name, index in (("here", 0), ("there", 1)):
-        alone = measured(index == ORIGINS)
+        alone = measured(np.equal(ORIGINS, index))
         assert found[f"log_loss/{name}"] == pytest.approx(alone["log_loss"], abs=1e-5)
 
 

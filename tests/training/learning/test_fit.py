@@ -15,11 +15,16 @@ from training.learning.callbacks import Checkpoint
 CONFIG = config.load("smoke")
 
 
+History = list[dict[str, float]]
+
+
 class Killed(Exception):
     pass
 
 
-def trained(examples: Examples, run: Path, resume: bool = False) -> tuple[list[np.ndarray], list]:
+def trained(
+    examples: Examples, run: Path, resume: bool = False
+) -> tuple[list[np.ndarray], History]:
     run.mkdir(exist_ok=True)
     network, history = fit.fit(CONFIG, examples, run, resume)
     return network.get_weights(), history
@@ -29,7 +34,7 @@ def trained(examples: Examples, run: Path, resume: bool = False) -> tuple[list[n
 class Run:
     folder: Path
     weights: list[np.ndarray]
-    history: list[dict[str, float]]
+    history: History
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ def test_imagenet_weights_are_loaded_and_checked(monkeypatch: pytest.MonkeyPatch
     assert 0.05 < np.abs(kernel).mean() < 1
 
 
-def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     other = tmp_path / "weights.h5"
     other.write_bytes(b"other")
     monkeypatch.setenv("IMAGENET_WEIGHTS", str(other))
@@ -33,7 +35,7 @@ def test_other_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path) ->
         mobilenet.imagenet_weights()
 
 
-def test_without_a_file_keras_downloads(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+def test_without_a_file_keras_downloads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("IMAGENET_WEIGHTS", str(tmp_path / "missing.h5"))
     assert mobilenet.imagenet_weights() == "imagenet"
 

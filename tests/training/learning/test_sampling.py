@@ -28,7 +28,7 @@ def test_shares_within_origins_follow_the_counts_of_their_cells() -> None:
 def test_the_adjusted_loss_is_least_for_logits_free_of_the_prior() -> None:
     loss = sampling.adjusted_cross_entropy(0.0)
     truth = np.array([[1, 0]] * 9 + [[0, 1]], np.float32)
-    priors = np.tile(np.float32([0.9, 0.1]), (10, 1))
+    priors = np.tile(np.array([0.9, 0.1], np.float32), (10, 1))
     targets = sampling.targets(truth, priors, np.ones((10, 1), np.float32))
     by_logit = {
         logit: float(keras.ops.mean(loss(targets, np.array([[logit, 0.0]] * 10, np.float32))))
@@ -41,8 +41,13 @@ def test_the_adjusted_loss_is_least_for_logits_free_of_the_prior() -> None:
 def test_an_origin_teaches_nothing_of_a_class_that_it_lacks(smoothing: float) -> None:
     loss = sampling.adjusted_cross_entropy(smoothing)
     targets = sampling.targets(
-        np.float32([[0, 1, 0]]), np.float32([[0.3, 0.7, 0]]), np.ones((1, 1), np.float32)
+        np.array([[0, 1, 0]], np.float32),
+        np.array([[0.3, 0.7, 0]], np.float32),
+        np.ones((1, 1), np.float32),
     )
-    losses = [float(loss(targets, np.float32([[0.5, 1.0, absent]]))[0]) for absent in (-50, 0, 50)]
+    losses = [
+        float(loss(targets, np.array([[0.5, 1.0, absent]], np.float32))[0])
+        for absent in (-50, 0, 50)
+    ]
     assert losses == pytest.approx([losses[0]] * 3)
     assert 0 < losses[0] < 1

@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ TRAINING = dataclasses.replace(
 BATCHES = 10
 
 
-def rates(*stages: Stage, **changes: float) -> np.ndarray:
+def rates(*stages: Stage, **changes: Any) -> np.ndarray:
     training = dataclasses.replace(TRAINING, stages=stages, **changes)
     schedule = schedules.planned(training, BATCHES)
     steps = BATCHES * sum(stage.epochs for stage in stages)

@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import keras
 import numpy as np
@@ -65,7 +66,7 @@ def test_a_conversion_that_answers_otherwise_is_refused(
     kernel = head.kernel.numpy()
     real = export.convert
 
-    def spoilt(*arguments: object) -> bytes:
+    def spoilt(*arguments: Any) -> bytes:
         head.kernel.assign(kernel + 5 * np.eye(*kernel.shape))
         head.bias.assign(np.arange(7))
         data = real(*arguments)
@@ -105,7 +106,7 @@ FLOAT32 = Variant("float32", 224, b"x" * 100, 9.0, 0.80, 0.70, 0.0)
         ({"latency_ms": 50.0, "log_loss": 0.6}, "int8-224"),
     ],
 )
-def test_the_choice_between_variants(changes: dict, expected: str) -> None:
+def test_the_choice_between_variants(changes: dict[str, Any], expected: str) -> None:
     other = dataclasses.replace(FLOAT32, precision="int8", **changes)
     assert export.choose([FLOAT32, other]).name == expected
 
