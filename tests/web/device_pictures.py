@@ -44,7 +44,7 @@ def adobe_rgb() -> bytes:
     return header + struct.pack(">I", len(names)) + table + body
 
 
-def _srgb() -> bytes:
+def srgb() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
@@ -102,7 +102,7 @@ KINDS: dict[str, Saved] = {
     "jpeg-cmyk": _save("JPEG", "CMYK", quality=92),
     "jpeg-rgb": _save("JPEG", quality=92, keep_rgb=True),
     "jpeg-several": _several,
-    "jpeg-srgb": _save("JPEG", icc_profile=_srgb()),
+    "jpeg-srgb": _save("JPEG", icc_profile=srgb()),
     "jpeg-p3": _save("JPEG", quality=92, icc_profile=display_p3()),
     "jpeg-adobe": _save("JPEG", quality=92, icc_profile=adobe_rgb()),
     **{f"jpeg-turned-{value}": _turned("JPEG", value, quality=90) for value in range(2, 9)},

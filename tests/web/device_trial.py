@@ -25,6 +25,13 @@ CHROMIUM = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 FIREFOX = ("firefox-esr", "--headless", "--no-remote", "--new-instance")
+# A new profile would greet its user and ask for the network.
+PREFERENCES = """\
+user_pref("browser.shell.checkDefaultBrowser", false);
+user_pref("browser.startup.homepage_override.mstone", "ignore");
+user_pref("datareporting.policy.dataSubmissionEnabled", false);
+user_pref("toolkit.telemetry.reportingpolicy.firstRun", false);
+"""
 Application = Callable[..., Iterable[bytes]]
 
 
@@ -33,7 +40,7 @@ def checked(
 ) -> dict[str, dict[str, Any]]:
     """What a browser answers for each picture, by name; "elsewhere" in it: why it does not."""
     told: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     with _serving(_with_trial(application, pictures, told)) as address, _opened(browser, address):
         while True:
             name, document = told.get(timeout=ANSWER_S)
@@ -83,6 +90,7 @@ def _serving(application: Application) -> Iterator[str]:
 def _opened(browser: str, address: str) -> Iterator[None]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         if browser == "firefox":
+            (Path(profile) / "user.js").write_text(PREFERENCES)
             command = [*FIREFOX, "--profile", profile, address]
         else:
             command = [*CHROMIUM, f"--user-data-dir={profile}", address]

@@ -32,7 +32,12 @@ def _refused(page: Any) -> str:
 
 def _posts(page: Any) -> list[str]:
     sent: list[str] = []
-    page.on("request", lambda request: request.method != "GET" and sent.append(request.url))
+
+    def note(request: Any) -> None:
+        if request.method != "GET":
+            sent.append(request.url)
+
+    page.on("request", note)
     return sent
 
 

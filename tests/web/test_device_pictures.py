@@ -11,7 +11,8 @@ from tests.web import device_pictures, device_trial
 from tests.web.visitor import WEB
 
 CLOSE, CLOSE_ABOVE = 0.005, 0.1  # in a probability; above: where the function shrinks
-BROWSERS = ("chromium", "firefox")
+# Firefox is started for the tests that take longer.
+BROWSERS = ("chromium", pytest.param("firefox", marks=pytest.mark.slow))
 
 
 @pytest.fixture
@@ -56,29 +57,31 @@ def _differences(
     return said
 
 
+def _all_differences(
+    serving: Client, browser: str, pictures: dict[str, bytes], close: float = CLOSE
+) -> list[str]:
+    found = _checked(serving, browser, pictures)
+    assert found.keys() == pictures.keys()
+    return [
+        line
+        for name, data in pictures.items()
+        for line in _differences(serving, name, data, found[name], close)
+    ]
+
+
 @pytest.mark.parametrize("browser", BROWSERS)
 def test_some_pictures_are_answered_as_by_the_function(serving: Client, browser: str) -> None:
     kinds = ("jpeg-420", "jpeg-p3", "jpeg-turned-6", "png-alpha", "webp")
     some = {kind: device_pictures.KINDS[kind](dermatoscopic(seed=7)) for kind in kinds}
-    found = _checked(serving, browser, some)
-    assert [
-        line
-        for name, data in some.items()
-        for line in _differences(serving, name, data, found[name], CLOSE)
-    ] == []
+    assert _all_differences(serving, browser, some) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("browser", BROWSERS)
 def test_a_hundred_pictures_are_answered_as_by_the_function(serving: Client, browser: str) -> None:
     pictures = dict(device_pictures.hundred())
-    found = _checked(serving, browser, pictures)
     assert len(pictures) == 100
-    assert [
-        line
-        for name, data in pictures.items()
-        for line in _differences(serving, name, data, found[name], CLOSE)
-    ] == []
+    assert _all_differences(serving, browser, pictures) == []
 
 
 @pytest.mark.slow
@@ -86,13 +89,8 @@ def test_a_hundred_pictures_are_answered_as_by_the_function(serving: Client, bro
 def test_large_pictures_are_answered_nearly_as_by_the_function(
     serving: Client, browser: str
 ) -> None:
-    pictures = dict(device_pictures.large())
-    found = _checked(serving, browser, pictures)
-    assert [
-        line
-        for name, data in pictures.items()
-        for line in _differences(serving, name, data, found[name], CLOSE_ABOVE)
-    ] == []
+    large = dict(device_pictures.large())
+    assert _all_differences(serving, browser, large, CLOSE_ABOVE) == []
 
 
 @pytest.mark.parametrize("browser", BROWSERS)
