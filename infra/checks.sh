@@ -1,17 +1,11 @@
 # shellcheck shell=bash disable=SC2154
-# Checks of the settings and of this machine, before the first command. lib.sh reads this.
+# Checks of the settings, before the first command. lib.sh reads this.
 
 problems=()
 
 # setting NAME PATTERN ACCEPTED: the value must match the whole of an extended regular expression.
 setting() {
   [[ ${!1-} =~ ^($2)$ ]] || problems+=("$1 is '${!1-}'; accepted is $3")
-}
-
-# check_machine: macOS has BSD's sed and find, which lack what the scripts use.
-check_machine() {
-  sed --version 2>/dev/null | grep -q GNU ||
-    problems+=('sed is not GNU sed; accepted are the GNU tools, first in PATH (macOS: brew install coreutils findutils gnu-sed)')
 }
 
 check_canary_steps() {
@@ -29,8 +23,7 @@ check_canary_steps() {
 # check_settings NAME…: stop at wrong settings; NAME… are the settings this script cannot do without.
 check_settings() {
   local bucket='[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]' host='([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}'
-  local count='[1-9][0-9]*' name
-  check_machine
+  local count='[1-9][0-9]*' name taken=' '
   setting PROJECT '[a-z][a-z0-9-]{4,28}[a-z0-9]' 'the id of a Google Cloud project'
   setting REGION '[a-z]+-[a-z]+[0-9]{1,2}' 'a region such as europe-west1'
   # Its longest derivative is a service account, SERVICE-function, of at most 30 characters.
@@ -44,9 +37,12 @@ check_settings() {
     setting "$name" "$bucket" 'a bucket name: 3 to 63 lower-case letters, digits, . _ -'
   done
   setting ARCHIVE_BUCKET "($bucket)?" 'a bucket name, or nothing'
-  [[ -z $(printf '%s\n' "$MODEL_BUCKET" "$DATA_BUCKET" "$WEB_BUCKET" "$BUILD_BUCKET" |
-    sort | uniq -d) ]] ||
-    problems+=("MODEL_BUCKET, DATA_BUCKET, WEB_BUCKET and BUILD_BUCKET are not four different buckets")
+  # Rights are granted by bucket: one bucket with two purposes has the rights of both.
+  for name in MODEL_BUCKET DATA_BUCKET WEB_BUCKET BUILD_BUCKET ARCHIVE_BUCKET; do
+    [[ -z ${!name} || $taken != *" ${!name} "* ]] ||
+      problems+=("$name is '${!name}'; accepted is a bucket that has no other purpose")
+    taken+="${!name} "
+  done
   setting IMAGE_REPOSITORY '[a-z]([a-z0-9-]{0,61}[a-z0-9])?' 'lower-case letters, digits, hyphens'
   setting INGRESS 'all|internal-and-cloud-load-balancing' 'all or internal-and-cloud-load-balancing'
   setting MEMORY '[1-9][0-9]*(Mi|Gi)' 'an amount such as 512Mi or 1Gi'

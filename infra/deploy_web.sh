@@ -55,43 +55,46 @@ if [[ -n $release ]]; then
   exit 0
 fi
 
-# describe FILE: its content type and cache header, or nothing for what is no part of the page.
+# describe FILE: sets type and cache, its headers; fails for what is no part of the page.
 describe() {
+  cache=$again
   case $1 in
-    *.html) echo "text/html; charset=utf-8|$again" ;;
-    *.css) echo "text/css; charset=utf-8|$again" ;;
-    *.wasm) echo "application/wasm|$again" ;;
-    *.js | *.mjs) echo "text/javascript; charset=utf-8|$again" ;;
-    *.json) echo "application/json|$again" ;;
-    *.atom) echo "application/atom+xml|$again" ;;
-    *.webmanifest) echo "application/manifest+json|$again" ;;
-    *.txt | *.c) echo "text/plain; charset=utf-8|$again" ;;
-    *.whl) echo "application/zip|$again" ;;
-    *.svg) echo "image/svg+xml|$a_day" ;;
-    *.png) echo "image/png|$a_day" ;;
-    *.jpg | *.jpeg) echo "image/jpeg|$a_day" ;;
-    *.webp) echo "image/webp|$a_day" ;;
-    *.ico) echo "image/x-icon|$a_day" ;;
-    *.woff2) echo "font/woff2|$a_day" ;;
+    *.html) type='text/html; charset=utf-8' ;;
+    *.css) type='text/css; charset=utf-8' ;;
+    *.wasm) type='application/wasm' ;;
+    *.js | *.mjs) type='text/javascript; charset=utf-8' ;;
+    *.json) type='application/json' ;;
+    *.atom) type='application/atom+xml' ;;
+    *.webmanifest) type='application/manifest+json' ;;
+    *.txt | *.c) type='text/plain; charset=utf-8' ;;
+    *.whl) type='application/zip' ;;
+    *.svg) type='image/svg+xml' cache=$a_day ;;
+    *.png) type='image/png' cache=$a_day ;;
+    *.jpg | *.jpeg) type='image/jpeg' cache=$a_day ;;
+    *.webp) type='image/webp' cache=$a_day ;;
+    *.ico) type='image/x-icon' cache=$a_day ;;
+    *.woff2) type='font/woff2' cache=$a_day ;;
+    *) return 1 ;;
   esac
 }
 
 # Hidden files, notes and the source of partners' client, of which the wheel is uploaded, stay here.
 files() {
-  find "$web" -path "$web/client" -prune -o -type f -not -path '*/.*' -not -name '*.md' "$@" \
-    -printf '%P\n' | sort
+  (cd "$web" && find . -path ./client -prune -o \
+    -type f -not -path '*/.*' -not -name '*.md' "$@" -print) | sort
 }
 
 unknown=()
 while read -r file; do
-  [[ -n $(describe "$file") ]] || unknown+=("$file")
+  describe "$file" || unknown+=("${file#./}")
 done < <(files)
 ((${#unknown[@]} == 0)) || die "no content type is known for web/${unknown[*]}; nothing was uploaded"
 
 upload() {
   local file type cache
   while read -r file; do
-    IFS='|' read -r type cache < <(describe "$file")
+    file=${file#./}
+    describe "$file"
     cloud storage cp "$web/$file" "gs://$WEB_BUCKET/$file" \
       --content-type="$type" --cache-control="$cache"
   done

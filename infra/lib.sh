@@ -19,7 +19,13 @@ die() {
 }
 
 # The comment at the top of the calling script is its manual.
-usage() { sed -n '2,/^[^#]/{/^#/!d;s/^# \{0,1\}//;p}' "$0"; }
+usage() {
+  local line
+  while read -r line && [[ $line == '#'* ]]; do
+    line=${line#\#}
+    [[ $line == '!'* ]] || printf '%s\n' "${line# }"
+  done <"$0"
+}
 
 # parse_common ARGUMENT: take an option that all scripts know, or fail.
 parse_common() {
@@ -39,10 +45,17 @@ wrong_argument() {
   exit 2
 }
 
+# quoted COMMAND…: print it as a shell would take it back.
 quoted() {
   local line
   printf -v line '%q ' "$@"
   printf '%s\n' "${line% }"
+}
+# announce COMMAND…: the same, to standard error.
+announce() {
+  local line
+  printf -v line '%q ' "$@"
+  say "+ ${line% }"
 }
 
 dry() { [[ $DRY_RUN == 1 ]]; }
@@ -52,7 +65,7 @@ run() {
   if dry; then
     quoted "$@"
   else
-    say "+ $(quoted "$@")"
+    announce "$@"
     "$@"
   fi
 }
@@ -84,7 +97,7 @@ exists() {
     return 0
   fi
   # Only "not found" leads on to creation; a missing permission or network does not.
-  if grep -qiE 'not.?found|does not exist|does not contain|404|cannot find' <<<"$errors"; then
+  if [[ ${errors,,} =~ not.?found|does\ not\ exist|does\ not\ contain|404|cannot\ find ]]; then
     return 1
   fi
   die "$(quoted "$@") failed: $errors"
@@ -99,7 +112,7 @@ patiently() {
     run "$@"
     return
   fi
-  say "+ $(quoted "$@")"
+  announce "$@"
   for ((attempt = 1; attempt <= 45; attempt++)); do
     # Standard output stays the command's.
     if { errors=$("$@" 2>&1 >&3); } 3>&1; then return 0; fi
@@ -225,12 +238,17 @@ temporary_folder() {
 
 # render TEMPLATE: a file of infra/ with its @NAME@ filled in from the settings; prints its path.
 render() {
-  local rendered=$scratch/${1##*/} name
-  cp "$infra_folder/$1" "$rendered"
-  while read -r name; do
+  local text rest name filled='' rendered=$scratch/${1##*/}
+  rest=$(<"$infra_folder/$1")
+  # From left to right, so that nothing is looked for in a value.
+  while [[ $rest =~ @([A-Z_]+)@ ]]; do
+    name=${BASH_REMATCH[1]}
     [[ -v $name ]] || die "$1 wants $name, which no setting has"
-    sed -i "s|@$name@|${!name}|g" "$rendered"
-  done < <(grep -oE '@[A-Z_]+@' "$rendered" | tr -d @ | sort -u)
+    text=${rest%%"@$name@"*}
+    filled+=$text${!name}
+    rest=${rest:${#text}+${#name}+2}
+  done
+  printf '%s\n' "$filled$rest" >"$rendered"
   printf '%s\n' "$rendered"
 }
 
@@ -243,8 +261,8 @@ traffic_table() {
 
 # serving_revision TABLE: the revision with the most traffic.
 serving_revision() {
-  awk -F, '{ sum[$3] += $1 } END { for (name in sum) print sum[name], name }' <<<"$1" |
-    sort -rn | awk 'NR == 1 { print $2 }'
+  awk -F, '{ sum[$3] += $1; if (sum[$3] > sum[most] || most == "") most = $3 }
+    END { print most }' <<<"$1"
 }
 
 # tagged_revision TABLE TAG: the revision that the tag is on; nothing if it is on none.

@@ -19,7 +19,7 @@ write_lock() {
     return 0
   fi
   # Cloud Storage answers 412 where a precondition does not hold.
-  grep -qE '412|[Pp]re-?condition' <<<"$errors" || die "$LOCK cannot be written: $errors"
+  [[ $errors =~ 412|[Pp]re-?condition ]] || die "$LOCK cannot be written: $errors"
   return 1
 }
 

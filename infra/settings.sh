@@ -12,7 +12,7 @@ if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
 fi
 
 infra_folder="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-repository_folder="$(dirname "$infra_folder")"
+repository_folder=${infra_folder%/*}
 
 # Read rather than sourced, so that the environment can win and a misspelled name be found.
 local_names=()

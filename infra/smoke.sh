@@ -63,6 +63,7 @@ failed=0
 fetch() {
   : >"$scratch/body"
   : >"$scratch/headers"
+  : >"$scratch/note"
   status=$(curl --silent --show-error --max-time 60 --output "$scratch/body" \
     --dump-header "$scratch/headers" --write-out '%{http_code}' \
     ${LESIONLENS_API_KEY:+--header "Authorization: Bearer $LESIONLENS_API_KEY"} \
@@ -79,7 +80,15 @@ report() {
   fi
 }
 
-header() { sed -n "s/^$1: *//Ip" "$scratch/headers" | tr -d '\r' | tail -n 1; }
+# header NAME: its value in the answer; NAME in lower case.
+header() {
+  local line value=''
+  while IFS= read -r line; do
+    [[ ${line,,} != "$1:"* ]] || value=${line#*:}
+  done <"$scratch/headers"
+  value=${value%$'\r'}
+  printf '%s\n' "${value# }"
+}
 
 # expect STATUS CONTENT_TYPE: what is wrong with the answer, if anything.
 expect() {
@@ -90,17 +99,19 @@ expect() {
   fi
 }
 
-# json CODE: run Python on the answer as `answer`; its output, or what it raised, is the problem.
+# json CODE: run Python on the answer as `answer`; its output, or what it raised, is the problem, and
+# what it writes to `note` is for the table.
 json() {
   VERSION=$version python3 -c "
 import json, os, sys
 try:
     answer = json.load(open(sys.argv[1]))
     version = os.environ['VERSION']
+    note = open(sys.argv[2], 'w')
     $1
 except Exception as error:
     print(type(error).__name__, error)
-" "$scratch/body"
+" "$scratch/body" "$scratch/note"
 }
 
 check_health() {
@@ -131,13 +142,9 @@ check_classify() {
     if 'Not a medical diagnosis' not in answer['notice']:
         print('the notice is missing')
     if not answer['request_id']:
-        print('the request id is empty')")
-  report classification "$problem" "$(python3 -c 'import json, sys
-try:
-    answer = json.load(open(sys.argv[1]))
-    print("version", answer["model"]["version"], answer["timing_ms"]["total"], "ms")
-except Exception:
-    pass' "$scratch/body")"
+        print('the request id is empty')
+    print('version', served, answer['timing_ms']['total'], 'ms', file=note)")
+  report classification "$problem" "$(<"$scratch/note")"
 }
 
 check_cors() {

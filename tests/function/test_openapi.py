@@ -163,8 +163,11 @@ def test_every_operation_takes_one_form_of_body() -> None:
     [
         f"{Settings.max_upload_bytes} bytes",
         f"{sizes.MIN_SIDE} pixels a side",
-        f"{sizes.MAX_PIXELS['JPEG'] / 1e6:.0f} megapixels",
-        f"{sizes.MAX_PIXELS['WEBP'] / 1e6:.0f} as WebP and {sizes.MAX_OTHER_PIXELS / 1e6:.0f}",
+        f"{sizes.MAX_PIXELS['JPEG'] // sizes.MEGA} megapixels as a baseline JPEG",
+        f"{sizes.MAX_PIXELS['progressive JPEG'] // sizes.MEGA} as a progressive one",
+        f"{sizes.MAX_PIXELS['AVIF'] // sizes.MEGA} as AVIF",
+        f"{sizes.MAX_PIXELS['WEBP'] // sizes.MEGA} as WebP",
+        f"{sizes.MAX_OTHER_PIXELS // sizes.MEGA} otherwise",
     ],
 )
 def test_it_has_the_limits(limit: str) -> None:

@@ -68,6 +68,21 @@ setup() {
   if (render unknown) 2>/dev/null; then false; fi
 }
 
+@test "render puts values in as they are" {
+  temporary_folder
+  infra_folder=$BATS_TEST_TMPDIR
+  BUILD_BRANCH='^(main|stage\.&)$' ALERT_EMAIL=a@REGION@b
+  echo "'@BUILD_BRANCH@' @ALERT_EMAIL@ @REGION@" >"$infra_folder/template"
+  [ "$(cat "$(render template)")" = "'^(main|stage\.&)$' a@REGION@b europe-west1" ]
+}
+
+@test "usage is the comment at the top, without the line of the interpreter" {
+  script=$BATS_TEST_TMPDIR/script.sh
+  printf '%s\n' '#!/usr/bin/env bash' '# What it is.' '#' '#   script.sh --help' 'true # not this' >"$script"
+  [ "$(bash -c "source '$infra/settings.sh'; source '$infra/lib.sh'; usage" "$script")" = \
+    $'What it is.\n\n  script.sh --help' ]
+}
+
 @test "the settings are right as they are" {
   check_settings
 }

@@ -1,6 +1,7 @@
 """Programs that the scripts of infra/ call, answered by the test's own process.
 
-Bash alone takes a tenth of what it takes to start Python for each of hundreds of calls.
+Each is an exported function too, which Bash prefers to a program: a call from a script then starts
+no process, and there are hundreds. The file is for whoever names the program by its path.
 """
 
 import shutil
@@ -17,17 +18,18 @@ Call = Callable[[str, str, str, list[str]], Output]
 # A stop of a server waits for this long at most.
 POLL_S = 0.02
 
-ASK = """#!{bash}
-export LC_ALL=C
-exec 3<>/dev/tcp/127.0.0.1/{port}
-printf '%s\\0' {name} "${{FAKE_ACCOUNT-owner}}" "${{GOOGLE_CLOUD_PROJECT-}}" "$@" $'\\1' >&3
-IFS=' ' read -r status output errors <&3
-IFS= read -r -N "$output" text <&3
-printf '%s' "$text"
-IFS= read -r -N "$errors" text <&3
-printf '%s' "$text" >&2
-exit "$status"
-"""
+ASK = """() {{
+  local LC_ALL=C socket status output errors text
+  exec {{socket}}<>/dev/tcp/127.0.0.1/{port}
+  printf '%s\\0' {name} "${{FAKE_ACCOUNT-owner}}" "${{GOOGLE_CLOUD_PROJECT-}}" "$@" $'\\1' >&$socket
+  IFS=' ' read -r status output errors <&$socket
+  IFS= read -r -N "$output" text <&$socket
+  printf '%s' "$text"
+  IFS= read -r -N "$errors" text <&$socket
+  printf '%s' "$text" >&2
+  exec {{socket}}>&-
+  return "$status"
+}}"""
 
 
 def write(folder: Path, name: str, text: str) -> None:
@@ -38,7 +40,10 @@ def write(folder: Path, name: str, text: str) -> None:
 
 
 class Programs:
-    """Serves programs of these names, written into ``folder``, until it is closed."""
+    """Serves programs of these names, written into ``folder``, until it is closed.
+
+    ``environment`` holds them as functions.
+    """
 
     def __init__(self, folder: Path, names: Iterable[str], call: Call) -> None:
         class Handler(socketserver.StreamRequestHandler):
@@ -65,8 +70,11 @@ class Programs:
 
         self._server = Server(("127.0.0.1", 0), Handler)
         port = self._server.server_address[1]
+        self.environment: dict[str, str] = {}
         for name in names:
-            write(folder, name, ASK.format(bash=shutil.which("bash"), port=port, name=name))
+            ask = ASK.format(port=port, name=name)
+            self.environment[f"BASH_FUNC_{name}%%"] = ask
+            write(folder, name, f'#!{shutil.which("bash")}\n{name}{ask}\n{name} "$@"\n')
         threading.Thread(target=self._server.serve_forever, args=(POLL_S,), daemon=True).start()
 
     def close(self) -> None:

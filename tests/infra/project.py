@@ -147,6 +147,7 @@ class Project:
     def start(self, line: str, **settings: str) -> subprocess.Popen[str]:
         name, *arguments = line.split()
         environment = {
+            **self._programs.environment,
             "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
             "HOME": str(self.folder),
             "PYTHON": str(self.folder / "bin" / "python"),

@@ -138,6 +138,7 @@ class Scripts:
         self._pointer = pointer_after or []
         self._answers = [*(answers or []), *ANSWERS]
         environment = {
+            **self._programs.environment,
             "PATH": f"{self._bin}:{os.environ['PATH']}",
             "HOME": str(self.folder),
             "PYTHON": str(self._bin / "python"),

@@ -3,7 +3,8 @@
 import io
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 from itertools import cycle
 from typing import Any
 
@@ -139,18 +140,24 @@ ELSEWHERE: dict[str, Saved] = {
     "tiny": lambda image: encoded(image.resize((31, 40)), "PNG"),
 }
 # In turn: the usual sizes, odd ones, upright ones, and the largest that is not shrunk.
-SIZES = ((600, 450), (601, 449), (320, 427), (224, 224), (1400, 1023), (450, 600))
+SIZES = ((600, 450), (601, 449), (320, 427), (224, 224), (450, 600), (300, 200), (1400, 1023))
 
 
-def hundred() -> Iterator[tuple[str, bytes]]:
-    """A hundred pictures with their names: every kind, in several sizes and looks."""
+@cache
+def hundred() -> dict[str, bytes]:
+    """A hundred pictures by name: every kind, in several sizes and looks."""
+    made = {}
     kinds, sizes = cycle(KINDS.items()), cycle(SIZES)
     for number in range(100):
         (kind, save), (width, height) = next(kinds), next(sizes)
-        yield f"{number:03}-{kind}-{width}x{height}", save(dermatoscopic(width, height, number))
+        picture = dermatoscopic(width, height, number)
+        made[f"{number:03}-{kind}-{width}x{height}"] = save(picture)
+    return made
 
 
-def large() -> Iterator[tuple[str, bytes]]:
+@cache
+def large() -> dict[str, bytes]:
     """Pictures that the function shrinks while it decodes them, and a browser cannot."""
-    for kind in ("jpeg-420", "jpeg-progressive", "jpeg-turned-6", "png", "png-alpha", "webp"):
-        yield kind, KINDS[kind](dermatoscopic(2500, 2100, len(kind)))
+    picture = dermatoscopic(2500, 2100)
+    kinds = ("jpeg-420", "jpeg-progressive", "jpeg-turned-6", "png", "png-alpha", "webp")
+    return {kind: KINDS[kind](picture) for kind in kinds}

@@ -79,7 +79,7 @@ def test_some_pictures_are_answered_as_by_the_function(serving: Client, browser:
 @pytest.mark.slow
 @pytest.mark.parametrize("browser", BROWSERS)
 def test_a_hundred_pictures_are_answered_as_by_the_function(serving: Client, browser: str) -> None:
-    pictures = dict(device_pictures.hundred())
+    pictures = device_pictures.hundred()
     assert len(pictures) == 100
     assert _all_differences(serving, browser, pictures) == []
 
@@ -89,7 +89,7 @@ def test_a_hundred_pictures_are_answered_as_by_the_function(serving: Client, bro
 def test_large_pictures_are_answered_nearly_as_by_the_function(
     serving: Client, browser: str
 ) -> None:
-    large = dict(device_pictures.large())
+    large = device_pictures.large()
     assert _all_differences(serving, browser, large, CLOSE_ABOVE) == []
 
 

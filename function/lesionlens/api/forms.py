@@ -44,11 +44,13 @@ def parse(
         )
     form = Form()
     beginning = b""
+    delimiter = b"--" + _encoded(boundary)
     content: list[bytes] | None = None  # of the part that is being read, if it is wanted
+    start = b""  # of its content, as far as it can be told from the delimiter
     text = ""  # the name of that part, if it is a text field
     try:
         parser = PushMultipartParser(
-            _encoded(boundary),
+            boundary.encode("latin-1"),
             max_header_size=MAX_HEADER_BYTES,
             max_header_count=MAX_HEADERS,
             max_segment_count=MAX_PARTS,
@@ -57,18 +59,25 @@ def parse(
             beginning = beginning or chunk[:MAX_BOUNDARY]
             for event in parser.parse(chunk):
                 if isinstance(event, MultipartSegment):
+                    start = b""
+                    form.names.append((event.name or "")[:SHOWN])
                     text = event.name if event.name in texts else ""
                     content = [] if text else _begin(form, event, name)
-                elif content is None:
                     continue
-                elif event is not None:
+                if event is not None and len(start) < len(delimiter):
+                    start += bytes(event[: len(delimiter)])
+                    if start.startswith(delimiter):
+                        raise _without_content(form.names[-1])
+                if content is None:
+                    continue
+                if event is not None:
                     content.append(bytes(event))
                     if text and sum(map(len, content)) > MAX_TEXT_BYTES:
                         raise _too_long(text)
                 elif text:
                     form.texts[text] = b"".join(content).decode()
                 else:
-                    form.files.append(_whole(content, boundary))
+                    form.files.append(b"".join(content))
         parser.close()
     except ParserLimitReached as error:
         raise MalformedRequest(
@@ -80,8 +89,6 @@ def parse(
     except ParserError as error:
         if not form.names:
             raise MalformedRequest(_unfound(boundary, beginning)) from None
-        if content:
-            _whole(content[:1], boundary)
         raise MalformedRequest(f"The form is malformed: {error}.") from None
     return form
 
@@ -96,10 +103,8 @@ def _encoded(boundary: str) -> bytes:
 
 
 def _begin(form: Form, segment: MultipartSegment, name: str) -> list[bytes] | None:
-    """Note a part, and return the list for its content if that is wanted."""
-    found = segment.name or ""
-    form.names.append(found[:SHOWN])
-    if found != name:
+    """Return the list for a part's content if that is wanted."""
+    if segment.name != name:
         return None
     disposition = segment.header("Content-Disposition") or ""
     # Some clients write names beyond ASCII as filename*=, which RFC 7578 forbids.
@@ -121,13 +126,15 @@ def _too_long(name: str) -> MalformedRequest:
     )
 
 
-def _whole(content: list[bytes], boundary: str) -> bytes:
-    data = b"".join(content)
-    # A part may end with its headers, without the empty line (RFC 2046, 5.1.1); the parser then
-    # takes the next part for its content.
-    if data.startswith(b"--" + boundary.encode("latin-1")):
-        raise MalformedRequest("A file in the form is empty (0 bytes); send one image file a part.")
-    return data
+def _without_content(name: str) -> MalformedRequest:
+    """Refuse a part that ends with its headers, whose content would be the parts after it.
+
+    RFC 2046, 5.1.1 allows it; HTTP libraries do not write it, nor does the parser read it.
+    """
+    return MalformedRequest(
+        f"The part {name!r} ends with its headers (0 bytes); accepted is an empty line after them, "
+        "then the content, if any, and a line break before the next boundary."
+    )
 
 
 def _unfound(boundary: str, beginning: bytes) -> str:

@@ -15,6 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from gunicorn import config, util
@@ -31,7 +32,10 @@ FIRST_BYTE_S = 1.0  # then a connection waits in the poller, without a thread
 NEXT_MS = 5
 NOTIFY_S = 1.0  # between two signs of life to the master, not with every event
 HEAD_S = 3.0  # from the first byte of a request's head to its last
-ANSWER_S = 10.0  # for a client to take an answer, and a second more for each SLOWEST bytes of it
+# A body may stand still for so long, and must on average arrive as fast as a slow telephone sends.
+STALL_S = 5.0
+SLOWEST_UPLOAD = 4096  # bytes a second
+ANSWER_S = 5.0  # for a client to take an answer, and a second more for each SLOWEST bytes of it
 SLOWEST = 50_000
 # After an answer that ends the connection, its client may still be sending and not yet reading:
 # closing at once would reset the connection, and the answer would be lost (RFC 9112, 9.6).
@@ -106,7 +110,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def handle_request(self, req: Any, conn: Any) -> Any:
         DEADLINES.end(self._head.deadline)
         try:
-            return super().handle_request(req, conn)
+            with _moving(conn.parser.unreader, conn.sock):
+                return super().handle_request(req, conn)
         except (ConnectionError, TimeoutError):
             # Of the client's connection; gunicorn would log some of them as errors of ours.
             return False
@@ -117,6 +122,34 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         except (ParseException, OSError):
             # The rest of a body that nobody read is malformed: no second answer for that.
             return False
+
+
+@contextmanager
+def _moving(unreader: Any, client: socket.socket) -> Iterator[None]:
+    """Within the block, let reading from a client that stands still raise TimeoutError.
+
+    Each byte that arrives buys time, at `SLOWEST_UPLOAD`, up to `STALL_S`.
+    """
+    read: Callable[[int | None], bytes] = unreader.chunk
+    left = STALL_S
+
+    def chunk(size_hint: int | None = None) -> bytes:
+        nonlocal left
+        started = time.monotonic()
+        client.settimeout(max(left, 0.001))
+        try:
+            received = read(size_hint)
+        finally:
+            client.settimeout(None)
+        left += len(received) / SLOWEST_UPLOAD - (time.monotonic() - started)
+        left = min(left, STALL_S)
+        return received
+
+    unreader.chunk = chunk
+    try:
+        yield
+    finally:
+        del unreader.chunk
 
 
 def _within(body: Iterable[bytes], client: socket.socket) -> Iterator[bytes]:

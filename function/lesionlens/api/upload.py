@@ -145,11 +145,14 @@ def _reading(request: flask.Request) -> Iterator[None]:
     try:
         with DEADLINES.within(client, seconds) if client else contextlib.nullcontext():
             yield
-    except TimeoutError:
+    except (TimeoutError, ClientDisconnected) as error:
+        # Werkzeug takes a read that came to no end for a client that has gone.
+        if not any(isinstance(one, TimeoutError) for one in (error, error.__context__)):
+            raise
         # What still arrives must not be taken for the connection's next request.
         request.environ["wsgi.input"].failed = True
         raise TooSlow(
-            f"The body did not arrive within {seconds} seconds; "
+            f"The body did not arrive within {seconds} seconds, or it stopped; "
             "accepted is a smaller one, or a faster connection."
         ) from None
     except OSError:

@@ -11,7 +11,7 @@ import threading
 import time
 from contextlib import suppress
 
-from ..errors import Overloaded, TooCostly
+from ..errors import Overloaded, TooCostly, Undecodable
 from . import formats
 from .decoder_process import LARGE_MEMORY, LARGE_SECONDS
 from .fork_server import Decoder, Exceeded, ForkServer
@@ -25,6 +25,10 @@ LARGE_PLACES, LARGE_WAITING = 1, 3
 # Seconds for one picture where the caller has all the time in the world.
 UNHURRIED_S = 60.0
 
+_CRASHED = (
+    "The image file is damaged: its decoder crashed on it. Send it as a plain PNG or JPEG, written "
+    "anew."
+)
 _TOO_COSTLY = (
     f"The image would cost more than {LARGE_MEMORY // 2**20} MiB or {LARGE_SECONDS:g} s of the "
     "processor to decode; send it smaller, or as a baseline JPEG."
@@ -74,9 +78,10 @@ class Decoders:
             try:
                 return decoder.prepare(data, preprocessing, True, until or _unhurried())
             except Exceeded:
-                if self._end(decoder):
-                    raise TooCostly(_TOO_COSTLY) from None
-                raise Overloaded("Decoding was interrupted; try again.") from None
+                crashed = self._end(decoder)
+                if crashed is None:
+                    raise Overloaded("Decoding was interrupted; try again.") from None
+                raise Undecodable(_CRASHED) if crashed else TooCostly(_TOO_COSTLY) from None
             finally:
                 self._leave(decoder)
 
@@ -121,19 +126,21 @@ class Decoders:
         if spare:
             self._end(spare)
 
-    def _end(self, decoder: Decoder) -> bool:
-        """End a decoder, unless that was done; return whether its parent is well."""
+    def _end(self, decoder: Decoder) -> bool | None:
+        """End a decoder, unless that was done; return whether it had crashed.
+
+        None if that cannot be told, as its parent has gone.
+        """
         with self._lock:
             decoder.close()
             parent, decoder.parent = decoder.parent, None
             if parent is None or parent is not self._fork_server:
-                return False
+                return None
             try:
-                parent.end(decoder.pid)
+                return parent.end(decoder.pid)
             except (OSError, EOFError, ValueError):
                 self._stop()
-                return False
-        return True
+                return None
 
     def _running(self) -> ForkServer:
         if self._fork_server is None:

@@ -128,16 +128,16 @@ class ForkServer:
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                pid = self._ask({"fork": kind}, [theirs.fileno()])
+                pid = int(self._ask({"fork": kind}, [theirs.fileno()])["pid"])
             except BaseException:
                 ours.close()
                 raise
         self._kinds.add(kind)
         return Decoder(self, pid, ours, frozenset(self._kinds))
 
-    def end(self, pid: int) -> None:
-        """Kill a decoder and wait for its end. Raises as `fork`."""
-        self._ask({"end": pid}, [])
+    def end(self, pid: int) -> bool:
+        """Kill a decoder, wait for its end, and tell whether it had crashed. Raises as `fork`."""
+        return bool(self._ask({"end": pid}, [])["crashed"])
 
     def close(self) -> None:
         self._control.close()
@@ -152,10 +152,11 @@ class ForkServer:
         self._control.close()
         self._process.returncode = 0  # it is another's child
 
-    def _ask(self, message: dict[str, Any], descriptors: list[int]) -> int:
+    def _ask(self, message: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
         self._control.settimeout(START_S)
         socket.send_fds(self._control, [json.dumps(message).encode()], descriptors)
         answer = self._control.recv(wire.MAX_HEAD)
         if not answer:
             raise EOFError("the fork server has gone")
-        return int(json.loads(answer)["pid"])
+        parsed: dict[str, Any] = json.loads(answer)
+        return parsed

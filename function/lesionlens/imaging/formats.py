@@ -113,6 +113,8 @@ def open_file(data: bytes, modest: bool) -> File:
     UnsupportedType, Undecodable, Truncated, TooSmall, TooManyPixels.
     """
     name = _format(data)
+    if modest and name != JPEG and len(data) > sizes.MODEST_BYTES:
+        raise sizes.NeedsMore
     check_size = partial(sizes.check, name=name, modest=modest)
     if name == dicom.NAME:
         frame = dicom.open_first(data, check_size)

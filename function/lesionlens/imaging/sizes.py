@@ -1,7 +1,4 @@
-"""The sizes of pictures that are accepted, and those that need a decoder with large limits.
-
-What each takes to decode was measured (tests/function/imaging/test_sizes.py holds the bounds).
-"""
+"""The sizes of pictures that are accepted, and those that need a decoder with large limits."""
 
 from collections.abc import Callable
 
@@ -9,19 +6,27 @@ from ..errors import TooManyPixels, TooSmall
 
 MEGA = 1_000_000
 MIN_SIDE = 32  # pixels; below it no structure of a lesion is left
-# Baseline JPEGs shrink while they are decoded; the others must fit into a decoder's memory as they
-# are. Pillow takes 15 bytes a pixel for WebP, up to 10 for the rest.
-MAX_PIXELS = {"JPEG": 200 * MEGA, "WEBP": 30 * MEGA}
+# Baseline JPEGs shrink while they are decoded; the others must fit into a decoder's memory
+# (`decoder_process.LARGE_MEMORY`) as they are, beside two copies of the largest file. Measured, in
+# bytes a pixel at most: WebP 16, AVIF 11, HEIC 9, RGBA as PNG 8, progressive JPEG 6 (4:4:4).
+MAX_PIXELS = {
+    "JPEG": 200 * MEGA,
+    "progressive JPEG": 80 * MEGA,
+    "AVIF": 40 * MEGA,
+    "WEBP": 28 * MEGA,
+}
 MAX_OTHER_PIXELS = 50 * MEGA
-# From here on a decoder's large limits are needed, unless the file is a baseline JPEG.
+# From here on a decoder's large limits are needed, unless the file is a baseline JPEG. Some codecs
+# take a failed allocation for damage: within modest limits there must be none.
 MODEST_PIXELS = 4 * MEGA
+MODEST_BYTES = 8 * 1024 * 1024
 
 # Called with the width and the height before pixels are decoded; raises what is to be raised.
 CheckSize = Callable[[int, int], None]
 
 
 class NeedsMore(Exception):
-    """The picture is too large for modest limits."""
+    """The file is too large for modest limits."""
 
 
 def check(width: int, height: int, name: str, modest: bool) -> None:

@@ -75,3 +75,37 @@ def test_parts_are_bounded(parts: int) -> None:
             parsed(body)
     else:
         assert len(parsed(body).files) == parts
+
+
+IMAGE = b'--edge\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nx\r\n'
+FINAL = b"--edge--\r\n"
+
+
+def without_content(name: bytes) -> bytes:
+    return b'--edge\r\nContent-Disposition: form-data; name="' + name + b'"; filename="b"\r\n\r\n'
+
+
+@pytest.mark.parametrize("size", [1, 10, forms.CHUNK_BYTES])
+@pytest.mark.parametrize("name", ["image", "note", "subject"])
+@pytest.mark.parametrize("last", [True, False])
+def test_a_part_without_content_is_told_and_swallows_no_other(
+    monkeypatch: pytest.MonkeyPatch, size: int, name: str, last: bool
+) -> None:
+    monkeypatch.setattr(forms, "CHUNK_BYTES", size)
+    bare = without_content(name.encode())
+    body = IMAGE + bare + FINAL if last else bare + IMAGE + FINAL
+    with pytest.raises(MalformedRequest, match=f"'{name}' ends with its headers"):
+        forms.parse(io.BytesIO(body).read, "edge", "image", ("subject",))
+
+
+def test_an_empty_part_is_harmless() -> None:
+    form = parsed(without_content(b"note") + b"\r\n" + IMAGE + FINAL)
+    assert form.files == [b"x"]
+    assert form.names == ["note", "image"]
+
+
+def test_a_text_field_is_among_the_names() -> None:
+    body, _ = multipart(("subject", None, b"Patient/1"))
+    form = forms.parse(io.BytesIO(body).read, "edge", "image", ("subject",))
+    assert form.texts == {"subject": "Patient/1"}
+    assert form.names == ["subject"]

@@ -1,5 +1,6 @@
 """The decoder processes: the same pictures as in this process, and whatever goes wrong mended."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,7 +15,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lesionlens.errors import Overloaded, Problem, TooCostly, Truncated, UnsupportedType
+from lesionlens.errors import (
+    Overloaded,
+    Problem,
+    TooCostly,
+    Truncated,
+    Undecodable,
+    UnsupportedType,
+)
 from lesionlens.imaging import decoders, preprocess
 from lesionlens.imaging.decoders import Decoders
 from lesionlens.imaging.preprocess import Preprocessing
@@ -116,11 +124,27 @@ COSTLY = {"memory": hostile.tiff_of_strips(18_000_000), "processor": SLOW}
 def test_what_costs_too_much_is_refused_and_its_process_replaced(pool: Decoders, name: str) -> None:
     pool.prepare(JPEG, RULE, soon())
     before = fork_server(pool)
-    with pytest.raises(TooCostly, match=r"would cost more than 512 MiB or 3 s .* to decode"):
+    with pytest.raises(TooCostly, match=r"would cost more than 512 MiB or 4 s .* to decode"):
         pool.prepare(COSTLY[name], RULE, soon())
     assert pool.prepare(JPEG, RULE, soon()).width == 600
     assert fork_server(pool) == before
     assert len(children(before)) <= decoders.MODEST_PLACES
+
+
+def test_a_file_on_which_a_codec_crashes_is_damaged(own: Decoders) -> None:
+    own.prepare(JPEG, RULE, soon())
+    parent = fork_server(own)
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(own.prepare, SLOW, RULE, soon())
+        while not answer.done():
+            for pid in children(parent):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSEGV)
+            time.sleep(0.01)
+        with pytest.raises(Undecodable, match="damaged: its decoder crashed on it"):
+            answer.result()
+    assert own.prepare(JPEG, RULE, soon()).width == 600
+    assert fork_server(own) == parent
 
 
 def test_decoders_are_used_again(pool: Decoders) -> None:
