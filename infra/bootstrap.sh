@@ -72,7 +72,7 @@ buckets() {
   ensure_bucket "$DATA_BUCKET"
   ensure_bucket "$BUILD_BUCKET" --lifecycle-file="$(render lifecycle/build.json)"
   # Private too: the load balancer reads it as itself (ensure_origin.sh).
-  ensure_bucket "$WEB_BUCKET" --web-main-page-suffix=index.html --web-error-page=404.html
+  ensure_bucket "$WEB_BUCKET"
 }
 
 images() {

@@ -1,8 +1,9 @@
 """What a month costs, from list prices, sizes and times: python infra/cost.py.
 
-List prices in US dollars for europe-west1, before taxes. Each line says where its price was read,
-on 2026-11-27 in a stored copy of the page; what is marked "unconfirmed" was not found on a page of
-Google's. Check before relying on a figure.
+List prices in US dollars, before taxes. Each line says on which page of Google's its price stands,
+read on 2026-11-27 in a stored copy of the page or in a transcript of it (github.com/api-evangelist,
+2026-09-20). Those marked "us-central1" were given for that region; europe-west1's may differ. What
+is marked "unconfirmed" was not found. Check before relying on a figure.
 """
 
 import argparse
@@ -14,24 +15,28 @@ MEMORY_GIB_SECOND, FREE_MEMORY_GIB_SECONDS = 0.0000025, 360_000
 REQUEST, FREE_REQUESTS = 0.40 / 1e6, 2_000_000
 # unconfirmed
 IDLE_CPU_SECOND, IDLE_MEMORY_GIB_SECOND = 0.0000025, 0.0000025
-# Two forwarding rules count as up to five; hours of a month of 730. unconfirmed
+# cloud.google.com/load-balancing/pricing, us-central1: up to five forwarding rules cost as one, an
+# hour of a month of 730; data in either direction.
 LOAD_BALANCER_MONTH = 0.025 * 730
 LOAD_BALANCER_GIB = 0.008
 # A policy and one rule; unconfirmed
 ARMOR_MONTH, ARMOR_REQUEST = 5.0 + 1.0, 0.75 / 1e6
-# unconfirmed
+# cloud.google.com/vpc/network-pricing: Premium Tier, to North America, the first TiB.
 EGRESS_GIB = 0.12
-# Cloud CDN, from a summary of cloud.google.com/cdn/pricing: to visitors, and a look-up.
-CDN_GIB, CDN_LOOKUP = 0.08, 0.0075 / 10_000
+# cloud.google.com/cdn/pricing: to visitors in North America, from a bucket of the continent, and a
+# look-up.
+CDN_GIB, CDN_FILL_GIB, CDN_LOOKUP = 0.08, 0.01, 0.0075 / 10_000
 # cloud.google.com/stackdriver/pricing
 LOG_GIB, FREE_LOG_GIB = 0.50, 50
-# unconfirmed
-STORAGE_GIB_MONTH, IMAGE_GIB_MONTH = 0.02, 0.10
+# cloud.google.com/storage/pricing, us-central1: 0.000027397 an hour.
+STORAGE_GIB_MONTH = 0.000027397 * 730
+# cloud.google.com/artifact-registry/pricing
+IMAGE_GIB_MONTH, FREE_IMAGE_GIB = 0.10, 0.5
 # The condition: unconfirmed (Google announced 1.50, others read 0.10). A million time series, and
 # an evaluation every 30 s: cloud.google.com/monitoring/alerts/cost-control.
 ALERT_CONDITION, ALERT_SERIES = 0.10, 0.35 / 1e6
 EVALUATIONS = 730 * 3600 / 30
-# E2_HIGHCPU_8; unconfirmed
+# E2_HIGHCPU_8: cloud.google.com/build/pricing
 BUILD_MINUTE, FREE_BUILD_MINUTES = 0.016, 0
 
 GIB = 1024**3
@@ -71,7 +76,8 @@ class Use:
     checks: int = 3 * 4 * 730
 
 
-# More images find an instance that is awake, and share it.
+# More images find an instance that is awake, and share it. One image in ten starts an instance of a
+# quiet service without uptime checks, which keep one awake.
 LEVELS = {
     1_000: Use(),
     100_000: Use(shared_by=1.5, images_per_start=200),
@@ -103,11 +109,12 @@ def month(images: int, use: Use, minimum_instances: int = 0) -> dict[str, float]
         "function: requests": above(requests, FREE_REQUESTS) * REQUEST,
         "load balancer": LOAD_BALANCER_MONTH + (in_gib + out_gib + page_gib) * LOAD_BALANCER_GIB,
         "rate limit": ARMOR_MONTH + requests * ARMOR_REQUEST,
-        "traffic to visitors": out_gib * EGRESS_GIB + page_gib * CDN_GIB,
+        # Browsers ask for the page anew each time; at worst the cache then asks the bucket.
+        "traffic to visitors": out_gib * EGRESS_GIB + page_gib * (CDN_GIB + CDN_FILL_GIB),
         "page: look-ups": images / 3 * use.page_files * CDN_LOOKUP,
         "log": above(requests * use.log_bytes / GIB, FREE_LOG_GIB) * LOG_GIB,
         "releases and images": use.releases_gib * STORAGE_GIB_MONTH
-        + use.images_gib * IMAGE_GIB_MONTH,
+        + above(use.images_gib, FREE_IMAGE_GIB) * IMAGE_GIB_MONTH,
         "alerts": use.alert_conditions * ALERT_CONDITION
         + use.alert_series * EVALUATIONS * ALERT_SERIES,
         "builds": above(use.deployments * use.build_minutes, FREE_BUILD_MINUTES) * BUILD_MINUTE,

@@ -63,6 +63,11 @@ main() {
   fi
   deploy
   say "deployed $image with model version $version"
+  if ((first)); then
+    say 'it serves all requests'
+  else
+    say "it has no traffic yet; $(serving_revision "$table") serves"
+  fi
 }
 
 common=()
@@ -129,14 +134,16 @@ deploy() {
     traffic=(--no-traffic --tag=candidate)
   fi
   # --min is the service's: --min-instances would count for each revision that has a tag.
+  # --max-instances is the revision's; --max, the service's, is in gcloud's beta track only (528), and
+  # leaves out tagged revisions without a share of the traffic.
   # The probe asks for the model: an instance that could not load it gets no request, and a revision
   # that cannot load it never becomes ready. It is short because each failure costs its period.
   # gen2 is a whole Linux; the decoders' limits of memory and time rely on the kernel's.
   cloud run deploy "$SERVICE" --region="$REGION" --image="$image" \
     --service-account="$FUNCTION_ACCOUNT" --execution-environment=gen2 \
     --memory="$MEMORY" --cpu="$CPU" --cpu-boost --concurrency="$CONCURRENCY" \
-    --min="$MIN_INSTANCES" --min-instances=default --max-instances="$MAX_INSTANCES" \
-    --timeout="$TIMEOUT" \
+    --min="$MIN_INSTANCES" --min-instances=default \
+    --max-instances="$MAX_INSTANCES" --timeout="$TIMEOUT" \
     --startup-probe='httpGet.path=/ready,periodSeconds=1,timeoutSeconds=1,failureThreshold=60' \
     --ingress="$INGRESS" --set-env-vars="^;^$environment" "${secrets[@]}" "${traffic[@]}"
 }

@@ -106,3 +106,4 @@ files -not -name '*.html' | upload
 files -name '*.html' | upload
 cloud storage rsync "$web" "gs://$WEB_BUCKET" --recursive --checksums-only \
   --delete-unmatched-destination-objects --exclude='(^|.*/)\..*|.*\.md$|client/.*|^releases/.*'
+say "the page in gs://$WEB_BUCKET is that of this checkout"

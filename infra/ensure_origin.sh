@@ -40,6 +40,7 @@ main() {
   local address
   address=$(ask ADDRESS compute addresses describe "$SERVICE" --global --format='value(address)')
   printf '%s. A %s\n' "$DOMAIN" "$address" "$CANDIDATE_HOST" "$address"
+  say "$ORIGIN serves $SERVICE in $REGION and the page, once its name and certificate are known"
 }
 
 rate_limit() {

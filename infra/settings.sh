@@ -68,7 +68,8 @@ CONCURRENCY=${CONCURRENCY-8}
 # Of the whole service, not of each revision. 0: an idle service costs nothing; a visitor then waits
 # for a cold start.
 MIN_INSTANCES=${MIN_INSTANCES-0}
-# Of each revision. Bounds the bill, and what a flood can do.
+# Of each revision: during a rollout the candidate can start as many again. Bounds the bill, and what
+# a flood can do.
 MAX_INSTANCES=${MAX_INSTANCES-10}
 # Seconds. The slowest honest request is a 20 MB upload over a slow line.
 TIMEOUT=${TIMEOUT-60}

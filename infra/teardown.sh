@@ -201,3 +201,4 @@ if ((${#failed[@]})); then
   printf '  %s\n' "${failed[@]}" >&2
   exit 1
 fi
+if ! dry; then say "$SERVICE is gone from $PROJECT; nothing serves"; fi

@@ -70,6 +70,7 @@ job=$(ask "projects/$PROJECT/locations/$REGION/customJobs/JOB" \
   "${pools[@]}" --args="^;^${joined#;}" \
   --service-account="$TRAINING_ACCOUNT" --format='value(name)')
 say "$job"
+say 'what serves stays as it is; infra/promote.sh changes it'
 if ((wait)); then
   cloud ai custom-jobs stream-logs "${job##*/}" --region="$REGION"
 fi

@@ -41,6 +41,8 @@ def test_quiet_services_meet_more(results: dict[str, Any]) -> None:
     shares = [capacity.quiet(best, 2.0, minutes).share for minutes in (5, 15, 60)]
     assert shares == sorted(shares)
     assert shares[1] == pytest.approx(math.exp(-1), abs=0.05)
+    # Uptime checks keep an instance awake.
+    assert capacity.checked(best, 2.0, 60, 48).starts == 1
 
 
 def test_the_document_names_what_was_measured_and_assumed(results: dict[str, Any]) -> None:

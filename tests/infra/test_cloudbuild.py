@@ -118,10 +118,12 @@ def test_an_image_is_tried_and_audited_before_it_is_pushed_and_signed(repository
     document = read(repository, "infra/cloudbuild.image.yaml")
 
     # Cloud Build pushes `images` after the last step.
-    assert [step["id"] for step in document["steps"]] == ["build", "try", "audit", "sbom"]
+    assert [step["id"] for step in document["steps"]] == [
+        "build", "try", "layers", "audit", "sbom",
+    ]  # fmt: skip
     assert document["images"] == ["${_IMAGE}"]
     assert document["options"]["requestedVerifyOption"] == "VERIFIED"
-    audit = document["steps"][2]["script"]
+    audit = document["steps"][3]["script"]
     assert "pip-audit" in audit
     assert "||" not in audit
     assert (

@@ -1,11 +1,15 @@
 """What leaves the repository: the deployed folder, the training image, the source of a build."""
 
+import contextlib
+import importlib.metadata
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -214,3 +218,91 @@ def test_the_cost_table_of_the_readme_is_what_the_calculation_says(repository: P
     )
 
     assert done.stdout.strip() in (repository / "infra" / "README.md").read_text()
+
+
+def saved(files: list[str]) -> bytes:
+    """Return what `docker save` writes of an image whose second layer holds these files."""
+
+    def archive(members: dict[str, bytes]) -> bytes:
+        data = io.BytesIO()
+        with tarfile.open(fileobj=data, mode="w") as tar:
+            for name, content in members.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+        return data.getvalue()
+
+    layers = [archive({"etc/hostname": b""}), archive(dict.fromkeys(files, b""))]
+    blobs = {f"blobs/sha256/{number:064}": layer for number, layer in enumerate(layers)}
+    described = json.dumps([{"Layers": list(blobs)}]).encode()
+    return archive({"manifest.json": described, "index.json": b"{}", **blobs})
+
+
+@pytest.fixture(scope="session")
+def in_the_image(repository: Path) -> list[str]:
+    """What the Dockerfile puts into the image: the function, compiled, and its packages."""
+    folder = repository / "function"
+    names = ["main.py", "archive.py", "openapi.json", "requirements.txt"]
+    for path in (folder / "lesionlens").rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts and path.name[0] != ".":
+            names.append(str(path.relative_to(folder)))
+    files = ["root/", "tmp/", "function/", "function/lesionlens/", "function/lesionlens/api/"]
+    files += [f"function/{name}" for name in names]
+    files += [f"function/lesionlens/api/__pycache__/{n}.cpython-311.pyc" for n in ("app", "batch")]
+    files += ["function/__pycache__/main.cpython-311.pyc", "etc/ssl/certs/ISRG_Root_X1.pem"]
+    for name in re.findall(r"^([\w.-]+)==", (folder / "requirements.txt").read_text(), re.M):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found = importlib.metadata.files(name) or []
+            files += [f"usr/local/lib/python3.11/site-packages/{each}" for each in found]
+    return files
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "",
+        "function/tests/test_main.py",
+        "function/.env",
+        "function/lesionlens/model.tflite",
+        "function/.git/HEAD",
+        "root/.config/gcloud/application_default_credentials.json",
+        "root/.cache/pip/http/a",
+        "home/lesionlens/key.pem",
+        "tmp/requirements.txt",
+        "data/ISIC_0000000.jpg",
+        "training/releases/v1/model.keras",
+    ],
+)
+def test_a_build_looks_into_every_layer(
+    planted: str, in_the_image: list[str], repository: Path, tmp_path: Path
+) -> None:
+    build = yaml.safe_load((repository / "infra" / "cloudbuild.image.yaml").read_text())
+    (step,) = [step for step in build["steps"] if step["id"] == "layers"]
+    (tmp_path / "image.tar").write_bytes(saved([*in_the_image, *([planted] if planted else [])]))
+    docker = {"BASH_FUNC_docker%%": f"() {{ cat {tmp_path}/image.tar; }}"}
+    bash = str(shutil.which("bash"))
+
+    done = subprocess.run(
+        [bash, "-c", step["script"]], env=os.environ | docker | {"IMAGE": "image"}, cwd=tmp_path,
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+    if planted:
+        assert (done.returncode, done.stdout) == (1, f"{planted}\n")
+    else:
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_build_stops_at_layers_that_it_cannot_read(repository: Path, tmp_path: Path) -> None:
+    build = yaml.safe_load((repository / "infra" / "cloudbuild.image.yaml").read_text())
+    (step,) = [step for step in build["steps"] if step["id"] == "layers"]
+    (tmp_path / "image.tar").write_bytes(saved(["usr/bin/env"]))
+    docker = {"BASH_FUNC_docker%%": f"() {{ cat {tmp_path}/image.tar; }}"}
+
+    done = subprocess.run(
+        [str(shutil.which("bash")), "-c", step["script"]], env=os.environ | docker | {"IMAGE": "i"},
+        cwd=tmp_path, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert "could not be read" in done.stderr

@@ -3,7 +3,6 @@
 gcloud ships these message types; its linter does not look into files.
 """
 
-import fnmatch
 import json
 import re
 import subprocess
@@ -128,10 +127,63 @@ def test_metrics_read_fields_that_the_function_logs(repository: Path) -> None:
         assert f'"{field}"' in logged
 
 
-@pytest.mark.parametrize("matcher", ["live", "candidate"])
-def test_every_address_of_the_api_leads_to_the_function(repository: Path, matcher: str) -> None:
+def routed(rules: dict[str, Any], path: str) -> tuple[str, str]:
+    """Return the backend of a path and the path that it is asked for, as the API documents it.
+
+    The rule of the lowest priority number wins; pathPrefixRewrite replaces what matched.
+    """
+    for rule in sorted(rules["routeRules"], key=lambda rule: int(rule["priority"])):
+        for match in rule["matchRules"]:
+            full, prefix = match.get("fullPathMatch"), match.get("prefixMatch")
+            if path == full or (prefix and path.startswith(prefix)):
+                if "urlRedirect" in rule:
+                    return "redirect", rule["urlRedirect"]["pathRedirect"]
+                rewrite = rule.get("routeAction", {}).get("urlRewrite", {})
+                matched = full or prefix
+                path = rewrite.get("pathPrefixRewrite", matched) + path.removeprefix(matched)
+                return rule["service"].rpartition("/")[2], path
+    return rules["defaultService"].rpartition("/")[2], path
+
+
+def test_addresses_of_the_api_lead_to_the_function_and_the_bucket_is_asked_for_files_only(
+    repository: Path,
+) -> None:
     routes = read(repository / "infra" / "origin" / "url-map.yaml")
-    (rule,) = next(part for part in routes["pathMatchers"] if part["name"] == matcher)["pathRules"]
-    document = json.loads((repository / "function" / "openapi.json").read_text())
-    for path in document["paths"]:
-        assert any(fnmatch.fnmatch(path, pattern) for pattern in rule["paths"]), path
+    web = repository / "web"
+    for rules in routes["pathMatchers"]:
+        for page in web.rglob("index.html"):
+            file = f"/{page.relative_to(web)}"
+            folder = file.removesuffix("index.html")
+            assert routed(rules, folder) == ("xSERVICEx-web", file)
+            if folder != "/":
+                assert routed(rules, folder.rstrip("/")) == ("redirect", folder)
+        for path in ("/style.css", "/v1", "/healthy"):
+            assert routed(rules, path) == ("xSERVICEx-web", path)
+        function = "function" if rules["name"] == "live" else "candidate"
+        for path in json.loads((repository / "function" / "openapi.json").read_text())["paths"]:
+            assert routed(rules, path) == (f"xSERVICEx-{function}", path)
+
+
+def test_the_tests_in_the_routes_hold(repository: Path) -> None:
+    routes = read(repository / "infra" / "origin" / "url-map.yaml")
+    matchers = {rules["name"]: rules for rules in routes["pathMatchers"]}
+    hosts = {rule["hosts"][0]: matchers[rule["pathMatcher"]] for rule in routes["hostRules"]}
+
+    assert {test["host"] for test in routes["tests"]} == set(hosts)
+    for test in routes["tests"]:
+        backend, path = routed(hosts[test["host"]], test["path"])
+        assert test["service"].endswith(f"/{backend}")
+        assert test.get("expectedOutputUrl", path).endswith(path)
+
+
+def test_a_page_that_does_not_exist_is_told_in_html_and_an_address_of_the_api_in_json(
+    repository: Path,
+) -> None:
+    routes = read(repository / "infra" / "origin" / "url-map.yaml")
+    for rules in routes["pathMatchers"]:
+        assert "defaultCustomErrorResponsePolicy" not in rules
+        for rule in rules["routeRules"]:
+            policy = rule.get("customErrorResponsePolicy")
+            assert (policy is not None) == (rule["matchRules"] == [{"prefixMatch": "/"}])
+            for answer in policy["errorResponseRules"] if policy else ():
+                assert (repository / "web" / answer["path"].lstrip("/")).is_file()

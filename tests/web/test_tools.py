@@ -22,7 +22,7 @@ def test_the_html_is_valid() -> None:
         checker,
         "--config",
         config,
-        *(WEB / f"{name}.html" for name in ("index", "without", "model", "404")),
+        *(WEB / f"{name}.html" for name in ("index", "without", "model", "404", "reference/index")),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
 

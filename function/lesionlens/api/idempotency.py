@@ -34,6 +34,9 @@ CLAIMED_S = 120
 # Of answers in memory: apart, so that no crowd of anonymous keys evicts a partner's answers.
 PARTNERS_BYTES = 16 * 1024 * 1024
 PUBLIC_BYTES = 4 * 1024 * 1024
+# And of what is written to a Redis in each period of KEPT_S; at most twice as much is there.
+SHARED_PARTNERS_BYTES = 64 * 1024 * 1024
+SHARED_PUBLIC_BYTES = 16 * 1024 * 1024
 PARTNER, PUBLIC = "k", "p"  # the first letter of an entry's name
 ENTRY_BYTES = 1000  # what an entry weighs beside its body
 
@@ -190,9 +193,18 @@ def _size(answer: Answer) -> int:
 
 
 class Redis:
-    """For all instances. Where it fails, a request is answered as if it had no key."""
+    """For all instances. Each tier may write so many bytes in a period.
 
-    def __init__(self, address: str) -> None:
+    Beyond that, and where the store fails, a request is answered as if it had no key.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        partners: int = SHARED_PARTNERS_BYTES,
+        public: int = SHARED_PUBLIC_BYTES,
+    ) -> None:
+        self._most = {PARTNER: partners, PUBLIC: public}
         # Imported here: only who configures it needs it.
         import redis
 
@@ -202,19 +214,36 @@ class Redis:
         )
 
     def claim(self, name: str, claim: Answer) -> Answer | None:
+        text = _written(claim)
         try:
+            # What is kept is found in any case.
+            if not self._fits(name, text):
+                found = self._redis.get(_named(name))
+                return Answer(**json.loads(found)) if found else None
             # SET … NX GET returns what was there, in one step.
-            found = self._redis.set(_named(name), _written(claim), nx=True, get=True, ex=CLAIMED_S)
+            found = self._redis.set(_named(name), text, nx=True, get=True, ex=CLAIMED_S)
         except self._failures as error:
             structured_log.error("the store of the answers does not answer", error)
             return None
         return Answer(**json.loads(found)) if found else None
 
     def keep(self, name: str, answer: Answer) -> None:
+        text = _written(answer)
         try:
-            self._redis.set(_named(name), _written(answer), ex=KEPT_S)
+            if self._fits(name, text):
+                self._redis.set(_named(name), text, ex=KEPT_S)
+            else:
+                self._redis.delete(_named(name))
         except self._failures as error:
             structured_log.error("the store of the answers does not answer", error)
+
+    def _fits(self, name: str, text: str) -> bool:
+        """Count what is to be written, and tell whether the tier has room for it."""
+        size = ENTRY_BYTES + len(text)
+        period = f"lesionlens:answers:{name[0]}:{int(time.time() // KEPT_S)}"
+        with self._redis.pipeline(transaction=False) as pipeline:
+            written, _ = pipeline.incrby(period, size).expire(period, 2 * KEPT_S).execute()
+        return bool(written <= self._most[name[0]])
 
     def has(self, name: str) -> bool:
         try:

@@ -2,6 +2,7 @@
 
 import io
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from werkzeug.test import Client
 from lesionlens.api import idempotency
 from lesionlens.api.idempotency import Answer, Answers, Memory, Owner, Replay
 from lesionlens.errors import OtherRequest, StillAnswering
+from tests import redis_server
 from tests.conftest import create_client
 from tests.pictures import JPEG, encoded, lesion
 
@@ -170,6 +172,29 @@ def test_a_crowd_of_anonymous_keys_evicts_no_partners_answer() -> None:
     for number in range(2 * idempotency.PUBLIC_BYTES // idempotency.ENTRY_BYTES):
         answers.claim(Owner(f"public:{number}", partner=False), UUID, [JPEG])
     assert answers.has(Owner("key:1", partner=True), UUID)
+
+
+def test_a_redis_is_bounded_in_bytes_for_each_tier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crowd of anonymous keys fills its own part; what is kept is found all the same."""
+    monkeypatch.setattr(idempotency, "KEPT_S", 10**9)  # one period
+    answer = Answer("of a request", 200, "application/json", "x" * 10_000)
+    with redis_server.running(tmp_path) as address:
+        store = idempotency.Redis(address, partners=50_000, public=50_000)
+        crowd = [f"p{number}" for number in range(20)]
+        for name in crowd:
+            assert store.claim(name, Answer("of a request")) is None
+            store.keep(name, answer)
+        kept = [name for name in crowd if store.has(name)]
+        assert kept == crowd[: len(kept)]
+        assert 2 <= len(kept) <= 4
+        # Nobody waits for a claim that leads to no answer.
+        assert store.claim(crowd[-1], Answer("of a request")) is None
+        assert store.claim(crowd[0], Answer("of a request")) == answer
+        assert store.claim("k1", Answer("of a request")) is None
+        store.keep("k1", answer)
+        assert store.claim("k1", Answer("of a request")) == answer
 
 
 def test_an_answer_is_forgotten_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import html
 import re
+from urllib.parse import urljoin
 
 import pytest
 from werkzeug.test import Client
@@ -9,6 +10,7 @@ from werkzeug.test import Client
 from lesionlens import errors
 from lesionlens.api.problem_advice import ADVICE, NEVER, ONCE, WAIT
 from lesionlens.api.problem_types import all_types
+from tests.conftest import ROOT, create_client
 from tests.pictures import JPEG
 
 KINDS = {
@@ -47,6 +49,17 @@ def test_the_list_leads_to_each(shared_client: Client) -> None:
     assert links == [f"problems/{slug}" for slug in all_types()]
     statuses = [kind.status for kind in all_types().values()]
     assert statuses == sorted(statuses)
+
+
+@pytest.mark.parametrize("path", ["/problems", "/problems/too-slow"])
+def test_every_link_leads_somewhere(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv("WEB_DIR", str(ROOT / "web"))
+    client = create_client()
+    links = re.findall(r'href="([^"]+)"', client.get(path).text)
+    assert links
+    for link in links:
+        with client.get(urljoin(path, link)) as answer:
+            assert answer.status_code == 200, link
 
 
 def test_what_is_no_type_is_404(shared_client: Client) -> None:

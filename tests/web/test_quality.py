@@ -1,0 +1,63 @@
+"""The browser's measures of a picture are the server's: both are held against the same limits."""
+
+import base64
+from typing import Any
+
+import pytest
+from PIL import Image, ImageFilter
+
+from lesionlens.imaging import image_quality, preprocess
+from tests.pictures import dermatoscopic, encoded
+
+SIZE = 224
+MEASURE = """async (base64) => {
+  const { measures } = await import("/js/quality.js");
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const bitmap = await createImageBitmap(new Blob([bytes]));
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  const side = Math.min(canvas.width, canvas.height);
+  const square = { x: (canvas.width - side) / 2, y: (canvas.height - side) / 2, side };
+  return measures({ canvas, scale: 0.5 }, square);
+}"""
+
+
+def blurred(width: int, height: int, radius: float) -> Image.Image:
+    return dermatoscopic(width, height).filter(ImageFilter.GaussianBlur(radius))
+
+
+PICTURES = {
+    "as large as the input": dermatoscopic(SIZE, SIZE),
+    "smaller": dermatoscopic(120, 90),
+    "larger": dermatoscopic(600, 450),
+    "upright": dermatoscopic(450, 600),
+    "as large as is sent": dermatoscopic(1024, 768),
+    "a little blurred": blurred(600, 450, 2),
+    "blurred": blurred(600, 450, 8),
+    "dark": dermatoscopic().point(lambda value: value // 8),
+    "plain": Image.new("RGB", (600, 450), (224, 180, 160)),
+}
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any, site: str) -> Any:
+    page = browser.new_page()
+    page.goto(f"{site}/404.html")
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_browser_measures_as_the_server_does(page: Any, name: str) -> None:
+    picture = PICTURES[name]
+    tensor = preprocess.tensor(picture, preprocess.Preprocessing(SIZE))
+    served = image_quality.measures(tensor, min(picture.size))
+
+    png = base64.b64encode(encoded(picture, "PNG")).decode()
+    found = page.evaluate(MEASURE, png)
+
+    assert found["sharpness"] == pytest.approx(served[image_quality.SHARPNESS], rel=0.02, abs=0.05)
+    assert found["brightness"] == pytest.approx(served[image_quality.DARKEST], abs=0.3)
+    # Of the file, of which the canvas is half.
+    assert found["side"] == 2 * served[image_quality.SIDE]
