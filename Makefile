@@ -9,8 +9,10 @@ BEAM := .venv-beam
 INSTALL := pip install --quiet --disable-pip-version-check --no-deps
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make lock' $(UPGRADE) pyproject.toml
-# Over all cores, group by group in the order of tests/conftest.py.
-SPREAD := python -m pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
+# Over all cores, group by group in the order of tests/conftest.py. Threads of BLAS would wait for
+# the cores that other tests have: a small fit then takes thirteen times the processor time.
+SPREAD := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadgroup \
+	--no-loadscope-reorder
 SUPPORTED = $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and \
 	"Python 3.11 to 3.14 is needed")'
 # Long and random, but public: hashes, and the request id of the examples.
@@ -18,7 +20,7 @@ NO_SECRETS := --exclude-files '^training/releases/|/package-lock\.json$$' \
 	--exclude-lines '(?i)sha256' --exclude-secrets '^5d9c2f0b7e4a4c1f9a53b8e6d1720c4e$$'
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all lint leaks partners kernel lock audit-dependencies fuzz train evaluate bench chaos audit stack beam clean
+.PHONY: help serve test test-all lint types style leaks partners kernel lock audit-dependencies fuzz train evaluate bench chaos audit stack beam clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -27,18 +29,23 @@ serve: $(VENV)/.serving ## Serve the page and the API at http://localhost:$(PORT
 	@echo "LesionLens: http://localhost:$(PORT)"
 	WEB_DIR=web $(BIN)/functions-framework --source function/main.py --target classify --port $(PORT)
 
-test: lint ## Check style and types, and run the tests on all cores
-	$(BIN)/$(SPREAD) --cov --cov-report= -m "not (slow or matrix or alone)"
+test: $(VENV)/.testing ## Check style and types, and run the tests on all cores
+	$(MAKE) --no-print-directory --jobs 2 lint
+	$(SPREAD) --cov --cov-report= -m "not (slow or matrix or alone)"
 	$(BIN)/python -m pytest --cov --cov-append --cov-report=term -m "alone and not (slow or matrix)"
 
 test-all: $(VENV)/.testing $(BEAM)/.ready ## Run the tests that take longer: the browser matrix and the like
-	$(BIN)/$(SPREAD) -m "(slow or matrix) and not alone"
+	$(SPREAD) -m "(slow or matrix) and not alone"
 	$(BIN)/python -m pytest -m "alone and (slow or matrix)"
 
-lint: $(VENV)/.testing leaks ## Check style and types, and that no secret is among the files
+lint: types style leaks ## Check style and types, and that no secret is among the files
+
+types: $(VENV)/.testing
+	$(BIN)/mypy
+
+style: $(VENV)/.testing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 
 leaks: $(VENV)/.testing ## Look for keys and passwords among the files
 	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook $(NO_SECRETS)
@@ -85,7 +92,7 @@ stack: $(VENV)/.testing ## Serve with an emulated object store
 	infra/stack.sh --port $(PORT)
 
 beam: $(BEAM)/.ready ## Classify SOURCE=folder into RESULTS=name with Apache Beam, OPTIONS=its options
-	PYTHONPATH=function $(BEAM)/bin/python infra/beam/pipeline.py $(SOURCE) $(RESULTS) $(OPTIONS)
+	$(BEAM)/bin/python infra/beam/pipeline.py $(SOURCE) $(RESULTS) $(OPTIONS)
 
 clean: ## Remove the environment and caches; models and runs stay
 	rm -rf $(VENV) $(BEAM) .coverage .mypy_cache .pytest_cache .ruff_cache
@@ -111,4 +118,5 @@ $(BEAM)/.ready: infra/beam/requirements.txt
 	$(SUPPORTED)
 	$(PYTHON) -m venv $(BEAM)
 	$(BEAM)/bin/$(INSTALL) -r $<
+	echo '$(CURDIR)/function' >"$$($(BEAM)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/function.pth"
 	touch $@

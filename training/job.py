@@ -24,7 +24,7 @@ from . import artifacts, workspace
 from .data import dataset, decoding
 from .data import split as splits
 from .data.dataset import CLASSES
-from .evaluation import analysis, external, guardrails, leakage, plots, predictions
+from .evaluation import analysis, external, guardrails, inference, leakage, plots, predictions
 from .evaluation import evaluate as evaluation
 from .learning import cluster, fit
 from .learning.batches import Examples
@@ -118,7 +118,7 @@ def evaluate(job: Job) -> None:
     job.require_own_training()
     network = job.network()
     found = evaluation.evaluate(
-        lambda frames: conversion.predict_keras(network, frames),
+        lambda frames: inference.predict_keras(network, frames),
         job.dataset,
         job.split,
         job.config.preprocessing,
@@ -153,7 +153,7 @@ def export(job: Job) -> None:
     conversion.save(variants, job.run / artifacts.VARIANTS)
     served = dataclasses.replace(job.config.preprocessing, size=chosen.size)
     found = evaluation.evaluate(
-        lambda frames: conversion.predict(chosen.data, frames),
+        lambda frames: inference.predict(chosen.data, frames),
         job.dataset,
         job.split,
         served,

@@ -1,10 +1,11 @@
 """Classifies an archive on many machines: function/archive.py as an Apache Beam pipeline.
 
-    PYTHONPATH=function .venv-beam/bin/python infra/beam/pipeline.py SOURCE RESULTS [OPTIONS]
+    .venv-beam/bin/python infra/beam/pipeline.py SOURCE RESULTS [OPTIONS]
 
 SOURCE is a folder or gs://BUCKET/FOLDER. The lines that archive.py would write to one file stand in
 RESULTS-00000-of-00001.jsonl and its like, in no order. OPTIONS are Beam's, such as --runner; the
-model is the one that the environment names, as for the function.
+model is the one that the environment names, as for the function. `make .venv-beam/.ready` makes the
+environment, in which function/ is on the path.
 """
 
 import argparse

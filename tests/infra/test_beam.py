@@ -40,7 +40,6 @@ def test_its_results_are_those_of_one_machine(tmp_path: Path) -> None:
     (archive / "notes.txt").write_bytes(b"no image")
 
     clean = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-    clean["PYTHONPATH"] = str(ROOT / "function")
     one = tmp_path / "one.jsonl"
     alone = (sys.executable, ROOT / "function" / "archive.py", archive, one)
     subprocess.run(alone, env=clean, check=True, capture_output=True)

@@ -23,8 +23,8 @@ from lesionlens.imaging.preprocess import Preprocessing, frame
 from lesionlens.model.ood import CLOSE_UP, DERMATOSCOPIC
 
 from ..config import Augmentation, Chance
-from ..learning.augment import augment
 from . import ood_images
+from .augment import augment
 from .close_ups import CloseUp
 from .dataset import Dataset
 from .split import PARTS, Split

@@ -16,8 +16,7 @@ from ..data.dataset import Dataset
 from ..data.kinds import Picture
 from ..data.split import Split
 from ..learning import mobilenet
-from ..releasing import export
-from . import evaluate, metrics, ood_report, quality_limits
+from . import evaluate, inference, metrics, ood_report, quality_limits
 from .ood_fit import Fitted, Shown
 
 VIEW_COUNTS = (1, 2, 4, len(VIEWS))
@@ -44,7 +43,7 @@ class Subject:
 
     def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, F): what the detector reads of (N, S, S, 3) frames."""
-        return export.run(self.model, frames, (FEATURES,))[FEATURES]
+        return inference.run(self.model, frames, (FEATURES,))[FEATURES]
 
 
 def measure(subject: Subject) -> tuple[dict[str, Any], bytes]:
@@ -57,7 +56,7 @@ def measure(subject: Subject) -> tuple[dict[str, Any], bytes]:
         "quality": quality_limits.limits(
             validation,
             labels,
-            lambda frames: export.predict(subject.model, frames),
+            lambda frames: inference.predict(subject.model, frames),
             lambda frames: fitted.accepts(subject.features(frames)),
             subject.seed,
         ),
@@ -154,7 +153,7 @@ def _views(subject: Subject, validation: NDArray[np.uint8]) -> dict[str, metrics
     seen = [views(image[np.newaxis].astype(np.float32), len(VIEWS)) for image in validation[drawn]]
     logits = np.stack(
         [
-            export.predict(subject.model, np.concatenate([turned[view] for turned in seen]))
+            inference.predict(subject.model, np.concatenate([turned[view] for turned in seen]))
             for view in range(len(VIEWS))
         ]
     )

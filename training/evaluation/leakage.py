@@ -16,8 +16,7 @@ from lesionlens.model.figures import Interval
 from ..config import Data
 from ..data.dataset import Dataset
 from ..data.split import Split
-from ..releasing import markdown
-from . import metrics
+from . import markdown, metrics
 from .evaluate import text
 from .metrics import Predictions
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import Config
+from ..data.augment import augment, mix
 from ..data.dataset import CLASSES
 from . import sampling
-from .augment import augment, mix
 from .cluster import ALONE, Cluster
 
 

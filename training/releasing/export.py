@@ -4,7 +4,6 @@ Beside the logits and the activation maps, the exported graph gives the averages
 `model.FEATURE_LAYERS` over the image, for the detector.
 """
 
-import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from scipy.special import softmax
 from tqdm import tqdm
@@ -22,7 +20,7 @@ from tqdm import tqdm
 from lesionlens.model import manifest
 from lesionlens.model.classifier import ACTIVATION_MAPS, FEATURES, LOGITS, SIGNATURE
 
-from ..evaluation import metrics
+from ..evaluation import inference, metrics
 from ..learning import mobilenet
 
 # How far the probabilities of a variant may be from Keras's, on average over real images and
@@ -85,11 +83,11 @@ def export(
     """
     variants, refused = [], {}
     plan = [(size, precision) for size in images for precision in PARITY_BOUNDS]
-    expected = {size: predict_keras(network, images[size].validation) for size in images}
+    expected = {size: inference.predict_keras(network, images[size].validation) for size in images}
     for size, precision in tqdm(plan, "exporting", unit="variant"):
         frames = images[size].validation
         data = convert(network, precision, images[size].calibration)
-        logits = predict(data, frames)
+        logits = inference.predict(data, frames)
         difference = np.abs(softmax(logits, axis=1) - softmax(expected[size], axis=1)).mean()
         variant = Variant(
             precision,
@@ -174,36 +172,8 @@ def convert(network: keras.Model, precision: str, calibration: NDArray[np.uint8]
         return bytes(converter.convert())
 
 
-def predict_keras(network: keras.Model, frames: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(N, C) logits of the Keras model for (N, S, S, 3) frames."""
-    return np.asarray(network.predict(frames, batch_size=32, verbose="auto"), np.float64)
-
-
-def predict(data: bytes, frames: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(N, C) logits of a LiteRT model for (N, S, S, 3) frames."""
-    return run(data, frames, (LOGITS,))[LOGITS].astype(np.float64)
-
-
-def run(
-    data: bytes, frames: NDArray[np.uint8], outputs: Sequence[str]
-) -> dict[str, NDArray[np.float32]]:
-    """Outputs (N, …) of a LiteRT model, by name, for (N, S, S, 3) frames."""
-    runner = _runner(data, os.cpu_count() or 1)
-    found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in outputs}
-    for frame in tqdm(frames, "predicting", unit="image", leave=False):
-        answer = runner(image=frame[np.newaxis].astype(np.float32))
-        for name, rows in found.items():
-            rows.append(answer[name][0])
-    return {name: np.array(rows) for name, rows in found.items()}
-
-
-def _runner(data: bytes, threads: int) -> Any:
-    interpreter = Interpreter(model_content=data, num_threads=threads)
-    return interpreter.get_signature_runner(SIGNATURE)
-
-
 def _latency_ms(data: bytes, frames: NDArray[np.uint8]) -> float:
-    runner = _runner(data, threads=1)
+    runner = inference.runner(data, threads=1)
     taken = []
     for index in range(LATENCY_RUNS):
         image = frames[index % len(frames)][np.newaxis].astype(np.float32)

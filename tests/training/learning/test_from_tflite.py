@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from training.evaluation import inference
 from training.learning import from_tflite, mobilenet
 from training.releasing import export
 
@@ -30,9 +31,9 @@ def test_a_network_answers_as_the_release_it_starts_from(precision: str, toleran
     from_tflite.restore(
         second, data, [frames[:8].astype(np.float32), frames[8:].astype(np.float32)]
     )
-    expected = export.predict_keras(first, frames)
+    expected = inference.predict_keras(first, frames)
     assert np.abs(expected).max() > 3 * tolerance
-    np.testing.assert_allclose(export.predict_keras(second, frames), expected, atol=tolerance)
+    np.testing.assert_allclose(inference.predict_keras(second, frames), expected, atol=tolerance)
     # The normalizations know what they will see: training goes on where it was.
     trained = second(frames.astype(np.float32), training=True).numpy()
     np.testing.assert_allclose(trained, expected, atol=tolerance + 0.05)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lesionlens.model.classifier import FEATURES
+from training.evaluation import inference
 from training.learning import mobilenet
 from training.releasing import export
 from training.releasing.export import Images, ParityError, Variant
@@ -36,8 +37,8 @@ def test_every_variant_answers_as_keras_does(network: keras.Model, frames: np.nd
     assert chosen in variants
     sizes = [len(variant.data) for variant in variants]
     assert sizes == sorted(sizes, reverse=True)
-    expected = export.predict_keras(network, frames)
-    np.testing.assert_allclose(export.predict(variants[0].data, frames), expected, atol=1e-3)
+    expected = inference.predict_keras(network, frames)
+    np.testing.assert_allclose(inference.predict(variants[0].data, frames), expected, atol=1e-3)
 
 
 def test_every_size_is_tried(network: keras.Model, frames: np.ndarray) -> None:
@@ -45,13 +46,13 @@ def test_every_size_is_tried(network: keras.Model, frames: np.ndarray) -> None:
     _, variants, _ = export.export(network, both, LABELS)
     assert {variant.size for variant in variants} == {32, 64}
     small = next(variant for variant in variants if variant.name == "float32-32")
-    assert export.predict(small.data, frames[:, ::2, ::2]).shape == (12, 7)
+    assert inference.predict(small.data, frames[:, ::2, ::2]).shape == (12, 7)
 
 
 def test_features_are_the_averages_of_their_layers(
     network: keras.Model, frames: np.ndarray
 ) -> None:
-    found = export.run(export.convert(network, "float32", frames), frames, (FEATURES,))[FEATURES]
+    found = inference.run(export.convert(network, "float32", frames), frames, (FEATURES,))[FEATURES]
     backbone = network.get_layer(mobilenet.BACKBONE)
     layers = [backbone.get_layer(name).output for name in mobilenet.FEATURE_LAYERS]
     inner = keras.Model(backbone.inputs, layers)(network.get_layer("scale")(frames))

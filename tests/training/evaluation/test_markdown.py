@@ -1,4 +1,4 @@
-from training.releasing.markdown import table
+from training.evaluation.markdown import table
 
 
 def test_a_table_has_a_line_a_row_and_a_rule_below_its_head() -> None:

@@ -9,7 +9,7 @@ from lesionlens.imaging import preprocess
 from lesionlens.imaging.preprocess import Preprocessing
 from training import config
 from training.config import Chance
-from training.learning.augment import augment, mix
+from training.data.augment import augment, mix
 
 NONE = dataclasses.replace(
     config.load("smoke").augmentation,
