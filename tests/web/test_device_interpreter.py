@@ -11,6 +11,7 @@ from tests.conftest import RELEASES
 from tests.pictures import dermatoscopic
 from tests.releases import VERSION
 from tests.web import device_kernel
+from training.evaluation import inference
 from training.learning import mobilenet
 from training.releasing import export, on_device
 
@@ -24,7 +25,7 @@ def _frames(size: int) -> np.ndarray:
 
 
 def _size(model: bytes) -> int:
-    signature = export._runner(model, threads=1)
+    signature = inference.runner(model, threads=1)
     return int(signature.get_input_details()["image"]["shape"][1])
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from . import export
+from ..evaluation import inference
 
 INTERPRETER = Path(__file__).parents[2] / "web" / "device"
 KERNELS = ("simd", "plain")
@@ -35,7 +35,7 @@ def judge(data: bytes, frames: NDArray[np.uint8]) -> str:
         found = run(data, some)
     except Refused as refused:
         return f"not possible: the page's interpreter lacks {refused}"
-    for name, expected in export.run(data, some, list(found)).items():
+    for name, expected in inference.run(data, some, list(found)).items():
         if not np.array_equal(found[name], expected.reshape(len(some), -1)):
             return f"other {name} than LiteRT's"
     return SAME
