@@ -249,6 +249,12 @@ class Cloud:
         if verb == "rsync":
             self.needs("storage.buckets.get", url)
             self.needs("storage.objects.list", url)
+            source = Path(self.words[2])
+            for path in filter(Path.is_file, source.rglob("*.*")):
+                copied = f"{key}/{path.relative_to(source)}".replace("//", "/")
+                # Of what scripts read again the text; of the rest, that it is there.
+                data = path.read_text() if path.suffix == ".json" else ""
+                objects.setdefault(copied, {"data": data, "generation": 1})
             return ""
         if verb == "rm" and "recursive" in self.flags:
             self.needs("storage.buckets.delete")
