@@ -1,7 +1,13 @@
 #!/usr/bin/env bash
-# Upload web/ to the web bucket, with types and cache headers, the HTML last.
+# Upload web/ to the web bucket, with types and cache headers, the HTML last; before it, the release.
 #
-#   infra/deploy_web.sh [--dry-run] [--help]
+#   infra/deploy_web.sh [--release VERSION] [--dry-run] [--help]
+#
+#   --release VERSION   only the files of this release, for the page that checks pictures on the
+#                       visitor's device; infra/promote.sh and rollback.sh do it before traffic moves
+#
+# A release's files stand under releases/VERSION/, never change and are never removed: a page that is
+# open, or a rollback, finds those that it knows. Without --release, those of the current version.
 #
 # The HTML goes last so that it never names a script or a style that is not there yet, and what web/
 # no longer has goes after it. File names carry no hash (there is no build step), so HTML, scripts
@@ -10,8 +16,17 @@ set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"
 
-for argument in "$@"; do
-  parse_common "$argument" || wrong_argument "$argument"
+release=''
+while (($#)); do
+  case $1 in
+    --release)
+      release=${2-}
+      [[ $release =~ ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$ ]] || wrong_argument "--release '$release'"
+      shift
+      ;;
+    *) parse_common "$1" || wrong_argument "$1" ;;
+  esac
+  shift
 done
 check_settings
 web=$repository_folder/web
@@ -19,6 +34,26 @@ web=$repository_folder/web
 
 again='no-cache'
 a_day='public, max-age=86400'
+for_good='public, max-age=31536000, immutable'
+
+# publish_release VERSION: what serving reads of it, the manifest last, as a page reads that first.
+publish_release() {
+  local manifest name names
+  manifest=$(ask '{"files": {"model.tflite": {}, "detector.npz": {}}}' \
+    storage cat "$STORE/$1/manifest.json") || die "$STORE/$1/manifest.json cannot be read"
+  names=$(python3 -c 'import json, sys; print(*json.load(sys.stdin)["files"])' <<<"$manifest")
+  for name in $names; do
+    cloud storage cp "$STORE/$1/$name" "gs://$WEB_BUCKET/releases/$1/$name" \
+      --content-type=application/octet-stream --cache-control="$for_good"
+  done
+  cloud storage cp "$STORE/$1/manifest.json" "gs://$WEB_BUCKET/releases/$1/manifest.json" \
+    --content-type=application/json --cache-control="$for_good"
+}
+
+if [[ -n $release ]]; then
+  publish_release "$release"
+  exit 0
+fi
 
 # describe FILE: sets type and cache, its headers; fails for what is no part of the page.
 describe() {
@@ -26,11 +61,12 @@ describe() {
   case $1 in
     *.html) type='text/html; charset=utf-8' ;;
     *.css) type='text/css; charset=utf-8' ;;
+    *.wasm) type='application/wasm' ;;
     *.js | *.mjs) type='text/javascript; charset=utf-8' ;;
     *.json) type='application/json' ;;
     *.atom) type='application/atom+xml' ;;
     *.webmanifest) type='application/manifest+json' ;;
-    *.txt) type='text/plain; charset=utf-8' ;;
+    *.txt | *.c) type='text/plain; charset=utf-8' ;;
     *.whl) type='application/zip' ;;
     *.svg) type='image/svg+xml' cache=$a_day ;;
     *.png) type='image/png' cache=$a_day ;;
@@ -64,8 +100,10 @@ upload() {
   done
 }
 
+version=$(current_version)
+publish_release "$version"
 files -not -name '*.html' | upload
 files -name '*.html' | upload
 cloud storage rsync "$web" "gs://$WEB_BUCKET" --recursive --checksums-only \
-  --delete-unmatched-destination-objects --exclude='(^|.*/)\..*|.*\.md$|client/.*'
+  --delete-unmatched-destination-objects --exclude='(^|.*/)\..*|.*\.md$|client/.*|^releases/.*'
 say "the page in gs://$WEB_BUCKET is that of this checkout"

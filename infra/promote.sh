@@ -48,6 +48,7 @@ check_settings DOMAIN CANDIDATE_HOST
 keep_pointer rollback
 run "$PYTHON" -m training promote "$version" --store "$STORE" "${force[@]}"
 "$infra_folder/deploy_function.sh" --same-code --model-version "$version" "${common[@]}"
+"$infra_folder/deploy_web.sh" --release "$version" "${common[@]}"
 renew_lock
 run "$infra_folder/smoke.sh" "$CANDIDATE_ORIGIN" --wait 120 --model-version "$version"
 "$infra_folder/traffic.sh" canary "${common[@]}"

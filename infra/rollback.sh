@@ -29,6 +29,7 @@ keep_pointer promote BEFORE --force
 run "$PYTHON" -m training rollback --store "$STORE"
 version=$(current_version)
 "$infra_folder/deploy_function.sh" --same-code --model-version "$version" "${common[@]}"
+"$infra_folder/deploy_web.sh" --release "$version" "${common[@]}"
 renew_lock
 run "$infra_folder/smoke.sh" "$CANDIDATE_ORIGIN" --wait 120 --model-version "$version"
 "$infra_folder/traffic.sh" full "${common[@]}"

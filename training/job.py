@@ -28,7 +28,7 @@ from .evaluation import analysis, external, guardrails, inference, leakage, plot
 from .evaluation import evaluate as evaluation
 from .learning import cluster, fit
 from .learning.batches import Examples
-from .releasing import build_manifest, provenance
+from .releasing import build_manifest, on_device, provenance
 from .releasing import export as conversion
 from .releasing import publish as releasing
 from .releasing.build_manifest import Exported
@@ -148,7 +148,8 @@ def export(job: Job) -> None:
             pool.submit(export, job).result()
         return
     labels = job.dataset.labels[job.split.validation]
-    chosen, variants, refused = conversion.export(job.network(), _images_by_size(job), labels)
+    images = _images_by_size(job)
+    chosen, variants, refused = conversion.export(job.network(), images, labels)
     conversion.save(variants, job.run / artifacts.VARIANTS)
     served = dataclasses.replace(job.config.preprocessing, size=chosen.size)
     found = evaluation.evaluate(
@@ -160,9 +161,10 @@ def export(job: Job) -> None:
         job.run / artifacts.ANSWERS,
     )
     table = tuple(variant.row() for variant in variants)
+    in_browser = on_device.judge(chosen.data, images[chosen.size].validation)
     exported = Exported(
         model_sha256=hashlib.sha256((job.run / artifacts.MODEL).read_bytes()).hexdigest(),
-        export=Export(chosen.name, table, refused, provenance.processor()),
+        export=Export(chosen.name, table, refused, provenance.processor(), in_browser),
         evaluation=found,
     )
     job.write(artifacts.EXPORT, exported)
@@ -173,6 +175,7 @@ def export(job: Job) -> None:
     for row in table:
         mark = "* " if row.name == chosen.name else "  "
         print(mark + msgspec.json.encode(row).decode())
+    print(f"in the browser: {in_browser}")
 
 
 def _images_by_size(job: Job) -> dict[int, conversion.Images]:

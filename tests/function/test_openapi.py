@@ -251,6 +251,7 @@ ANSWERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "ready": ("GET", "/ready", {}),
     "labels": ("GET", "/v1/labels", {}),
     "model": ("GET", "/v1/model", {}),
+    "device": ("GET", "/v1/device", {}),
     "this document": ("GET", "/openapi.json", {}),
     "raw": ("POST", RAW, raw(JPEG, "application/octet-stream")),
     "form": ("POST", CLASSIFY, form(JPEG)),

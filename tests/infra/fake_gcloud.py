@@ -249,6 +249,12 @@ class Cloud:
         if verb == "rsync":
             self.needs("storage.buckets.get", url)
             self.needs("storage.objects.list", url)
+            source = Path(self.words[2])
+            for path in filter(Path.is_file, source.rglob("*.*")):
+                copied = f"{key}/{path.relative_to(source)}".replace("//", "/")
+                # Of what scripts read again the text; of the rest, that it is there.
+                data = path.read_text() if path.suffix == ".json" else ""
+                objects.setdefault(copied, {"data": data, "generation": 1})
             return ""
         if verb == "rm" and "recursive" in self.flags:
             self.needs("storage.buckets.delete")
@@ -262,7 +268,15 @@ class Cloud:
             if found:
                 self.needs("storage.objects.delete", url)
             self.state["generations"] += 1
-            data = Path(self.words[2]).read_text(errors="replace")
+            source = self.words[2]
+            if source.startswith("gs://"):
+                bucket, name, _ = self.place(source)
+                self.needs("storage.objects.get", f"gs://{bucket}")
+                if f"{bucket}/{name}" not in objects:
+                    raise Refused(f"HTTPError 404: {source} not found: 404.")
+                data = objects[f"{bucket}/{name}"]["data"]
+            else:
+                data = Path(source).read_text(errors="replace")
             objects[key] = {"data": data, "generation": self.state["generations"], **self.flags}
             return ""
         if not found or (generation and int(generation) != found["generation"]):

@@ -125,6 +125,8 @@ class Project:
         if arguments[2] != "list":
             store = arguments[arguments.index("--store") + 1].removeprefix("gs://")
             self.put(f"{store}/current.json", json.dumps({"version": history[-1]}))
+            self.put(f"{store}/{history[-1]}/model.tflite", "a model")
+            self.put(f"{store}/{history[-1]}/manifest.json", '{"files": {"model.tflite": {}}}')
         return 0, "", ""
 
     def put(self, key: str, data: str) -> None:

@@ -36,6 +36,7 @@ POINTER = r"storage cat .*current\.json"
 Answer = tuple[str, int, str, str]
 ANSWERS: list[Answer] = [
     (POINTER, 0, '{"version": "v1"}', ""),
+    (r"storage cat .*manifest\.json", 0, '{"files": {"model.tflite": {}, "detector.npz": {}}}', ""),
     (r"run services describe .*csv", 0, TRAFFIC, ""),
     (r"revisions describe .*imageDigest", 0, IMAGE, ""),
     (r"builds submit .*digest", 0, "sha256:" + "a" * 64, ""),

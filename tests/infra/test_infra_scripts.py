@@ -105,7 +105,9 @@ def test_the_dry_run_says_what_the_real_run_does(scripts: Scripts) -> None:
     dry = scripts.run("deploy_web.sh", "--dry-run")
     real = scripts.run("deploy_web.sh")
 
-    assert [shlex.split(line) for line in dry.output.splitlines()] == real.commands
+    # The version that the pointer names is not read in a dry run.
+    shown = dry.output.replace("CURRENT/", "v1/").splitlines()
+    assert [shlex.split(line) for line in shown] == real.commands
 
 
 WRONG = [
@@ -336,6 +338,23 @@ def test_every_bucket_is_private_and_the_models_are_versioned(scripts: Scripts) 
     assert "--lifecycle-file=" in update
 
 
+def test_a_release_is_published_for_good_its_manifest_last(scripts: Scripts) -> None:
+    done = scripts.run("deploy_web.sh", "--release", "v1")
+
+    assert done.status == 0, done.errors
+    copies = [line for line in done.gcloud if " storage cp " in line]
+    assert [re.search(r"gs://\S+/releases/v1/(\S+)", line)[1] for line in copies] == [
+        "model.tflite", "detector.npz", "manifest.json",
+    ]  # fmt: skip
+    assert all("immutable" in line for line in copies)
+    assert not any("rsync" in line for line in done.gcloud)
+
+
+def test_the_page_leaves_published_releases_alone(scripts: Scripts) -> None:
+    [sync] = [line for line in scripts.run("deploy_web.sh").gcloud if "rsync" in line]
+    assert "^releases/.*" in sync
+
+
 def test_the_page_is_uploaded_html_last_with_types(scripts: Scripts, repository: Path) -> None:
     done = scripts.run("deploy_web.sh")
 
@@ -345,11 +364,14 @@ def test_the_page_is_uploaded_html_last_with_types(scripts: Scripts, repository:
     assert html == list(range(len(copies) - len(html), len(copies)))
     pages = [path for path in (repository / "web").rglob("*") if path.is_file()]
     kept = [path for path in pages if path.suffix == ".md" or "client" in path.parts]
-    assert len(copies) == len(pages) - len(kept)
+    release = [line for line in copies if "/releases/v1/" in line]
+    assert copies[: len(release)] == release
+    assert len(copies) - len(release) == len(pages) - len(kept)
     for line in copies:
         assert "--content-type=" in line
         assert "--cache-control=" in line
     assert any("text/javascript; charset=utf-8" in line for line in copies)
+    assert any("application/wasm" in line for line in copies)
     assert "rsync" in done.gcloud[-1]
 
 

@@ -1,11 +1,11 @@
 /** The journey of one picture through the page: asked → chosen → agreed → sent → answered. */
 
-import { classify, Problem } from "./api.js";
+import { Problem } from "./api.js";
 import { byId, only } from "./dom.js";
 import { facts } from "./facts.js";
 import { forget, maybePicture, prepare } from "./picture.js";
 import * as problem from "./problem.js";
-import { patiently } from "./retry.js";
+import * as server from "./server.js";
 import { learn, text } from "./text.js";
 import { clear, listen } from "./upload.js";
 import * as waiting from "./waiting.js";
@@ -15,16 +15,19 @@ let picture = null;
 let answered = false;
 let sending = new AbortController();
 let arrivals = 0;
+let last = server; // who was asked: the server, or this device
 /** Resolved when the texts are there: what is said of a picture waits for them, listening does not. */
 let speaking;
 const spoken = new Promise((resolve) => (speaking = resolve));
 /** What only those need who have a picture; loaded with the first one. */
 let preview = null;
 let result = null;
+let device = null;
 
 async function equip() {
   await spoken;
-  [preview, result] = await Promise.all([import("./preview.js"), import("./result.js"), learn("answer")]);
+  [preview, result, device] = await Promise.all(
+    [import("./preview.js"), import("./result.js"), import("./device.js"), learn("answer")]);
 }
 
 /** @param {"empty" | "upload" | "chosen" | "waiting" | "result"} state */
@@ -81,6 +84,7 @@ async function take(file, example) {
   // Who agreed to a picture without its data has not agreed to one that is sent as it was.
   if (!prepared.redrawn) byId("consent").checked = false;
   preview.show(picture);
+  device.offer(picture);
   show("chosen");
   waiting.say(byId("preview-text").textContent);
   if (example) return send();
@@ -107,7 +111,12 @@ function restart() {
   byId("image").focus();
 }
 
-async function send() {
+const send = () => ask(server);
+const checkHere = () => ask(device);
+
+/** @param {{check: Function}} asked the server, or this device */
+async function ask(asked) {
+  last = asked;
   problem.show(null);
   sending = new AbortController();
   const { signal } = sending;
@@ -116,9 +125,9 @@ async function send() {
   byId("waiting-title").focus({ preventScroll: true });
   try {
     const sent = await preview.chosen(picture);
-    const answer = await patiently(() => once(sent, signal), waiting.pause, signal);
+    const answer = await asked.check(sent, signal);
     answered = true;
-    result.show(answer, sent, { restart, example: document.body.dataset.example });
+    result.show(answer, sent, { restart, example: document.body.dataset.example, onDevice: asked === device });
     go("#result");
     show("result");
     waiting.say(result.summary(answer));
@@ -126,17 +135,8 @@ async function send() {
   } catch (found) {
     if (signal.aborted) return;
     show("chosen");
+    device.offer(picture);
     fail(found instanceof Problem ? found : new Problem({ slug: "other", detail: String(found) }));
-  }
-}
-
-/** One attempt, with its progress shown. */
-async function once({ redrawn, name, blob }, signal) {
-  const { end, ...listeners } = waiting.attempt();
-  try {
-    return await classify(blob, redrawn ? "image.jpg" : name, { ...listeners, signal });
-  } finally {
-    end();
   }
 }
 
@@ -172,7 +172,8 @@ export function start() {
   for (const id of ["again", "problem-other"]) {
     byId(id).addEventListener("click", () => byId("image").click());
   }
-  byId("problem-again").addEventListener("click", send);
+  byId("problem-again").addEventListener("click", () => ask(last));
+  byId("device-check").addEventListener("click", checkHere);
   byId("cancel").addEventListener("click", () => {
     sending.abort();
     show("chosen");
@@ -180,7 +181,10 @@ export function start() {
     byId("send").focus();
   });
   document.addEventListener("language", () => {
-    if (picture) preview.show(picture);
+    if (picture) {
+      preview.show(picture);
+      device.offer(picture);
+    }
     problem.redraw(Boolean(picture));
     result?.redraw();
   });

@@ -10,6 +10,7 @@ const QUALITY = 0.92; // JPEG: what a dermatoscopic picture loses at this qualit
  * @property {string} address   an address of the blob inside this page, for <img>
  * @property {boolean} redrawn  false: sent as it was, because the browser cannot draw it
  * @property {File} file        as chosen
+ * @property {boolean} [cut]    whether it is a part of the file
  * @property {HTMLCanvasElement} [canvas] the picture as drawn, of `width` times `height` pixels
  * @property {number} [width]
  * @property {number} [height]
@@ -42,7 +43,7 @@ export async function cut(picture, { x, y, side }) {
   const [left, top, length] = [x, y, side].map((value) => value / picture.scale);
   const canvas = drawn(bitmap, left, top, length, length, Math.min(1, LONGEST_SIDE / length));
   const blob = await encoded(canvas);
-  return { ...picture, blob, address: URL.createObjectURL(blob), canvas, width: canvas.width, height: canvas.height };
+  return { ...picture, cut: true, blob, address: URL.createObjectURL(blob), canvas, width: canvas.width, height: canvas.height };
 }
 
 const upright = (file) => createImageBitmap(file, { imageOrientation: "from-image" });

@@ -20,7 +20,7 @@ let shown = null;
 /**
  * @param {object} result the service's answer
  * @param {import("./picture.js").Picture} picture as it was sent
- * @param {{restart: () => void, example: string | undefined}} options example: the class it is listed as
+ * @param {{restart: () => void, example: string | undefined, onDevice: boolean}} options example: the class it is listed as
  */
 export function show(result, picture, options) {
   shown = { result, picture, ...options };
@@ -104,6 +104,7 @@ const helps = () => make("section", {}, make("h2", {}, text("kind.next")),
 
 function notice(result, named) {
   const lines = [text("result.kept")];
+  if (shown.onDevice) lines.unshift(text("here.answered"));
   if (named) lines.unshift(text("result.limits"));
   if (named && result.input.in_distribution === null) lines.unshift(text("result.unchecked"));
   return make("div", { class: "ll-note" },

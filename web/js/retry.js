@@ -6,7 +6,8 @@ const WAIT = 5; // seconds, when the service names none
 const LONGEST_WAIT = 60; // seconds: nobody watches a countdown for longer
 
 /** Whether the same picture may well be answered at another try: no connection, too slow, later. */
-export const worthwhile = ({ status }) => !status || [408, 429].includes(status) || status >= 500;
+export const worthwhile = ({ slug, status }) =>
+  !slug.startsWith("device-") && (!status || [408, 429].includes(status) || status >= 500);
 
 /**
  * @param {() => Promise<T>} attempt

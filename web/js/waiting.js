@@ -45,6 +45,17 @@ export function attempt() {
   return { onProgress, onSent, end: () => clearTimeout(waking) };
 }
 
+/** A stage of the check on this device. @param {number} [share] of it that is done */
+export function stage(words, share) {
+  const progress = byId("progress");
+  if (share === undefined) progress.removeAttribute("value");
+  else progress.value = share;
+  byId("waiting-note").hidden = true;
+  // A percentage is not announced each time that it changes.
+  if (share === undefined) say(words);
+  byId("waiting-text").textContent = words;
+}
+
 /** The pause before another attempt. */
 export function pause({ status }, seconds, next) {
   const why = text(status === 429 ? "waiting.busy" : "waiting.loading");

@@ -1,6 +1,7 @@
 """The Flask application around the journey of an image: routes and what surrounds every answer."""
 
 import contextlib
+import functools
 import logging
 import re
 import time
@@ -13,7 +14,7 @@ import flask
 
 from ..errors import Later, ModelUnavailable
 from ..imaging import decoders
-from ..model import release
+from ..model import on_device, release
 from ..model.classifier import Classifier, Slot
 from ..model.diagnoses import TAXONOMY
 from ..model.manifest import ReleaseError, as_document
@@ -152,6 +153,12 @@ def _route(app: flask.Flask, settings: "Settings", slot: Slot) -> None:
     def model() -> dict[str, Any]:
         return {**as_document(slot.get().manifest), "notice": NOTICE}
 
+    describe_for_devices = functools.lru_cache(1)(on_device.describe)
+
+    @app.get("/v1/device")
+    def device() -> dict[str, Any]:
+        return describe_for_devices(slot.get())
+
     description = problem_types.OPENAPI.read_bytes()
 
     @app.get("/openapi.json")
@@ -161,6 +168,7 @@ def _route(app: flask.Flask, settings: "Settings", slot: Slot) -> None:
     problem_types.register(app)
     if settings.web_dir is not None:
         _route_page(app, settings.web_dir)
+        _route_release(app, settings, slot)
 
 
 def _route_page(app: flask.Flask, web_dir: Path) -> None:
@@ -179,6 +187,24 @@ def _route_page(app: flask.Flask, web_dir: Path) -> None:
         else:
             rule, fixed = f"/{entry.name}", {"path": entry.name}
         app.add_url_rule(rule, "page", page, defaults=fixed)
+
+
+def _route_release(app: flask.Flask, settings: "Settings", slot: Slot) -> None:
+    """Serve the files of the release in use, for the page that checks a picture by itself."""
+
+    @app.get("/releases/<version>/<name>")
+    def release_file(version: str, name: str) -> flask.Response:
+        manifest = slot.get().manifest
+        if version != manifest.version or name not in (release.MANIFEST, *manifest.files):
+            flask.abort(404)
+        try:
+            if name == release.MANIFEST:
+                return flask.jsonify(as_document(manifest))
+            data = release.load_file(open_store(settings.model_uri), version, name)
+        except (StorageError, ReleaseError) as error:
+            structured_log.error("a file of the release cannot be served", error)
+            raise ModelUnavailable("The release cannot be read at the moment.") from error
+        return flask.Response(data, content_type="application/octet-stream")
 
 
 def _label(label: str) -> dict[str, Any]:

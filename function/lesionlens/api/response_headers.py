@@ -11,7 +11,7 @@ from werkzeug.http import http_date
 from . import context
 
 # Read again each time, which costs a client that has them an empty 304.
-CATALOGUES = ("/v1/labels", "/v1/model", "/openapi.json")
+CATALOGUES = ("/v1/labels", "/v1/model", "/v1/device", "/openapi.json")
 # Below that, compression saves no packet.
 MIN_GZIP_BYTES = 1400
 GZIP_LEVEL = 6

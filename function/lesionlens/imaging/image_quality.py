@@ -44,22 +44,24 @@ def cautions(measured: Mapping[str, float], limits: Mapping[str, float]) -> tupl
     """Warnings for each of the ``limits`` that is exceeded."""
     found = []
     for name, limit in limits.items():
-        code, message = _CAUTIONS[name]
+        caution = CAUTIONS[name]
         value = measured[name]
         if value > limit if name == BRIGHTEST else value < limit:
-            found.append(Caution(code, message.format(value=value, limit=limit)))
+            message = caution.message.format(value=value, limit=limit)
+            found.append(Caution(caution.code, message))
     # What is dark, bright or small looks blurred as well; taking it in focus would not help.
     return tuple(found if len(found) == 1 else [c for c in found if c.code != "blurred"])
 
 
-_CAUTIONS = {
-    SHARPNESS: (
+# By the limit that is exceeded; the value and the limit are filled into the message.
+CAUTIONS = {
+    SHARPNESS: Caution(
         "blurred",
         "The image is blurred; take it again in focus, with lens and skin held still.",
     ),
-    DARKEST: ("underexposed", "The image is very dark; take it again in more light."),
-    BRIGHTEST: ("overexposed", "The image is very bright; take it again in less light."),
-    SIDE: (
+    DARKEST: Caution("underexposed", "The image is very dark; take it again in more light."),
+    BRIGHTEST: Caution("overexposed", "The image is very bright; take it again in less light."),
+    SIDE: Caution(
         "low-resolution",
         "The image's shorter side has {value:.0f} pixels; below {limit:.0f} the answer is worse. "
         "Send the original, not a preview of it.",

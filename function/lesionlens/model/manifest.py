@@ -109,11 +109,14 @@ class Variant(Strict, frozen=True, omit_defaults=True):
     log_loss: Annotated[float, Meta(ge=0, le=100)] | None = None
 
 
-class Export(Strict, frozen=True):
+class Export(Strict, frozen=True, omit_defaults=True):
     chosen: str
     variants: tuple[Variant, ...]
     refused: dict[str, str]
     measured_on: str
+    on_device: str = (
+        "not tried"  # how the page's interpreter does, see training.releasing.on_device
+    )
 
 
 class Counted(Strict, frozen=True):

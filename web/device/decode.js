@@ -1,0 +1,102 @@
+/** From a file to the model's input: the rule of function/lesionlens/imaging/decode.py and preprocess.py. */
+
+import { conversion } from "./colour.js";
+import { Elsewhere, open } from "./container.js";
+import { fit, reduce } from "./resample.js";
+
+const STRIP = 256; // rows that are read at once; a multiple of the largest factor
+const FACTORS = [8, 4, 2, 1];
+const MOST_PIXELS = 50e6; // RGBA in memory: 200 MB while they are decoded
+
+/**
+ * @param {Blob} file
+ * @param {{size: number, preprocessing: object}} input of the manifest
+ * @param {{min_side: number, full_side: number}} limits of the service
+ * @returns {Promise<{pixels: Uint8Array, width: number, height: number, several: boolean}>}
+ *   pixels: (size, size, 3) RGB; width and height: the file's own, upright
+ * @throws {Elsewhere}
+ */
+export async function prepare(file, { size, preprocessing }, limits) {
+  const { geometry, ...options } = preprocessing;
+  if (geometry !== "centre-crop" || Object.values(options).some(Boolean)) throw new Elsewhere("model", "preprocessing");
+  const picture = await open(new Uint8Array(await file.arrayBuffer()));
+  const convert = picture.profile && conversion(picture.profile);
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(picture.blob);
+  } catch (error) {
+    throw new Elsewhere("format", `the browser cannot draw it: ${error.message}`);
+  }
+  try {
+    const { width, height } = bitmap;
+    if (Math.min(width, height) < limits.min_side || width * height > MOST_PIXELS) throw new Elsewhere("size");
+    const image = opaque(bitmap, limits.full_side, convert);
+    const turned = picture.orientation > 4;
+    return {
+      pixels: fit(upright(image, picture.orientation), size), several: picture.several,
+      width: turned ? height : width, height: turned ? width : height,
+    };
+  } finally {
+    bitmap.close();
+  }
+}
+
+/** RGB over white, shrunk as long as the shorter side stays at `fullSide` or more. */
+function opaque(bitmap, fullSide, convert) {
+  const { width, height } = bitmap;
+  const most = Math.floor(Math.min(width, height) / fullSide);
+  const factor = FACTORS.find((each) => each <= Math.max(most, 1));
+  const [across, down] = [Math.ceil(width / factor), Math.ceil(height / factor)];
+  const canvas = new OffscreenCanvas(width, Math.min(STRIP, height));
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  pen.globalCompositeOperation = "copy";
+  const data = new Uint8Array(3 * across * down);
+  const reduced = new Uint8Array(4 * across * (STRIP / factor));
+  for (let top = 0, to = 0; top < height; top += STRIP) {
+    const rows = Math.min(STRIP, height - top);
+    pen.drawImage(bitmap, 0, top, width, rows, 0, 0, width, rows);
+    let strip = pen.getImageData(0, 0, width, rows).data;
+    const count = across * Math.ceil(rows / factor);
+    if (factor > 1) {
+      reduce(strip, width, rows, factor, reduced, 0);
+      strip = reduced;
+    }
+    const start = to;
+    for (let p = 0; p < 4 * count; p += 4, to += 3) {
+      data[to] = strip[p];
+      data[to + 1] = strip[p + 1];
+      data[to + 2] = strip[p + 2];
+    }
+    convert?.(data.subarray(start, to));
+    for (let p = 3, q = start; p < 4 * count; p += 4, q += 3) {
+      const alpha = strip[p];
+      if (alpha === 255) continue;
+      for (let c = 0; c < 3; c++) data[q + c] = Math.round((data[q + c] * alpha + 255 * (255 - alpha)) / 255);
+    }
+  }
+  return { data, width: across, height: down };
+}
+
+/** How each orientation is put upright (EXIF 2.32, 4.6.4 A): where upright (x, y) stands in the file. */
+const PLACES = {
+  2: (x, y, w) => [w - 1 - x, y], 3: (x, y, w, h) => [w - 1 - x, h - 1 - y], 4: (x, y, w, h) => [x, h - 1 - y],
+  5: (x, y) => [y, x], 6: (x, y, w, h) => [y, h - 1 - x], 7: (x, y, w, h) => [w - 1 - y, h - 1 - x], 8: (x, y, w) => [w - 1 - y, x],
+};
+
+function upright(image, orientation) {
+  const place = PLACES[orientation];
+  if (!place) return image;
+  const { data, width: w, height: h } = image;
+  const [width, height] = orientation > 4 ? [h, w] : [w, h];
+  const made = new Uint8Array(data.length);
+  for (let y = 0, to = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, to += 3) {
+      const [column, row] = place(x, y, w, h);
+      const from = 3 * (row * w + column);
+      made[to] = data[from];
+      made[to + 1] = data[from + 1];
+      made[to + 2] = data[from + 2];
+    }
+  }
+  return { data: made, width, height };
+}

@@ -1,0 +1,31 @@
+/**
+ * Checks one picture with the kept release, apart from the page; ends with it, memory and all.
+ *
+ * Takes a Blob; tells {stage}, then {answer} or {refused, detail}.
+ */
+
+import { Elsewhere } from "./container.js";
+import { Examiner } from "./examine.js";
+import { load } from "./kept.js";
+
+const say = (message) => postMessage(message);
+
+async function kernelFile() {
+  try {
+    return await (await fetch(new URL("kernel.wasm", import.meta.url))).arrayBuffer();
+  } catch {
+    return null; // the plain kernel does
+  }
+}
+
+addEventListener("message", async ({ data: file }) => {
+  try {
+    say({ stage: "release" });
+    const examiner = await Examiner.of(await load(), await kernelFile());
+    say({ stage: "check" });
+    await examiner.check();
+    say({ answer: await examiner.examine(file, (stage) => say({ stage })) });
+  } catch (error) {
+    say({ refused: error instanceof Elsewhere ? error.reason : "other", detail: error.message });
+  }
+});
