@@ -18,6 +18,9 @@ from tests.benchmarks import contenders, models
 from tests.benchmarks.contenders import LITSERVE, ONNX, OURS, PAPER
 from tests.conftest import RELEASES
 
+# Of the shipped network's input.
+SIZE: int = releases.MANIFEST_DOCUMENT["input"]["size"]
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -94,10 +97,10 @@ def test_onnx_runtime_takes_the_place_of_litert(monkeypatch: pytest.MonkeyPatch)
     # The small graph has no features for a detector.
     manifest = msgspec.structs.replace(releases.manifest(), in_distribution=None)
     outputs = Classifier(Release(manifest, {MODEL: graph}), 1).run(
-        np.ones((1, 224, 224, 3), np.float32)
+        np.ones((1, SIZE, SIZE, 3), np.float32)
     )
     np.testing.assert_allclose(outputs.logits, expected, rtol=1e-5)
-    assert outputs.activation_maps.shape == (224, 224, len(releases.CLASSES))
+    assert outputs.activation_maps.shape == (SIZE, SIZE, len(releases.CLASSES))
 
 
 def _graph() -> tuple[bytes, Any]:
@@ -112,11 +115,11 @@ def _graph() -> tuple[bytes, Any]:
             helper.make_node("ReduceMean", [ACTIVATION_MAPS, "axes"], [LOGITS], keepdims=0),
         ],
         "small",
-        [helper.make_tensor_value_info("image:0", TensorProto.FLOAT, (1, 224, 224, 3))],
+        [helper.make_tensor_value_info("image:0", TensorProto.FLOAT, (1, SIZE, SIZE, 3))],
         [
             helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, (1, classes)),
             helper.make_tensor_value_info(
-                ACTIVATION_MAPS, TensorProto.FLOAT, (1, 224, 224, classes)
+                ACTIVATION_MAPS, TensorProto.FLOAT, (1, SIZE, SIZE, classes)
             ),
         ],
         [
