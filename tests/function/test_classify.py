@@ -207,7 +207,7 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "form with an endless boundary": (
         raw(form(("image", "a", JPEG))["data"], f"multipart/form-data; boundary={'b' * 200}"),
         400,
-        "has 200 characters; accepted are up to 70",
+        "has 200 characters; accepted are up to 100",
     ),
     "form that is no form": (raw(JPEG, FORM), 400, "or no complete part after it"),
     "form cut in a part": (

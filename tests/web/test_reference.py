@@ -60,7 +60,7 @@ PRINTED = {
     "python": ["'threshold'", "0 {'probability'", "1 The image file ends too early"],
     "javascript": ["threshold"],
     "lines": ['{"index":0,"result"', '{"index":1,"problem"'],
-    "record": ['"resourceType": "DiagnosticReport"', '"Patient/123"', '"4711"'],
+    "record": ['"resourceType":"DiagnosticReport"', '"Patient/123"', '"4711"'],
 }
 
 

@@ -7,6 +7,9 @@ import httpx
 
 from .problems import ProblemError
 
+# The program's own random numbers stay as they were seeded.
+_dice = random.Random()  # noqa: S311
+
 
 @dataclass(frozen=True)
 class Retries:
@@ -30,5 +33,5 @@ class Retries:
         if tried >= self.tries or (asked is not None and asked > self.longest_wait_s):
             raise failure
         if asked is not None:
-            return asked + random.uniform(0, 1 + asked / 10)  # noqa: S311
-        return random.uniform(0.1, 1) * min(2.0 ** (tried - 1), self.longest_wait_s)  # noqa: S311
+            return asked + _dice.uniform(0, 1 + asked / 10)
+        return _dice.uniform(0.1, 1) * min(2.0 ** (tried - 1), self.longest_wait_s)
