@@ -115,16 +115,18 @@ KINDS: dict[str, Saved] = {
     "png-key": _keyed,
     "png-gamma": _gamma,
     "png-p3": _save("PNG", icc_profile=display_p3()),
-    "png-adobe-alpha": _alpha("PNG", icc_profile=adobe_rgb()),
+    "png-adobe": _save("PNG", icc_profile=adobe_rgb()),
     "png-turned": _turned("PNG", 6),
     "webp": _save("WEBP", quality=90),
     "webp-lossless": _save("WEBP", lossless=True),
-    "webp-alpha": _alpha("WEBP", quality=90),
     "webp-p3": _save("WEBP", quality=90, icc_profile=display_p3()),
     "webp-turned": _turned("WEBP", 8, quality=90),
 }
 # Kinds that only the server reads.
 ELSEWHERE: dict[str, Saved] = {
+    "png-adobe-alpha": _alpha("PNG", icc_profile=adobe_rgb()),
+    "webp-alpha": _alpha("WEBP", quality=90),
+    "webp-lossless-alpha": _alpha("WEBP", lossless=True),
     "bmp": _save("BMP"),
     "gif": _save("GIF"),
     "tiff": _save("TIFF"),

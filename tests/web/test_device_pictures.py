@@ -102,5 +102,14 @@ def test_what_a_browser_cannot_read_exactly_goes_to_the_server(
     }
     found = _checked(serving, browser, pictures)
     reasons = {name: document["elsewhere"] for name, document in found.items()}
-    special = {"jpeg-cmyk-profile": "colours", "png-16-bits": "colours", "tiny": "size"}
+    special = {"tiny": "size"} | dict.fromkeys(
+        (
+            "jpeg-cmyk-profile",
+            "png-16-bits",
+            "png-adobe-alpha",
+            "webp-alpha",
+            "webp-lossless-alpha",
+        ),
+        "colours",
+    )
     assert reasons == {name: special.get(name, "format") for name in pictures}
