@@ -5,6 +5,7 @@ PORT ?= 8080
 VENV := .venv
 BIN := $(VENV)/bin
 BEAM := .venv-beam
+PEERS := .venv-peers
 # The files of `make lock` name every package, with its hashes: nothing is left to resolve.
 INSTALL := pip install --quiet --disable-pip-version-check --no-deps
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -79,7 +80,7 @@ train: $(VENV)/.training ## Train on HAM10000, evaluate, export and publish to t
 evaluate: $(VENV)/.training ## Judge the trained model on validation and test
 	$(BIN)/python -m training evaluate --config full
 
-bench: $(VENV)/.testing ## Measure ours against the paper's way; writes tests/benchmarks/RESULTS.md
+bench: $(VENV)/.testing $(PEERS)/.ready ## Measure ours against the paper's way and peers; writes tests/benchmarks/RESULTS.md
 	$(BIN)/python -m tests.benchmarks
 
 chaos: $(VENV)/.testing ## Attack a local server for a quarter of an hour; writes RELIABILITY.md
@@ -95,7 +96,7 @@ beam: $(BEAM)/.ready ## Classify SOURCE=folder into RESULTS=name with Apache Bea
 	$(BEAM)/bin/python infra/beam/pipeline.py $(SOURCE) $(RESULTS) $(OPTIONS)
 
 clean: ## Remove the environment and caches; models and runs stay
-	rm -rf $(VENV) $(BEAM) .coverage .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(BEAM) $(PEERS) .coverage .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/bin/python:
 	$(SUPPORTED)
@@ -119,4 +120,10 @@ $(BEAM)/.ready: infra/beam/requirements.txt
 	$(PYTHON) -m venv $(BEAM)
 	$(BEAM)/bin/$(INSTALL) -r $<
 	echo '$(CURDIR)/function' >"$$($(BEAM)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/function.pth"
+	touch $@
+
+$(PEERS)/.ready: tests/benchmarks/requirements-peers.txt
+	$(SUPPORTED)
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@

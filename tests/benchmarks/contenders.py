@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -17,7 +17,10 @@ FUNCTION = ROOT / "function"
 THREADS = 4 * (os.cpu_count() or 1)
 BENCHMARKS = Path(__file__).parent
 
-OURS, PAPER, COMPILED, ONNX = "ours", "paper", "compiled", "onnx"
+# In an environment of its own: requirements-peers.txt.
+PEERS = ROOT / ".venv-peers"
+
+OURS, PAPER, COMPILED, ONNX, LITSERVE = "ours", "paper", "compiled", "onnx", "litserve"
 
 
 @dataclass(frozen=True)
@@ -31,32 +34,48 @@ class Contender:
     deployed: tuple[Path, ...]
     # How the release is found in object storage, where this contender can load it from there.
     store: Path | None = None
-    grown: bool = field(default=False)  # whether the growth with image size is measured
+    whole: bool = field(default=False)  # whether every cell is measured, or the two that compare
+    packages: tuple[Path, ...] = ()  # folders of its packages, where they are not ours
 
 
 def line_up(folder: Path) -> list[Contender]:
-    """The contenders on the models in ``folder`` (see models.py), the served variant first."""
+    """The contenders on the models in ``folder`` (see models.py), ours first."""
     about = json.loads((folder / models.ABOUT).read_text())
-    served, others = about["served"], sorted(set(about["variants"]) - {about["served"]})
+    served = about["served"]
     needed = tuple(requirements.direct())
-    found = []
-    for variant in (served, *others):
-        name = OURS if variant == served else f"{OURS}-{variant}"
-        data = (folder / f"{variant}{models.TFLITE}").read_bytes()
-        store = releases.copy(folder / "stores" / name, model=data)
-        title = f"ours, {variant}{', as served' if variant == served else ''}"
-        found.append(_ours(name, title, FUNCTION / "main.py", store, needed))
+    network = folder / f"{served}{models.TFLITE}"
+    store = releases.copy(folder / "stores" / OURS, model=network.read_bytes())
+    found = [_ours(OURS, f"ours, {served}", FUNCTION / "main.py", store, needed)]
     graph = (folder / models.ONNX).read_bytes()
     found.append(
         _ours(
             ONNX,
-            "ours with ONNX Runtime, float32",
+            f"ours with ONNX Runtime, {served}",
             BENCHMARKS / "onnx_main.py",
             releases.copy(folder / "stores" / ONNX, model=graph),
             (*(name for name in needed if name != "ai-edge-litert"), "onnxruntime"),
         )
     )
     known = {"CLASSES": ",".join(about["classes"]), "SIZE": str(about["size"])}
+    if (python := PEERS / "bin" / "python").is_file():
+        peer = BENCHMARKS / "litserve_peer.py"
+        found.append(
+            Contender(
+                LITSERVE,
+                f"LitServe, {served}",
+                command=(str(python), str(peer), "{port}"),
+                environment={**known, "MODEL": str(network)},
+                requirements=(
+                    "litserve",
+                    "python-multipart",
+                    "ai-edge-litert",
+                    "pillow",
+                    "pi-heif",
+                ),
+                deployed=(peer, network),
+                packages=tuple(PEERS.glob("lib/python3*/site-packages")),
+            )
+        )
     plain = ("flask", "gunicorn", "tensorflow-cpu", "keras", "pillow", "pi-heif")
     for name, title, engine, model in (
         (COMPILED, "tf.function on the SavedModel", "compiled", models.SAVED),
@@ -75,7 +94,7 @@ def line_up(folder: Path) -> list[Contender]:
                 },
                 requirements=plain,
                 deployed=(BENCHMARKS / "reference.py", folder / model),
-                grown=name == PAPER,
+                whole=name == PAPER,
             )
         )
     return found
@@ -90,7 +109,7 @@ def _ours(name: str, title: str, source: Path, store: Path, needed: tuple[str, .
         requirements=needed,
         deployed=(FUNCTION, store),
         store=store,
-        grown=name == OURS,
+        whole=name == OURS,
     )
 
 
@@ -102,8 +121,11 @@ def _gunicorn(application: str) -> tuple[str, ...]:
     )
 
 
-def closure(names: Iterable[str]) -> set[str]:
-    """The distributions with all that they need here, installed ones, by canonical name."""
+def closure(names: Iterable[str], packages: Sequence[Path] = ()) -> set[str]:
+    """The distributions with all that they need here, installed ones, by canonical name.
+
+    ``packages``: folders to look in, by default those of this interpreter.
+    """
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
@@ -114,7 +136,7 @@ def closure(names: Iterable[str]) -> set[str]:
         if name in found:
             continue
         try:
-            needs = metadata.distribution(name).requires or []
+            needs = _distribution(name, packages).requires or []
         except metadata.PackageNotFoundError:
             continue  # needed under a marker that packaging reads otherwise, or optional
         found.add(name)
@@ -127,13 +149,24 @@ def closure(names: Iterable[str]) -> set[str]:
 
 def deployed_bytes(contender: Contender) -> int:
     """What a deployment of this contender takes on disk, the Python interpreter excepted."""
-    total = sum(_distribution_bytes(name) for name in closure(contender.requirements))
+    needed = closure(contender.requirements, contender.packages)
+    total = sum(_distribution_bytes(name, contender.packages) for name in needed)
     return total + sum(_bytes(path) for path in contender.deployed)
 
 
-def _distribution_bytes(name: str) -> int:
+def _distribution(name: str, packages: Sequence[Path]) -> metadata.Distribution:
+    """Raises PackageNotFoundError."""
+    if not packages:
+        return metadata.distribution(name)
+    found = metadata.distributions(name=name, path=[str(folder) for folder in packages])
+    if (one := next(iter(found), None)) is None:
+        raise metadata.PackageNotFoundError(name)
+    return one
+
+
+def _distribution_bytes(name: str, packages: Sequence[Path]) -> int:
     total = 0
-    for file in metadata.distribution(name).files or []:
+    for file in _distribution(name, packages).files or []:
         path = Path(str(file.locate()))
         # Compiled modules may be there or not.
         if path.suffix != ".pyc" and path.is_file():

@@ -1,14 +1,21 @@
-"""On what a measurement was made."""
+"""On what a measurement was made, and whether it has the machine to itself."""
 
 import datetime
 import os
 import platform
 import subprocess
+import time
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
+
+# Share of all cores that others may use; above it, two runs differ by more than what is compared.
+MOST_BUSY = 0.1
+LOOK_S = 2.0
+# Flags of processors with dot products of int8 (VNNI, and Arm's), as /proc/cpuinfo names them.
+INT8_FLAGS = {"avx512_vnni", "avx_vnni", "asimddp"}
 
 PACKAGES = ("ai-edge-litert", "tensorflow-cpu", "keras", "onnxruntime", "pillow", "gunicorn")
 
@@ -16,6 +23,7 @@ PACKAGES = ("ai-edge-litert", "tensorflow-cpu", "keras", "onnxruntime", "pillow"
 def describe() -> dict[str, Any]:
     return {
         "processor": _field("/proc/cpuinfo", "model name"),
+        "vnni": bool(INT8_FLAGS & set(_flags().split())),
         "cores": os.cpu_count(),
         "memory_gib": round(int(_field("/proc/meminfo", "MemTotal").split()[0]) / 1024**2, 1),
         "kernel": platform.release(),
@@ -25,6 +33,34 @@ def describe() -> dict[str, Any]:
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": _commit(),
     }
+
+
+def busy(seconds: float = LOOK_S) -> float:
+    """The share of all cores that is used at the moment, in [0, 1], by whomever."""
+    before = _times()
+    time.sleep(seconds)
+    used, idle = (after - earlier for after, earlier in zip(_times(), before, strict=True))
+    return used / (used + idle) if used + idle else 0.0
+
+
+def wait_for_calm(limit_s: float) -> float:
+    """Return the share that others use once that is little, or after so many seconds."""
+    ends = time.monotonic() + limit_s
+    while (share := busy()) > MOST_BUSY and time.monotonic() < ends:
+        pass
+    return share
+
+
+def _times() -> tuple[int, int]:
+    """Ticks in which the cores worked and idled (proc(5), /proc/stat)."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    idle = ticks[3] + ticks[4]
+    return sum(ticks) - idle, idle
+
+
+def _flags() -> str:
+    found = _field("/proc/cpuinfo", "flags")
+    return found if found != "unknown" else _field("/proc/cpuinfo", "Features")
 
 
 def _field(path: str, name: str) -> str:

@@ -1,6 +1,6 @@
 """One network in every form that the contenders serve: `python -m tests.benchmarks.models FOLDER`.
 
-Writes model.keras, saved/ (a SavedModel), VARIANT.tflite of each variant, float32.onnx, about.json.
+Writes model.keras, saved/ (a SavedModel), VARIANT.tflite of each variant, served.onnx, about.json.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from lesionlens.model.manifest import MODEL
 from tests.conftest import RELEASES, ROOT
 
 RUNS = ROOT / "training" / "runs"
-KERAS, SAVED, ONNX, ABOUT = "model.keras", "saved", "float32.onnx", "about.json"
+KERAS, SAVED, ONNX, ABOUT = "model.keras", "saved", "served.onnx", "about.json"
 TFLITE = ".tflite"
 FLOAT32 = "float32"
 UNTRAINED = (
@@ -99,21 +99,26 @@ def prepare(folder: Path, keras: Path | None, variants: Path | None) -> None:
             blank = np.zeros((1, size, size, 3), np.uint8)
             (folder / f"{name}{TFLITE}").write_bytes(export.convert(network, precision, blank))
             origins[name] = "converted for this run"
-    _to_onnx(folder / f"{FLOAT32}-{size}{TFLITE}", folder / ONNX)
+    served = manifest["export"]["chosen"]
+    _to_onnx(folder / f"{served}{TFLITE}", folder / ONNX)
     about = {
         "version": manifest["version"],
-        "served": manifest["export"]["chosen"],
+        "served": served,
         "size": size,
         "classes": classes,
         "weights": _weights(keras),
         "variants": origins,
         "accuracy": manifest["export"]["variants"],
+        "accuracy_on": manifest["export"].get("measured_on", "unknown"),
     }
     (folder / ABOUT).write_text(json.dumps(about))
 
 
 def _to_onnx(tflite: Path, path: Path) -> None:
-    """The same graph for ONNX Runtime, its outputs named as the signature names them."""
+    """The same graph for ONNX Runtime, its outputs named as the signature names them.
+
+    What is quantized stays so: QuantizeLinear and DequantizeLinear around each operation.
+    """
     import onnx
     import tf2onnx
     from ai_edge_litert.interpreter import Interpreter

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.benchmarks.contenders import COMPILED, ONNX, OURS, PAPER
 from tests.benchmarks.inputs import JPEG, SIZES
-from tests.benchmarks.summary import CLIENTS, FEW, Results, cells
+from tests.benchmarks.summary import CLIENTS, FEW, Results, cells, has
 
 FILES = ("clients.png", "sizes.png")
 SHOWN = (OURS, ONNX, COMPILED, PAPER)
@@ -17,16 +17,17 @@ def draw(results: Results, folder: Path) -> None:
     matplotlib.use("Agg")
 
     clients = [(count, str(count)) for count in CLIENTS]
-    known = [name for name in SHOWN if name in results["contenders"]]
+    known = [
+        name
+        for name in SHOWN
+        if name in results["contenders"]
+        and all(has(results, name, JPEG, count) for count in CLIENTS)
+    ]
     _pair(
         results, folder / FILES[0], "clients at a time", known,
         {name: [(count, JPEG, count) for count, _ in clients] for name in known},
     )  # fmt: skip
-    grown = [
-        name
-        for name in known
-        if f"{next(iter(SIZES))}@{FEW}" in results["contenders"][name]["cells"]
-    ]
+    grown = [name for name in known if has(results, name, next(iter(SIZES)), FEW)]
     _pair(
         results, folder / FILES[1], "megapixels of the JPEG, one client", grown,
         {

@@ -20,9 +20,11 @@ from tests.benchmarks.summary import (
     figure,
     first,
     goals,
+    has,
     headline,
     instance_gib,
     memory,
+    processor,
     ratios,
     throughput,
 )
@@ -92,6 +94,14 @@ def render(results: Results) -> str:
         "input) on each file.",
         table(("engine", "ms"), _floor_rows(results, "engines")),
         table(("decoder", "ms"), _floor_rows(results, "decoder")),
+        "The 600×450 JPEG to the model's input, in turns: what the decode rule costs (the first "
+        "two), and what a process of its own adds (the last two).",
+        table(("way", "ms"), _floor_rows(results, "ways")),
+        "## Variants of the network",
+        "From the release's manifest: what each variant takes on one core of the machine that "
+        f"exported it ({results['models']['accuracy_on']}), and its balanced accuracy on "
+        "validation.",
+        table(("variant", "kB", "ms", "balanced accuracy"), _variant_rows(results)),
         _method(results),
     ]
     return "\n\n".join(parts) + "\n"
@@ -111,14 +121,19 @@ def _machine(results: Results) -> str:
     inputs = "\n".join(f"- {name}: {what}" for name, what in results["inputs"].items())
     return (
         f"{machine['date']}, commit {machine['commit']}, release {known['version']}. "
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, Linux "
-        f"{machine['kernel']}, Python {machine['python']}, {packages}. Load of the machine before "
-        f"the start: {machine['load_before']}. {results['rounds']} rounds; figures are medians of "
-        "the rounds with the lowest and the highest in parentheses.\n\n"
+        f"{processor(results)}, {machine['cores']} cores, {machine['memory_gib']} GiB, Linux "
+        f"{machine['kernel']}, Python {machine['python']}, {packages}. Share of the cores "
+        f"that others used before a round, at most: {_share(machine['busy'])}. "
+        f"{results['rounds']} rounds; figures are medians of the rounds with the lowest and the "
+        "highest in parentheses.\n\n"
         f"Weights of the references: {known['weights']}. Variants: "
         + ", ".join(f"{name} ({origin})" for name, origin in known["variants"].items())
         + f".\n\n{inputs}"
     )
+
+
+def _share(busy: float | None) -> str:
+    return "not measured" if busy is None else f"{busy:.0%}"
 
 
 def _first_rows(results: Results) -> list[tuple[str, str, str]]:
@@ -137,6 +152,8 @@ def _load_rows(
     rows = []
     for name, title in _titles(results).items():
         for file, clients in keys:
+            if not has(results, name, file, clients):
+                continue
             answers = cells(results, name, file, clients, "requests").median
             values = [
                 cells(results, name, file, clients, field).text()
@@ -165,7 +182,12 @@ def _memory_rows(results: Results) -> list[tuple[str, ...]]:
     for name, title in _titles(results).items():
         entry = results["contenders"][name]
         idle = Spread.of(entry["idle_mib"]).text()
-        peaks = [cells(results, name, JPEG, clients, "peak_mib").text() for clients in CLIENTS]
+        peaks = [
+            cells(results, name, JPEG, clients, "peak_mib").text()
+            if has(results, name, JPEG, clients)
+            else ""
+            for clients in CLIENTS
+        ]
         size = figure(entry["bytes"] / 1024**2, 0)
         rows.append((title, idle, *peaks, size, f"{dollars(results, name):.2f}"))
     return rows
@@ -175,6 +197,7 @@ def _large(results: Results) -> str:
     peaks = [
         f"{title} {cells(results, name, LARGE, MANY, 'peak_mib').text()} MiB"
         for name, title in _titles(results).items()
+        if has(results, name, LARGE, MANY)
     ]
     return f"With the 12-megapixel JPEG and {MANY} clients: {', '.join(peaks)}."
 
@@ -196,6 +219,18 @@ def _floor_rows(results: Results, part: str) -> list[tuple[str, str]]:
     return [(name, Spread.of(values).text()) for name, values in results["floor"][part].items()]
 
 
+def _variant_rows(results: Results) -> list[tuple[str, ...]]:
+    return [
+        (
+            row["name"] + (", served" if row["name"] == results["models"]["served"] else ""),
+            figure(row["bytes"] / 1000, 0),
+            figure(row["latency_ms"]),
+            f"{row['balanced_accuracy']:.4f}",
+        )
+        for row in results["models"]["accuracy"]
+    ]
+
+
 def _method(results: Results) -> str:
     return (
         "## How\n\n"
@@ -207,10 +242,11 @@ def _method(results: Results) -> str:
         "([reference.py](reference.py)) load their model once, when they start. ONNX Runtime takes "
         "LiteRT's place in our own function ([onnx_main.py](onnx_main.py)). Object storage is "
         "emulated on the same machine: real reads travel, too; the references have no way to load "
-        "from there. No reference was tried with more than one worker, each of which would take "
-        "its memory again. The JPEGs and the PNG are one photograph of 600×450, scaled, with a "
-        "camera's grain added; the HEIC is a smaller drawing. Reading a process's memory takes it "
-        "some time, the more the larger it is."
+        "from there. LitServe ([litserve_peer.py](litserve_peer.py)) has a worker a core, in an "
+        "environment of its own. No other reference was tried with more than one worker, each of "
+        "which would take its memory again. The JPEGs and the PNG are one photograph of 600×450, "
+        "scaled, with a camera's grain added; the HEIC is a smaller drawing. Reading a process's "
+        "memory takes it some time, the more the larger it is."
     )
 
 

@@ -15,8 +15,11 @@ from lesionlens.model.manifest import MODEL
 from lesionlens.model.release import Release
 from tests import releases
 from tests.benchmarks import contenders, models
-from tests.benchmarks.contenders import OURS, PAPER
+from tests.benchmarks.contenders import LITSERVE, ONNX, OURS, PAPER
 from tests.conftest import RELEASES
+
+# Of the shipped network's input.
+SIZE: int = releases.MANIFEST_DOCUMENT["input"]["size"]
 
 
 @pytest.fixture
@@ -37,12 +40,12 @@ def folder(tmp_path: Path) -> Path:
 
 def test_each_contender_serves_its_own_model(folder: Path) -> None:
     found = {one.name: one for one in contenders.line_up(folder)}
-    assert list(found) == [OURS, f"{OURS}-other", "onnx", "compiled", PAPER]
-    for name in (OURS, f"{OURS}-other", "onnx"):
+    assert [name for name in found if name != LITSERVE] == [OURS, ONNX, "compiled", PAPER]
+    for name in (OURS, ONNX):
         store = found[name].store
         assert found[name].environment["MODEL_URI"] == store.as_uri()
         assert (store / "current.json").is_file()
-    stored = [next(found[name].store.rglob("model.tflite")) for name in (OURS, f"{OURS}-other")]
+    stored = [next(found[name].store.rglob("model.tflite")) for name in (OURS, ONNX)]
     assert stored[0].read_bytes() != stored[1].read_bytes()
     assert found[PAPER].environment["MODEL"] == str(folder / models.KERAS)
 
@@ -94,10 +97,10 @@ def test_onnx_runtime_takes_the_place_of_litert(monkeypatch: pytest.MonkeyPatch)
     # The small graph has no features for a detector.
     manifest = msgspec.structs.replace(releases.manifest(), in_distribution=None)
     outputs = Classifier(Release(manifest, {MODEL: graph}), 1).run(
-        np.ones((1, 224, 224, 3), np.float32)
+        np.ones((1, SIZE, SIZE, 3), np.float32)
     )
     np.testing.assert_allclose(outputs.logits, expected, rtol=1e-5)
-    assert outputs.activation_maps.shape == (224, 224, len(releases.CLASSES))
+    assert outputs.activation_maps.shape == (SIZE, SIZE, len(releases.CLASSES))
 
 
 def _graph() -> tuple[bytes, Any]:
@@ -112,11 +115,11 @@ def _graph() -> tuple[bytes, Any]:
             helper.make_node("ReduceMean", [ACTIVATION_MAPS, "axes"], [LOGITS], keepdims=0),
         ],
         "small",
-        [helper.make_tensor_value_info("image:0", TensorProto.FLOAT, (1, 224, 224, 3))],
+        [helper.make_tensor_value_info("image:0", TensorProto.FLOAT, (1, SIZE, SIZE, 3))],
         [
             helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, (1, classes)),
             helper.make_tensor_value_info(
-                ACTIVATION_MAPS, TensorProto.FLOAT, (1, 224, 224, classes)
+                ACTIVATION_MAPS, TensorProto.FLOAT, (1, SIZE, SIZE, classes)
             ),
         ],
         [
@@ -127,3 +130,18 @@ def _graph() -> tuple[bytes, Any]:
     opset = helper.make_opsetid("", 18)
     model = helper.make_model(graph, opset_imports=[opset], ir_version=9)
     return model.SerializeToString(), weights.sum(axis=0)
+
+
+def test_a_peers_packages_are_those_of_its_own_environment(tmp_path: Path) -> None:
+    for name, needs in (("peer", "part>=1"), ("part", ""), ("other", "")):
+        info = tmp_path / f"{name}-1.dist-info"
+        info.mkdir()
+        lines = ["Metadata-Version: 2.1", f"Name: {name}", "Version: 1"]
+        info.joinpath("METADATA").write_text(
+            "\n".join([*lines, *([f"Requires-Dist: {needs}"] if needs else []), ""])
+        )
+        (tmp_path / f"{name}.py").write_bytes(b"#" * 1000)
+        info.joinpath("RECORD").write_text(f"{name}.py,,\n")
+    assert contenders.closure(["peer"], [tmp_path]) == {"peer", "part"}
+    peer = contenders.Contender("peer", "", (), {}, ("peer",), (), packages=(tmp_path,))
+    assert contenders.deployed_bytes(peer) == 2000

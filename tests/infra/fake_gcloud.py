@@ -268,15 +268,15 @@ class Cloud:
             if found:
                 self.needs("storage.objects.delete", url)
             self.state["generations"] += 1
-            source = self.words[2]
-            if source.startswith("gs://"):
-                bucket, name, _ = self.place(source)
+            origin = self.words[2]
+            if origin.startswith("gs://"):
+                bucket, name, _ = self.place(origin)
                 self.needs("storage.objects.get", f"gs://{bucket}")
                 if f"{bucket}/{name}" not in objects:
-                    raise Refused(f"HTTPError 404: {source} not found: 404.")
+                    raise Refused(f"HTTPError 404: {origin} not found: 404.")
                 data = objects[f"{bucket}/{name}"]["data"]
             else:
-                data = Path(source).read_text(errors="replace")
+                data = Path(origin).read_text(errors="replace")
             objects[key] = {"data": data, "generation": self.state["generations"], **self.flags}
             return ""
         if not found or (generation and int(generation) != found["generation"]):

@@ -1,0 +1,34 @@
+"""Whether others use the machine, as /proc/stat tells it."""
+
+import pytest
+
+from tests.benchmarks import __main__ as bench
+from tests.benchmarks import machine
+
+
+def test_the_share_that_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([(100, 1000), (130, 1070)])
+    monkeypatch.setattr(machine, "_times", lambda: next(looks))
+    assert machine.busy(0) == pytest.approx(0.3)
+
+
+def test_the_cores_time_is_read() -> None:
+    (used, idle), (later_used, later_idle) = machine._times(), machine._times()
+    assert used > 0
+    assert idle > 0
+    assert later_used + later_idle >= used + idle
+
+
+def test_a_machine_that_others_use_is_no_place_for_a_benchmark(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(machine, "busy", lambda: 0.5)
+    monkeypatch.setattr(bench, "CALM_S", 0.0)
+    with pytest.raises(bench.BusyError, match="others use 50% of the processor"):
+        bench.main([])
+
+
+def test_what_was_measured_beside_others_is_not_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        bench.main(["--busy"])
+    assert "a part is no benchmark to keep" in capsys.readouterr().err
