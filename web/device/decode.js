@@ -49,17 +49,14 @@ function opaque(bitmap, fullSide, convert) {
   const [across, down] = [Math.ceil(width / factor), Math.ceil(height / factor)];
   const canvas = new OffscreenCanvas(width, Math.min(STRIP, height));
   const pen = canvas.getContext("2d", { willReadFrequently: true });
-  // Drawn over white, transparency is applied before a canvas rounds it away.
-  pen.fillStyle = "#fff";
-  if (convert) pen.globalCompositeOperation = "copy";
+  pen.globalCompositeOperation = "copy";
   const data = new Uint8Array(3 * across * down);
   for (let top = 0, to = 0; top < height; top += STRIP) {
     const rows = Math.min(STRIP, height - top);
-    if (!convert) pen.fillRect(0, 0, width, rows);
     pen.drawImage(bitmap, 0, top, width, rows, 0, 0, width, rows);
     const strip = pen.getImageData(0, 0, width, rows).data;
-    // Colours would have to be converted before that.
-    if (convert && !isOpaque(strip)) throw new Elsewhere("colours", "transparency and a profile");
+    const transparent = overWhite(strip);
+    if (transparent && convert) throw new Elsewhere("colours", "transparency and a profile");
     const end = to + 3 * across * Math.ceil(rows / factor);
     reduce(strip, width, rows, factor, data, to);
     convert?.(data.subarray(to, end));
@@ -68,9 +65,19 @@ function opaque(bitmap, fullSide, convert) {
   return { data, width: across, height: down };
 }
 
-function isOpaque(rgba) {
-  for (let p = 3; p < rgba.length; p += 4) if (rgba[p] !== 255) return false;
-  return true;
+/**
+ * Make transparent pixels white. @returns {boolean} whether there are any
+ * @throws {Elsewhere} for half transparent ones, whose colours each browser's canvas rounds in its own way
+ */
+function overWhite(rgba) {
+  let found = false;
+  for (let p = 0; p < rgba.length; p += 4) {
+    if (rgba[p + 3] === 255) continue;
+    if (rgba[p + 3] !== 0) throw new Elsewhere("colours", "transparency");
+    found = true;
+    rgba[p] = rgba[p + 1] = rgba[p + 2] = 255;
+  }
+  return found;
 }
 
 /** How each orientation is put upright (EXIF 2.32, 4.6.4 A): where upright (x, y) stands in the file. */
