@@ -110,21 +110,23 @@ KINDS: dict[str, Saved] = {
     "png": _save("PNG"),
     "png-grey": _save("PNG", "L"),
     "png-palette": _save("PNG", "P"),
-    "png-alpha": _alpha("PNG"),
-    "png-grey-alpha": _alpha("PNG", "LA"),
     "png-key": _keyed,
     "png-gamma": _gamma,
     "png-p3": _save("PNG", icc_profile=display_p3()),
-    "png-adobe-alpha": _alpha("PNG", icc_profile=adobe_rgb()),
+    "png-adobe": _save("PNG", icc_profile=adobe_rgb()),
     "png-turned": _turned("PNG", 6),
     "webp": _save("WEBP", quality=90),
     "webp-lossless": _save("WEBP", lossless=True),
-    "webp-alpha": _alpha("WEBP", quality=90),
     "webp-p3": _save("WEBP", quality=90, icc_profile=display_p3()),
     "webp-turned": _turned("WEBP", 8, quality=90),
 }
 # Kinds that only the server reads.
 ELSEWHERE: dict[str, Saved] = {
+    "png-alpha": _alpha("PNG"),
+    "png-grey-alpha": _alpha("PNG", "LA"),
+    "png-adobe-alpha": _alpha("PNG", icc_profile=adobe_rgb()),
+    "webp-alpha": _alpha("WEBP", quality=90),
+    "webp-lossless-alpha": _alpha("WEBP", lossless=True),
     "bmp": _save("BMP"),
     "gif": _save("GIF"),
     "tiff": _save("TIFF"),
@@ -159,5 +161,5 @@ def hundred() -> dict[str, bytes]:
 def large() -> dict[str, bytes]:
     """Pictures that the function shrinks while it decodes them, and a browser cannot."""
     picture = dermatoscopic(2500, 2100)
-    kinds = ("jpeg-420", "jpeg-progressive", "jpeg-turned-6", "png", "png-alpha", "webp")
+    kinds = ("jpeg-420", "jpeg-progressive", "jpeg-turned-6", "png", "png-key", "webp")
     return {kind: KINDS[kind](picture) for kind in kinds}

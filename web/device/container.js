@@ -142,6 +142,8 @@ function crc32(bytes) {
   return ~sum >>> 0;
 }
 
+const ALPHA = 0x10; // in the flags of VP8X, and in the fifth byte of VP8L
+
 /** RIFF: pieces of even length. Without VP8X nothing beside the pixels is there. */
 function webp(bytes) {
   const view = viewOf(bytes);
@@ -155,11 +157,9 @@ function webp(bytes) {
     if (kind === "ANIM") throw new Elsewhere("format", "an animation");
     if (kind === "EXIF") exif = starts(body, EXIF) ? body.subarray(EXIF.length) : body;
     else if (kind === "ICCP") profile = body;
-    else if (kind === "VP8X") {
-      const plain = bytes.slice(at, end);
-      plain[8] &= 0x10; // of what is there, keep the alpha channel only
-      parts.push(plain);
-    } else if (["VP8 ", "VP8L", "ALPH"].includes(kind)) parts.push(bytes.subarray(at, end));
+    // Browsers round the colours of transparent WebP, each in its own way.
+    else if (kind === "ALPH" || (kind === "VP8L" && body[4] & ALPHA)) throw new Elsewhere("colours", "transparency");
+    else if (["VP8 ", "VP8L"].includes(kind)) parts.push(bytes.subarray(at, end));
     at = end;
   }
   const head = bytes.slice(0, 12);

@@ -51,30 +51,33 @@ function opaque(bitmap, fullSide, convert) {
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   pen.globalCompositeOperation = "copy";
   const data = new Uint8Array(3 * across * down);
-  const reduced = new Uint8Array(4 * across * (STRIP / factor));
   for (let top = 0, to = 0; top < height; top += STRIP) {
     const rows = Math.min(STRIP, height - top);
     pen.drawImage(bitmap, 0, top, width, rows, 0, 0, width, rows);
-    let strip = pen.getImageData(0, 0, width, rows).data;
-    const count = across * Math.ceil(rows / factor);
-    if (factor > 1) {
-      reduce(strip, width, rows, factor, reduced, 0);
-      strip = reduced;
-    }
-    const start = to;
-    for (let p = 0; p < 4 * count; p += 4, to += 3) {
-      data[to] = strip[p];
-      data[to + 1] = strip[p + 1];
-      data[to + 2] = strip[p + 2];
-    }
-    convert?.(data.subarray(start, to));
-    for (let p = 3, q = start; p < 4 * count; p += 4, q += 3) {
-      const alpha = strip[p];
-      if (alpha === 255) continue;
-      for (let c = 0; c < 3; c++) data[q + c] = Math.round((data[q + c] * alpha + 255 * (255 - alpha)) / 255);
-    }
+    const strip = pen.getImageData(0, 0, width, rows).data;
+    const transparent = overWhite(strip);
+    if (transparent && convert) throw new Elsewhere("colours", "transparency and a profile");
+    const end = to + 3 * across * Math.ceil(rows / factor);
+    reduce(strip, width, rows, factor, data, to);
+    convert?.(data.subarray(to, end));
+    to = end;
   }
   return { data, width: across, height: down };
+}
+
+/**
+ * Make transparent pixels white. @returns {boolean} whether there are any
+ * @throws {Elsewhere} for half transparent ones, whose colours each browser's canvas rounds in its own way
+ */
+function overWhite(rgba) {
+  let found = false;
+  for (let p = 0; p < rgba.length; p += 4) {
+    if (rgba[p + 3] === 255) continue;
+    if (rgba[p + 3] !== 0) throw new Elsewhere("colours", "transparency");
+    found = true;
+    rgba[p] = rgba[p + 1] = rgba[p + 2] = 255;
+  }
+  return found;
 }
 
 /** How each orientation is put upright (EXIF 2.32, 4.6.4 A): where upright (x, y) stands in the file. */
