@@ -9,8 +9,8 @@ from PIL import Image, ImageFilter
 from lesionlens.imaging import image_quality, preprocess
 from tests.pictures import dermatoscopic, encoded
 
-SIZE = 224
-MEASURE = """async (base64) => {
+SIZE = 192
+MEASURE = """async ([base64, size]) => {
   const { measures } = await import("/js/quality.js");
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
   const bitmap = await createImageBitmap(new Blob([bytes]));
@@ -19,7 +19,7 @@ MEASURE = """async (base64) => {
   canvas.getContext("2d").drawImage(bitmap, 0, 0);
   const side = Math.min(canvas.width, canvas.height);
   const square = { x: (canvas.width - side) / 2, y: (canvas.height - side) / 2, side };
-  return measures({ canvas, scale: 0.5 }, square);
+  return measures({ canvas, scale: 0.5 }, square, size);
 }"""
 
 
@@ -48,14 +48,15 @@ def page(browser: Any, site: str) -> Any:
     page.close()
 
 
+@pytest.mark.parametrize("size", [SIZE, 224])
 @pytest.mark.parametrize("name", PICTURES)
-def test_the_browser_measures_as_the_server_does(page: Any, name: str) -> None:
+def test_the_browser_measures_as_the_server_does(page: Any, name: str, size: int) -> None:
     picture = PICTURES[name]
-    tensor = preprocess.tensor(picture, preprocess.Preprocessing(SIZE))
+    tensor = preprocess.tensor(picture, preprocess.Preprocessing(size))
     served = image_quality.measures(tensor, min(picture.size))
 
     png = base64.b64encode(encoded(picture, "PNG")).decode()
-    found = page.evaluate(MEASURE, png)
+    found = page.evaluate(MEASURE, [png, size])
 
     assert found["sharpness"] == pytest.approx(served[image_quality.SHARPNESS], rel=0.02, abs=0.05)
     assert found["brightness"] == pytest.approx(served[image_quality.DARKEST], abs=0.3)

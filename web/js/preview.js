@@ -40,14 +40,14 @@ export function forget() {
 export const chosen = async (picture) => (moved ? cut(picture, square) : picture);
 
 async function judge(picture) {
-  let limits;
+  let limits, size;
   try {
-    ({ quality: { limits } } = await facts());
+    ({ quality: { limits }, input: { size } } = await facts());
   } catch {
     // Without the limits nothing can be said here; the service still says it with its answer.
     return;
   }
-  const found = faults(measures(picture, square), limits);
+  const found = faults(measures(picture, square, size), limits);
   byId("quality").replaceChildren(...(found.length ? [make("div", { class: "ll-warnings" },
     make("h3", {}, text("quality.title")), make("ul", {}, found.map((words) => make("li", {}, words))),
     make("p", {}, text("quality.anyway")))] : []));

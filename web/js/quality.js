@@ -5,36 +5,36 @@
 
 import { text } from "./text.js";
 
-const SIDE = 224; // pixels: the model's input, on which the limits were measured
 const LUMA = [0.299, 0.587, 0.114]; // ITU-R BT.601
 
 /**
  * @param {import("./picture.js").Picture} picture
  * @param {import("./picture.js").Square} square what the model will see
+ * @param {number} size pixels of the model's input, on which the limits were measured
  * @returns {{sharpness: number, brightness: number, side: number}} brightness in [0, 255]; side in pixels of the file
  */
-export function measures({ canvas, scale }, { x, y, side }) {
+export function measures({ canvas, scale }, { x, y, side }, size) {
   const length = Math.max(1, Math.round(side));
   const { data } = canvas.getContext("2d").getImageData(Math.round(x), Math.round(y), length, length);
-  const luma = new Float32Array(SIDE * SIDE);
+  const luma = new Float32Array(size * size);
   LUMA.forEach((share, channel) => {
     const plane = new Uint8ClampedArray(length * length);
     for (let i = 0; i < plane.length; i++) plane[i] = data[4 * i + channel];
-    resized(resized(plane, length, length), length, SIDE).forEach((value, i) => (luma[i] += share * value));
+    resized(resized(plane, length, length, size), length, size, size).forEach((value, i) => (luma[i] += share * value));
   });
-  return { sharpness: laplacianDeviation(luma), brightness: mean(luma), side: side / scale };
+  return { sharpness: laplacianDeviation(luma, size), brightness: mean(luma), side: side / scale };
 }
 
 /**
- * Resample the rows of a (width, length) image to SIDE values and transpose: twice is both axes.
+ * Resample the rows of a (width, length) image to `size` values and transpose: twice is both axes.
  * Whole numbers, as Pillow keeps them between its two passes: their rounding is part of the sharpness.
  */
-function resized(image, length, width) {
-  const scale = Math.max(1, length / SIDE);
-  const result = new Uint8ClampedArray(SIDE * width);
-  for (let i = 0; i < SIDE; i++) {
+function resized(image, length, width, size) {
+  const scale = Math.max(1, length / size);
+  const result = new Uint8ClampedArray(size * width);
+  for (let i = 0; i < size; i++) {
     // The triangle filter of Pillow's BILINEAR, widened when shrinking.
-    const centre = (i + 0.5) * length / SIDE;
+    const centre = (i + 0.5) * length / size;
     const first = Math.max(0, Math.round(centre - scale));
     const last = Math.min(length, Math.round(centre + scale));
     const weights = [];
@@ -52,12 +52,12 @@ function resized(image, length, width) {
 const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
 
 /** The standard deviation of the Laplacian: Pech-Pacheco et al., ICPR 2000. */
-function laplacianDeviation(image) {
+function laplacianDeviation(image, size) {
   const found = [];
-  for (let y = 1; y < SIDE - 1; y++) {
-    for (let x = 1; x < SIDE - 1; x++) {
-      const i = y * SIDE + x;
-      found.push(image[i - 1] + image[i + 1] + image[i - SIDE] + image[i + SIDE] - 4 * image[i]);
+  for (let y = 1; y < size - 1; y++) {
+    for (let x = 1; x < size - 1; x++) {
+      const i = y * size + x;
+      found.push(image[i - 1] + image[i + 1] + image[i - size] + image[i + size] - 4 * image[i]);
     }
   }
   const average = mean(found);
