@@ -53,11 +53,11 @@ def twin(data: bytes) -> np.ndarray | None:
     """What OpenCV decodes, over white, in the same geometry; None if it decodes nothing."""
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        if picture is None:
-            return None
-        if picture.shape[2:] != (4,):
+        if picture is not None and picture.shape[2:] != (4,):
             picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
+        return None
+    if picture is None:
         return None
     eight_bits = picture.astype(np.uint16) >> 8 if picture.dtype == np.uint16 else picture
     rgb = eight_bits[..., 2::-1].astype(float)
