@@ -4,7 +4,7 @@ import { crop } from "./crop.js";
 import { byId, make } from "./dom.js";
 import { facts } from "./facts.js";
 import { cut } from "./picture.js";
-import { faults, measures } from "./quality.js";
+import { faults } from "./quality.js";
 import { number, text } from "./text.js";
 
 const SETTLED = 150; // milliseconds without a movement of the square
@@ -40,14 +40,14 @@ export function forget() {
 export const chosen = async (picture) => (moved ? cut(picture, square) : picture);
 
 async function judge(picture) {
-  let limits, size;
+  let release;
   try {
-    ({ quality: { limits }, input: { size } } = await facts());
+    release = await facts();
   } catch {
     // Without the limits nothing can be said here; the service still says it with its answer.
     return;
   }
-  const found = faults(measures(picture, square, size), limits);
+  const found = faults(picture, square, release);
   byId("quality").replaceChildren(...(found.length ? [make("div", { class: "ll-warnings" },
     make("h3", {}, text("quality.title")), make("ul", {}, found.map((words) => make("li", {}, words))),
     make("p", {}, text("quality.anyway")))] : []));
