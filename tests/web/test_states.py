@@ -203,7 +203,7 @@ def test_a_result_stands_without_the_services_numbers(visit: Visit, lesion: byte
     service.answer(page, service.result("mole"))
     visitor.check(page, lesion)
 
-    assert "Some cancers are not marked" in page.inner_text(".ll-chance")
+    assert "The model misses some cancers" in page.inner_text(".ll-chance")
 
 
 def test_the_numbers_are_the_services(visit: Visit, site: str) -> None:

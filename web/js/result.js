@@ -108,7 +108,7 @@ function notice(result, named) {
   if (named) lines.unshift(text("result.limits"));
   if (named && result.input.in_distribution === null) lines.unshift(text("result.unchecked"));
   return make("div", { class: "ll-note" },
-    make("p", {}, make("strong", {}, text("result.notice"))), lines.map((words) => make("p", {}, words)),
+    make("p", {}, make("strong", {}, text(named ? "result.notice" : "result.noEstimate"))), lines.map((words) => make("p", {}, words)),
     make("p", { class: "ll-small ll-support" }, `${text("result.support")}: ${answer.support(result)}`));
 }
 
