@@ -57,6 +57,8 @@ def mutated(draw: st.DrawFn, seed: bytes) -> bytes:
     return bytes(data[: draw(st.integers(1, len(data)))] if draw(st.booleans()) else data)
 
 
+# A thread that another test left may draw random numbers meanwhile.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.parametrize("name", SEEDS)
 @settings(
     max_examples=EXAMPLES,
