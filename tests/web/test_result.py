@@ -72,7 +72,10 @@ def test_a_chance_is_never_0_or_100(visit: Visit, lesion: bytes, share: float, s
     assert said in page.inner_text(".ll-chance")
 
 
-KINDS = {"close-up": "It does not look like a picture through", "other": "This picture cannot be judged"}
+KINDS = {
+    "close-up": "It does not look like a picture through",
+    "other": "This picture cannot be judged",
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
