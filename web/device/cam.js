@@ -6,6 +6,7 @@ const OPACITY = 0.75;
 const INFERNO = [
   [0, 0, 4], [22, 11, 57], [66, 10, 104], [106, 23, 110], [147, 38, 103], [188, 55, 84],
   [221, 81, 58], [243, 120, 25], [252, 165, 10], [246, 215, 70], [252, 255, 164]];
+const CHANNELS = [0, 1, 2].map((channel) => INFERNO.map((stop) => stop[channel]));
 
 /**
  * @param {Float32Array} maps (cells, cells, classes)
@@ -45,7 +46,7 @@ async function overlay(grid, width, height) {
     for (let x = 0; x < side; x++, p += 4) {
       const heat = between(row, place(x));
       for (let c = 0; c < 3; c++) {
-        image.data[p + c] = Math.round(between(INFERNO.map((stop) => stop[c]), heat * (INFERNO.length - 1)));
+        image.data[p + c] = Math.round(between(CHANNELS[c], heat * (INFERNO.length - 1)));
       }
       image.data[p + 3] = Math.round(255 * OPACITY * heat);
     }

@@ -3,7 +3,7 @@
  * phones and screens (Display P3, Adobe RGB). Source: ICC.1:2022, sections 10.6, 10.18 and F.3.
  */
 
-import { Elsewhere } from "./container.js";
+import { Elsewhere } from "./elsewhere.js";
 
 const SAME = 2; // levels by which a profile may differ from sRGB and count as the same
 // Linear light is kept in so many steps, as Little CMS does for 8 bits (OptimizeMatrixShaper): its

@@ -6,15 +6,8 @@
  * function/lesionlens/imaging/decode.py.
  */
 
+import { Elsewhere } from "./elsewhere.js";
 import { tags } from "./tags.js";
-
-/** The picture has to go to the server; `reason` says why, for a text of the page. */
-export class Elsewhere extends Error {
-  constructor(reason, detail = "") {
-    super(detail || reason);
-    this.reason = reason;
-  }
-}
 
 const EXIF = "Exif\0\0", ICC = "ICC_PROFILE\0", SEVERAL = "MPF\0";
 const ORIENTATION = 0x0112, PICTURES = 0xb001;

@@ -1,7 +1,8 @@
 /** From a file to the model's input: the rule of function/lesionlens/imaging/decode.py and preprocess.py. */
 
 import { conversion } from "./colour.js";
-import { Elsewhere, open } from "./container.js";
+import { open } from "./container.js";
+import { Elsewhere } from "./elsewhere.js";
 import { fit, reduce } from "./resample.js";
 
 const STRIP = 256; // rows that are read at once; a multiple of the largest factor

@@ -19,7 +19,8 @@ function through(values, { shape: [, columns], values: matrix }) {
  * @returns {(features: Float32Array) => {kind: string, distance: number}}
  */
 export function detector(file, { threshold, log_odds: least }) {
-  const [mean, projection, weights, bias] = ["mean", "projection", "weights", "bias"].map((name) => arrays(file).get(name));
+  const fitted = arrays(file);
+  const [mean, projection, weights, bias] = ["mean", "projection", "weights", "bias"].map((name) => fitted.get(name));
   return (features) => {
     const centred = Float64Array.from(features, (value, i) => value - mean.values[i]);
     const whitened = through(centred, projection);

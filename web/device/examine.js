@@ -1,9 +1,10 @@
 /** The journey of a picture on the device: as function/lesionlens/pipeline.py and model/result.py. */
 
 import { explanation } from "./cam.js";
-import { Elsewhere } from "./container.js";
 import { prepare } from "./decode.js";
 import { detector } from "./detector.js";
+import { Elsewhere } from "./elsewhere.js";
+import { sha256 } from "./hash.js";
 import { Interpreter, kernel } from "./interpreter.js";
 import { posterior, prior } from "./posterior.js";
 import { exceeded, measures } from "./quality.js";
@@ -115,9 +116,3 @@ export class Examiner {
 /** A caution with its figures filled in, as whole numbers. */
 const filled = ({ code, message }, value, limit) =>
   ({ code, message: message.replace("{value:.0f}", value.toFixed()).replace("{limit:.0f}", limit.toFixed()) });
-
-/** @param {BufferSource} data @returns {Promise<string>} hexadecimal */
-export async function sha256(data) {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
-  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}

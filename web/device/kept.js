@@ -1,7 +1,7 @@
 /** The release that the visitor asked to have on this device: fetched once, checked, kept by the browser. */
 
-import { Elsewhere } from "./container.js";
-import { sha256 } from "./examine.js";
+import { Elsewhere } from "./elsewhere.js";
+import { sha256 } from "./hash.js";
 
 const NAME = "lesionlens-release";
 const MODEL = "model.tflite", DETECTOR = "detector.npz";

@@ -4,7 +4,7 @@
  * Takes a Blob; tells {stage}, then {answer} or {refused, detail}.
  */
 
-import { Elsewhere } from "./container.js";
+import { Elsewhere } from "./elsewhere.js";
 import { Examiner } from "./examine.js";
 import { load } from "./kept.js";
 

@@ -1,6 +1,6 @@
 /** Checks every picture of the trial with the page's own modules and sends what came out. */
 
-import { Elsewhere } from "../device/container.js";
+import { Elsewhere } from "../device/elsewhere.js";
 import { Examiner } from "../device/examine.js";
 import { fetchRelease, load } from "../device/kept.js";
 
