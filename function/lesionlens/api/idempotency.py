@@ -216,12 +216,11 @@ class Redis:
     def claim(self, name: str, claim: Answer) -> Answer | None:
         text = _written(claim)
         try:
-            # What is kept is found in any case.
-            if not self._fits(name, text):
-                found = self._redis.get(_named(name))
-                return Answer(**json.loads(found)) if found else None
-            # SET … NX GET returns what was there, in one step.
-            found = self._redis.set(_named(name), text, nx=True, get=True, ex=CLAIMED_S)
+            if self._fits(name, text):
+                # SET … NX GET returns what was there, in one step.
+                found = self._redis.set(_named(name), text, nx=True, get=True, ex=CLAIMED_S)
+            else:
+                found = self._redis.get(_named(name))  # what is kept is found in any case
         except self._failures as error:
             structured_log.error("the store of the answers does not answer", error)
             return None

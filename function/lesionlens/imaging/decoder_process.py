@@ -1,7 +1,7 @@
 """The processes that decode: a fork server, and the decoders that it forks.
 
-`python -m lesionlens.imaging.decoder_process FD` is started by `decoders.Decoders` with a socket to
-it. The fork server imports what decoding needs once; a decoder is forked from it in a few
+`python -m lesionlens.imaging.decoder_process FD` is started by `fork_server.ForkServer` with a
+socket to it. The fork server imports what decoding needs once; a decoder is forked from it in a few
 milliseconds, drops its rights, and serves until its socket closes or a limit ends it. What they say
 to each other is in `wire`.
 """

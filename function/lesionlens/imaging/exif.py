@@ -11,7 +11,7 @@ _SHORT, _LONG = 3, 4
 _MOST_ENTRIES = 65535
 # By a file's first bytes: byte order, the types of offsets and of the number of entries, and where
 # the offset of the first directory is. The latter two are BigTIFF's.
-_FORMS = {
+FORMS = {
     b"II*\0": ("<", "I", "H", 4),
     b"MM\0*": (">", "I", "H", 4),
     b"II+\0": ("<", "Q", "Q", 8),
@@ -43,7 +43,7 @@ def tags(tiff: bytes) -> Iterator[tuple[int, int]]:
 
     Source: TIFF 6.0, section 2, and "The BigTIFF File Format" (libtiff).
     """
-    form = _FORMS.get(tiff[:4])
+    form = FORMS.get(tiff[:4])
     if form is None:
         return
     order, offset, count, at = form

@@ -3,10 +3,9 @@
 from PIL import Image
 
 from ..errors import UnsupportedType
-from .exif import tags
+from .exif import FORMS, tags
 
-# Little and big endian, classic and BigTIFF.
-SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+SIGNATURES = tuple(FORMS)
 
 # Tags and values of TIFF 6.0.
 _KIND, _COMPRESSION, _PHOTOMETRIC, _SAMPLE_FORMAT = 254, 259, 262, 339

@@ -114,9 +114,8 @@ class Export(Strict, frozen=True, omit_defaults=True):
     variants: tuple[Variant, ...]
     refused: dict[str, str]
     measured_on: str
-    on_device: str = (
-        "not tried"  # how the page's interpreter does, see training.releasing.on_device
-    )
+    # How the page's interpreter does, see training.releasing.on_device.
+    on_device: str = "not tried"
 
 
 class Counted(Strict, frozen=True):
