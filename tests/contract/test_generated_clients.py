@@ -18,7 +18,7 @@ import pytest
 
 from lesionlens.api import keys
 from lesionlens.api.rate import Rate
-from tests import server
+from tests import npm, server
 from tests.conftest import ROOT
 from tests.pictures import JPEG
 
@@ -64,14 +64,11 @@ def run(folder: Path, *command: str | Path, **environment: str) -> str:
 
 
 def tool(name: str) -> Path:
-    """A tool of package.json, which is installed on first use."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed")
-    path = HERE / "node_modules" / ".bin" / name
-    if not path.exists():
-        run(HERE, npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts")
-    return path
+    """A tool of package.json; without it the test is skipped."""
+    try:
+        return npm.tool(HERE, name)
+    except npm.Unavailable as error:
+        pytest.skip(str(error))
 
 
 EXPECTED = "nv True\n2 422 Truncated image\n400 Malformed request\n"

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests import server
+from tests import npm, server
 
 HERE = Path(__file__).parent
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
@@ -20,33 +20,25 @@ CHROME_FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-fi
 LIMIT_S = 300
 
 
-class Unavailable(Exception):
-    """A tool is missing, and why."""
-
-
-def tool(name: str) -> str:
-    """The path of a tool from package.json, installed on first use. Raises Unavailable."""
-    npm = shutil.which("npm")
-    if npm is None:
-        raise Unavailable("npm is not installed")
-    path = HERE / "node_modules" / ".bin" / name
-    if not path.exists():
-        command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-        done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=LIMIT_S)
-        if done.returncode:
-            raise Unavailable(f"npm ci failed: {done.stderr[-300:]}")
-    return str(path)
-
-
 def scores(address: str) -> dict[str, tuple[int, list[str]]]:
-    """Category → score and the titles of the audits that cost points."""
+    """Category → score and the titles of the audits that cost points.
+
+    Raises:
+        npm.Unavailable: Chromium or Lighthouse cannot be had.
+    """
     chromium = shutil.which("chromium")
     if chromium is None:
-        raise Unavailable("Chromium is not installed")
-    lighthouse = tool("lighthouse")
+        raise npm.Unavailable("Chromium is not installed")
+    lighthouse = npm.tool(HERE, "lighthouse")
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        command = [lighthouse, address, "--quiet", "--output=json", f"--output-path={report}"]
+        command: list[str | Path] = [
+            lighthouse,
+            address,
+            "--quiet",
+            "--output=json",
+            f"--output-path={report}",
+        ]
         command += [f"--only-categories={','.join(CATEGORIES)}", f"--chrome-flags={CHROME_FLAGS}"]
         environment = {**os.environ, "CHROME_PATH": chromium}
         subprocess.run(command, env=environment, check=True, timeout=LIMIT_S, capture_output=True)

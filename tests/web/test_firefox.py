@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests import npm
 from tests.web import audit
 from tests.web.visitor import LANGUAGES, WEB
 
@@ -22,8 +23,8 @@ def seen(site: str, lesion: bytes, tmp_path_factory: pytest.TempPathFactory) -> 
     if firefox is None:
         pytest.skip("Firefox is not installed")
     try:
-        audit.tool("lighthouse")  # installs all that package.json names
-    except audit.Unavailable as error:
+        npm.tool(audit.HERE, "lighthouse")  # installs all that package.json names
+    except npm.Unavailable as error:
         pytest.skip(str(error))
     picture = tmp_path_factory.mktemp("firefox") / "lesion.jpg"
     picture.write_bytes(lesion)

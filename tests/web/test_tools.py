@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import npm
 from tests.web import audit
 from tests.web.visitor import WEB
 
@@ -13,8 +14,8 @@ pytestmark = pytest.mark.matrix
 
 def test_the_html_is_valid() -> None:
     try:
-        checker = audit.tool("html-validate")
-    except audit.Unavailable as error:
+        checker = npm.tool(audit.HERE, "html-validate")
+    except npm.Unavailable as error:
         pytest.skip(str(error))
 
     config = audit.HERE / ".htmlvalidate.json"
@@ -32,7 +33,7 @@ def test_the_html_is_valid() -> None:
 def test_lighthouse_finds_nothing(site: str) -> None:
     try:
         found = audit.scores(site)
-    except audit.Unavailable as error:
+    except npm.Unavailable as error:
         pytest.skip(str(error))
 
     # Performance depends on the machine and is reported by the benchmark, not judged here.
