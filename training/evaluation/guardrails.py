@@ -79,7 +79,7 @@ def summary(found: dict[str, Any]) -> str:
         for name, entry in entries.items()
     } | {f"{views} views": figure for views, figure in found["views"].items()}
     lines = [f"{name:<64}{evaluate.text(figure)}" for name, figure in shares.items()]
-    return "\n".join([*lines, f"limits: {found['quality']['limits']}"])
+    return "\n".join([*lines, f"limits: {found['quality'].limits}"])
 
 
 def _in_distribution(subject: Subject) -> tuple[dict[str, Any], Fitted]:
