@@ -145,7 +145,7 @@ def report(classifier: Classifier, undisturbed: Answers, seed: int) -> Robustnes
     def at(worsen: Worsen, strength: float) -> AtStrength:
         answers = _worsened(classifier, undisturbed.records, worsen, strength, seed)
         figures = _figures(answers, undisturbed, seed)
-        return AtStrength(**msgspec.structs.asdict(figures), strength=strength)
+        return AtStrength(**{**msgspec.structs.asdict(figures), "strength": strength})
 
     degraded = {
         kind: tuple(at(worsen, strength) for strength in strengths)

@@ -1,6 +1,5 @@
 """Training proper: the head first, then the whole network, at growing sizes, resumable."""
 
-import dataclasses
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from ..config import Config
@@ -115,9 +115,7 @@ def _fit(setting: Setting, resume: bool, start: bytes | None) -> tuple[keras.Mod
 
 def _statistics(examples: Examples, config: Config) -> Iterator[NDArray[np.float32]]:
     """Unmixed batches of the last stage's kind, at the size that is served."""
-    unmixed = dataclasses.replace(
-        config, augmentation=dataclasses.replace(config.augmentation, mixup=0.0)
-    )
+    unmixed = replace(config, augmentation=replace(config.augmentation, mixup=0.0))
     # An epoch that no training has drawn.
     epoch = config.training.head_epochs + sum(stage.epochs for stage in config.training.stages)
     batches = Batches(examples, unmixed, config.preprocessing.size, epoch)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -145,7 +146,7 @@ def test_the_chief_writes_into_the_folder_itself_and_goes_on() -> None:
     called: list[int] = []
     for index in range(3):
         worker = Cluster(ADDRESSES, index)
-        worker.on_chief(lambda index=index: called.append(index))
+        worker.on_chief(partial(called.append, index))
         if index:
             assert worker.own_folder(Path("run")) == Path(f"run/worker-{index}")
             with pytest.raises(SystemExit) as left:
