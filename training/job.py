@@ -196,9 +196,9 @@ def safeguard(job: Job) -> None:
     subject = guardrails.Subject(
         model, preprocessing, job.dataset, job.split, job.close_ups, job.config.seed
     )
-    found, fitted = guardrails.measure(subject)
-    (job.run / DETECTOR).write_bytes(fitted)
-    job.write(artifacts.SAFEGUARDS, {"model_sha256": hashlib.sha256(model).hexdigest(), **found})
+    found, detector = guardrails.measure(subject)
+    (job.run / DETECTOR).write_bytes(detector)
+    job.write(artifacts.SAFEGUARDS, found)
     print(guardrails.summary(found))
 
 
