@@ -1,7 +1,6 @@
 """What leaves the visitor's device, and what they were told before."""
 
 import io
-from email import message_from_bytes
 from typing import Any
 
 import numpy as np
@@ -12,15 +11,6 @@ from tests.web import service, visitor
 from tests.web.conftest import Visit
 
 
-def _sent(request: Any) -> tuple[str, str, bytes]:
-    """File name, type and bytes of the one part of an upload."""
-    head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
-    body: Any = message_from_bytes(head + request.post_data_buffer)
-    [part] = body.get_payload()
-    assert part.get_param("name", header="content-disposition") == "image"
-    return part.get_filename(), part.get_content_type(), part.get_payload(decode=True)
-
-
 def test_the_picture_is_made_upright_and_small_and_loses_its_metadata(
     visit: Visit, phone_photograph: bytes
 ) -> None:
@@ -29,7 +19,7 @@ def test_the_picture_is_made_upright_and_small_and_loses_its_metadata(
 
     visitor.check(page, phone_photograph)
 
-    _, kind, data = _sent(requests[0])
+    _, kind, data = visitor.sent(requests[0])
     sent = Image.open(io.BytesIO(data))
     assert kind == "image/jpeg"
     assert sent.size == (768, 1024)
@@ -47,7 +37,7 @@ def test_what_the_browser_cannot_draw_is_sent_unchanged_and_the_page_says_so(vis
     visitor.send(page)
     page.wait_for_selector("body[data-state=result]")
 
-    assert _sent(requests[0]) == ("spot.heic", "image/heic", heic)
+    assert visitor.sent(requests[0]) == ("spot.heic", "image/heic", heic)
     assert "cannot be shown" in page.inner_text(".ll-picture")
 
 
@@ -128,7 +118,7 @@ def test_a_picture_chosen_before_the_page_is_ready_is_taken_up_and_loses_its_pla
     with page.expect_request("**/v1/classify*") as sent:
         page.click("#send")
 
-    _, _, data = _sent(sent.value)
+    _, _, data = visitor.sent(sent.value)
     assert not Image.open(io.BytesIO(data)).getexif()
     assert b"Exif" not in data
 
@@ -181,7 +171,7 @@ def test_the_square_that_the_model_sees_can_be_moved_and_is_what_is_sent(visit: 
     visitor.send(page)
     page.wait_for_selector("body[data-state=result]")
 
-    sent = Image.open(io.BytesIO(_sent(requests[0])[2])).convert("RGB")
+    sent = Image.open(io.BytesIO(visitor.sent(requests[0])[2])).convert("RGB")
     assert sent.size == (300, 300)
     red = np.asarray(sent)[150, :, 0]
     assert red[20] < 140 < 200 < red[280]

@@ -1,5 +1,6 @@
 """What a visitor does and sees, as steps that tests are written in."""
 
+from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,15 @@ def check(page: Any, data: bytes) -> None:
     choose(page, data)
     send(page)
     page.wait_for_selector("body[data-state=result]")
+
+
+def sent(request: Any) -> tuple[str, str, bytes]:
+    """File name, type and bytes of the one part of an upload."""
+    head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
+    body: Any = message_from_bytes(head + request.post_data_buffer)
+    [part] = body.get_payload()
+    assert part.get_param("name", header="content-disposition") == "image"
+    return part.get_filename(), part.get_content_type(), part.get_payload(decode=True)
 
 
 # ---- what is looked at --------------------------------------------------------------------------

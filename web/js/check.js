@@ -1,18 +1,19 @@
-/** The journey of one picture through the page: asked → chosen → agreed → sent → answered. */
+/** The journey of the pictures through the page: asked → chosen → agreed → sent → answered. */
 
 import { Problem } from "./api.js";
 import * as consent from "./consent.js";
-import { byId, only } from "./dom.js";
+import { byId } from "./dom.js";
+import * as examples from "./examples.js";
 import { facts } from "./facts.js";
 import { forget, maybePicture, prepare } from "./picture.js";
 import * as problem from "./problem.js";
 import * as server from "./server.js";
+import { go, show } from "./steps.js";
 import { learn, text } from "./text.js";
+import * as tray from "./tray.js";
 import { clear, listen } from "./upload.js";
 import * as waiting from "./waiting.js";
 
-/** @type {import("./picture.js").Picture | null} */
-let picture = null;
 let answered = false;
 let sending = new AbortController();
 let arrivals = 0;
@@ -22,21 +23,14 @@ let speaking;
 const spoken = new Promise((resolve) => (speaking = resolve));
 /** What only those need who have a picture; loaded with the first one. */
 let preview = null;
+let several = null;
 let result = null;
 let device = null;
 
 async function equip() {
   await spoken;
-  [preview, result, device] = await Promise.all(
-    [import("./preview.js"), import("./result.js"), import("./device.js"), learn("answer")]);
-}
-
-/** @param {"empty" | "upload" | "chosen" | "waiting" | "result"} state */
-function show(state) {
-  document.body.dataset.state = state;
-  const view = { empty: "question", waiting: "waiting", result: "result" }[state] ?? "upload";
-  only(byId(view), ["question", "upload", "waiting", "result"].map(byId));
-  byId("preview").hidden = state !== "chosen";
+  [preview, several, result, device] = await Promise.all([
+    import("./preview.js"), import("./several.js"), import("./result.js"), import("./device.js"), learn("answer")]);
 }
 
 /** The address says which step is shown, so that Back and Forward lead through them. */
@@ -45,60 +39,78 @@ function follow() {
   if (!["", "#check", "#question", "#upload", "#result"].includes(place)) return;
   sending.abort();
   if (place === "#result" && answered) return show("result");
-  const step = ["#upload", "#result"].includes(place) ? (picture ? "chosen" : "upload") : "empty";
+  const step = ["#upload", "#result"].includes(place) ? (tray.current() ? "chosen" : "upload") : "empty";
   show(step);
   if (step !== "empty") byId("upload-title").focus({ preventScroll: true });
 }
 
-function go(place) {
-  if (location.hash !== place) history.pushState(null, "", place);
-}
-
-function fail(found) {
-  problem.show(found, Boolean(picture));
+function fail(found, again = Boolean(tray.current())) {
+  problem.show(found, again);
   byId("problem").focus();
 }
 
-async function take(file, example) {
+/**
+ * Take up what arrives: in place of what was chosen before, or beside it.
+ * @param {File[]} files @param {{example?: string, beside?: boolean}} options example: the class it is listed as
+ */
+async function take(files, { example, beside = false } = {}) {
   const arrival = ++arrivals;
   sending.abort();
-  discard();
+  if (!beside) discard();
   go("#upload");
-  show("upload");
+  if (!tray.current()) show("upload");
   try {
     await equip();
   } catch {
     return fail(new Problem({ slug: "offline" }));
   }
-  if (!maybePicture(file)) {
-    clear();
-    return fail(new Problem({ slug: "not-a-picture", detail: file.name }));
-  }
+  // An answer and a consent were for the pictures of before.
+  forgetAnswer();
+  if (beside || files.length > 1) byId("consent").checked = false;
   waiting.say(text("upload.reading"));
-  const prepared = await prepare(file);
-  // A second picture may have arrived while this one was being drawn.
-  if (arrival !== arrivals) return forget(prepared);
-  picture = prepared;
+  for (const file of files.filter(maybePicture).slice(0, tray.MOST - tray.all().length)) {
+    const prepared = await prepare(file);
+    // Others may have arrived while this one was being drawn.
+    if (arrival !== arrivals) return forget(prepared);
+    // Who agreed to a picture without its data has not agreed to one that is sent as it was.
+    if (!prepared.redrawn) byId("consent").checked = false;
+    tray.add(prepared);
+    preview.judge(prepared);
+  }
+  if (tray.current()) arrived(example);
+  const strange = files.find((file) => !maybePicture(file));
+  if (!strange) return;
+  clear();
+  fail(new Problem({ slug: "not-a-picture", detail: strange.name }), false);
+}
+
+function arrived(example) {
   if (example) document.body.dataset.example = example;
   // An example is nobody's health data.
   byId("consent").required = !example;
-  // Who agreed to a picture without its data has not agreed to one that is sent as it was.
-  if (!prepared.redrawn) byId("consent").checked = false;
-  preview.show(picture);
-  device.offer(picture);
+  redraw();
   show("chosen");
   waiting.say(byId("preview-text").textContent);
   if (example) return send();
   (byId("consent").checked ? byId("send") : byId("consent")).focus({ preventScroll: true });
 }
 
-/** Forget the picture and what was said of it. */
+/** Show the chosen pictures, and what can be done with them. */
+function redraw() {
+  preview.show();
+  device.offer(tray.all());
+}
+
+/** Forget the pictures and what was said of them. */
 function discard() {
-  forget(picture);
-  picture = null;
-  answered = false;
+  tray.clear();
   delete document.body.dataset.example;
   preview?.forget();
+  forgetAnswer();
+}
+
+function forgetAnswer() {
+  answered = false;
   result?.forget();
   problem.show(null);
 }
@@ -113,7 +125,6 @@ function restart() {
 }
 
 const send = () => ask(server);
-const checkHere = () => ask(device);
 
 /** @param {{check: Function}} asked the server, or this device */
 async function ask(asked) {
@@ -121,36 +132,27 @@ async function ask(asked) {
   problem.show(null);
   sending = new AbortController();
   const { signal } = sending;
-  waiting.begin(picture);
+  const pictures = tray.all();
+  waiting.begin(pictures[0], 0, pictures.length);
   show("waiting");
   byId("waiting-title").focus({ preventScroll: true });
   try {
-    const sent = await preview.chosen(picture);
-    const answer = await asked.check(sent, signal);
+    const sent = await Promise.all(pictures.map(preview.chosen));
+    const found = await several.examine(sent, (picture, index) => {
+      waiting.begin(picture, index, sent.length);
+      return asked.check(picture, signal);
+    });
     answered = true;
-    result.show(answer, sent, { restart, example: document.body.dataset.example, onDevice: asked === device });
+    result.show(found, { restart, example: document.body.dataset.example, onDevice: asked === device });
     go("#result");
     show("result");
-    waiting.say(result.summary(answer));
+    waiting.say(result.summary());
     result.focus();
-  } catch (found) {
+  } catch (error) {
     if (signal.aborted) return;
     show("chosen");
-    device.offer(picture);
-    fail(found instanceof Problem ? found : new Problem({ slug: "other", detail: String(found) }));
-  }
-}
-
-async function example(event) {
-  const button = event.target.closest("[data-example]");
-  if (!button) return;
-  const { example: name, label } = button.dataset;
-  try {
-    const answer = await fetch(`examples/${name}.jpg`);
-    if (!answer.ok) throw new Problem({ slug: "other", status: answer.status });
-    take(new File([await answer.blob()], `${name}.jpg`, { type: "image/jpeg" }), label);
-  } catch {
-    fail(new Problem({ slug: "offline" }));
+    device.offer(tray.all());
+    fail(error instanceof Problem ? error : new Problem({ slug: "other", detail: String(error) }));
   }
 }
 
@@ -158,21 +160,22 @@ async function example(event) {
 export function start() {
   follow();
   listen(take);
+  tray.listen({ selected: () => redraw(), added: (files) => take(files, { beside: true }) });
   addEventListener("popstate", follow);
   byId("upload").addEventListener("submit", (event) => {
     event.preventDefault();
-    if (picture) send();
+    if (tray.current()) send();
     else byId("image").click();
   });
   // The model is woken, and the rest loaded, while the visitor still looks for the picture.
   byId("yes").addEventListener("click", () => Promise.allSettled([facts(), equip()]));
-  byId("question").addEventListener("click", example);
+  examples.listen(take, () => fail(new Problem({ slug: "offline" })));
   consent.listen();
   for (const id of ["again", "problem-other"]) {
     byId(id).addEventListener("click", () => byId("image").click());
   }
   byId("problem-again").addEventListener("click", () => ask(last));
-  byId("device-check").addEventListener("click", checkHere);
+  byId("device-check").addEventListener("click", () => ask(device));
   byId("cancel").addEventListener("click", () => {
     sending.abort();
     show("chosen");
@@ -180,15 +183,12 @@ export function start() {
     byId("send").focus();
   });
   document.addEventListener("language", () => {
-    if (picture) {
-      preview.show(picture);
-      device.offer(picture);
-    }
-    problem.redraw(Boolean(picture));
+    if (tray.current()) redraw();
+    problem.redraw(Boolean(tray.current()));
     result?.redraw();
   });
-  const [early] = byId("image").files;
-  if (early) take(early);
+  const early = [...byId("image").files];
+  if (early.length) take(early);
 }
 
 /** The texts are there: from now on a picture can be sent. */

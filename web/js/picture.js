@@ -15,6 +15,10 @@ const QUALITY = 0.92; // JPEG: what a dermatoscopic picture loses at this qualit
  * @property {number} [width]
  * @property {number} [height]
  * @property {number} [scale]   pixels of the canvas for one of the file
+ * @property {Square} [square]  what the model sees of it
+ * @property {boolean} [moved]  whether the visitor moved the square
+ * @property {number} [settling] a timer until the square is looked at
+ * @property {string[]} [faults] measures beyond their limits, once they are known
  */
 
 /** @typedef {{x: number, y: number, side: number}} Square in pixels of the canvas */
@@ -69,7 +73,8 @@ const encoded = (canvas) => new Promise((done) => canvas.toBlob(done, "image/jpe
 export const maybePicture = (file) =>
   !file.type || file.type.startsWith("image/") || file.type === "application/dicom";
 
-/** Give the memory back. @param {Picture | null} picture */
-export function forget(picture) {
-  if (picture?.address) URL.revokeObjectURL(picture.address);
+/** Give the memory back. @param {Picture} picture */
+export function forget({ address, settling }) {
+  clearTimeout(settling);
+  if (address) URL.revokeObjectURL(address);
 }

@@ -2,7 +2,6 @@
 
 import { exceeded, measures } from "../device/quality.js";
 import { fit } from "../device/resample.js";
-import { text } from "./text.js";
 
 /**
  * @param {import("./picture.js").Picture} picture
@@ -16,7 +15,6 @@ export function measured({ canvas, scale }, { x, y, side }, size) {
   return measures(fit({ data: rgb, width: length, height: length }, size), size, side / scale);
 }
 
-/** What is wrong, as texts that say what to do. @param {object} release the document of v1/model */
-export function faults(picture, square, { quality: { limits }, input: { size } }) {
-  return exceeded(measured(picture, square, size), limits).map((name) => text(`quality.${name}`));
-}
+/** The measures that are beyond their limits. @param {object} release the document of v1/model @returns {string[]} */
+export const faults = (picture, square, { quality: { limits }, input: { size } }) =>
+  exceeded(measured(picture, square, size), limits);

@@ -10,6 +10,7 @@ import { heatmap } from "./heatmap.js";
 import * as letter from "./letter.js";
 import { practitioner } from "./practitioner.js";
 import { remind } from "./reminder.js";
+import { agreement, leading, list } from "./several.js";
 import { canShare, share } from "./share.js";
 import { lesion, text } from "./text.js";
 
@@ -17,12 +18,11 @@ import { lesion, text } from "./text.js";
 let shown = null;
 
 /**
- * @param {object} result the service's answer
- * @param {import("./picture.js").Picture} picture as it was sent
+ * @param {import("./several.js").Found[]} found a picture, as it was sent, with its answer; or several of one spot
  * @param {{restart: () => void, example: string | undefined, onDevice: boolean}} options example: the class it is listed as
  */
-export function show(result, picture, options) {
-  shown = { result, picture, ...options };
+export function show(found, options) {
+  shown = { found, ...leading(found), ...options };
   redraw();
   if (!arrived()) facts().then(redraw, () => {});
 }
@@ -35,14 +35,14 @@ export function forget() {
 
 export function redraw() {
   if (!shown) return;
-  const { result, picture } = shown;
+  const { found, result, picture } = shown;
   const judged = answer.judged(result);
   const open = [...byId("result").querySelectorAll("details")].map((part) => part.open);
   byId("result").replaceChildren(...[
     shown.example ? make("p", { class: "ll-note" }, text("examples.note", { name: lesion(shown.example) })) : null,
-    first(result, picture), ...(judged ? resembles(result) : [helps()]), actions(result, picture, judged),
-    letter.letter(result, picture, judged), judged ? heatmap(result, picture) : null,
-    notice(result), practitioner(result, arrived())].filter(Boolean));
+    first(result, picture), list(found), ...(judged ? resembles(result) : [helps()]), actions(result, picture, judged),
+    letter.letter(result, picture, agreement(found)), judged ? heatmap(result, picture) : null,
+    notice(result), practitioner(result, arrived(), found)].filter(Boolean));
   byId("result").querySelectorAll("details").forEach((part, i) => (part.open = open[i] ?? part.open));
 }
 
@@ -53,7 +53,7 @@ export function focus() {
 }
 
 /** The result in a sentence. */
-export const summary = (result) =>
+export const summary = ({ result } = shown) =>
   text("result.ready", { advice: answer.advice(result), chance: answer.chance(result) });
 
 function first(result, picture) {

@@ -2,14 +2,16 @@
 
 import { byId } from "./dom.js";
 
-/** @param {(file: File) => void} take called with every file that arrives */
+/** @param {(files: File[]) => void} take called with the files that arrive together */
 export function listen(take) {
   // A dropped or pasted picture leaves the input empty, and that is not an error any more.
   byId("image").required = false;
+  // Without a script the form takes one picture, as the service does.
+  byId("image").multiple = true;
 
   for (const input of [byId("image"), byId("camera")]) {
     input.addEventListener("change", () => {
-      if (input.files[0]) take(input.files[0]);
+      if (input.files.length) take([...input.files]);
     });
   }
 
@@ -25,18 +27,19 @@ export function listen(take) {
   });
   addEventListener("drop", (event) => {
     drop.classList.remove("ll-drop--over");
-    const [file] = event.dataTransfer?.files ?? [];
-    if (!file) return;
-    event.preventDefault();
-    take(file);
+    arrived(event, event.dataTransfer);
   });
 
   addEventListener("paste", (event) => {
-    const [file] = event.clipboardData?.files ?? [];
-    if (!file) return;
-    event.preventDefault();
-    take(file);
+    arrived(event, event.clipboardData);
   });
+
+  function arrived(event, transfer) {
+    const files = [...(transfer?.files ?? [])];
+    if (!files.length) return;
+    event.preventDefault();
+    take(files);
+  }
 }
 
 /** Empty the inputs, so that choosing the same file again counts as a choice. */

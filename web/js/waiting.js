@@ -9,8 +9,10 @@ const WAKING_AFTER = 2000; // milliseconds in which nothing moves
 /** Tell a screen reader what the eye can see. */
 export const say = (words) => (byId("status").textContent = words);
 
-/** The thumbnail of what is looked at. */
-export function begin({ address }) {
+/** The thumbnail of what is looked at, and which of how many it is. */
+export function begin({ address }, index, all) {
+  byId("waiting-title").textContent = all > 1
+    ? text("several.checking", { n: index + 1, all }) : text("waiting.title");
   byId("waiting-image").hidden = !address;
   if (address) byId("waiting-image").src = address;
 }

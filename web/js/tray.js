@@ -1,0 +1,69 @@
+/** The chosen pictures of one spot: at most a few, one of them shown large. */
+
+import { byId, make } from "./dom.js";
+import { forget } from "./picture.js";
+import { text } from "./text.js";
+
+export const MOST = 3;
+
+/** @type {import("./picture.js").Picture[]} */
+let pictures = [];
+let shown = 0;
+let listeners = { selected: () => {}, added: () => {} };
+
+/** @param {{selected: () => void, added: (files: File[]) => void}} on another picture is shown; further files arrive */
+export const listen = (on) => (listeners = on);
+
+export const all = () => pictures;
+export const current = () => pictures[shown] ?? null;
+
+/** Shows the new picture. */
+export function add(picture) {
+  pictures.push(picture);
+  shown = pictures.length - 1;
+}
+
+export function clear() {
+  pictures.forEach(forget);
+  pictures = [];
+  shown = 0;
+  byId("tray").replaceChildren();
+  byId("tray-more").replaceChildren();
+}
+
+function select(index) {
+  shown = index;
+  listeners.selected();
+  byId("tray").querySelectorAll("li button")[index].focus();
+}
+
+function remove() {
+  pictures.splice(shown, 1).forEach(forget);
+  shown = 0;
+  listeners.selected();
+  (byId("tray").querySelector("button") ?? byId("more")).focus();
+}
+
+/** With one picture only the way to a second is offered. */
+export function draw() {
+  const several = pictures.length > 1;
+  byId("again").hidden = several;
+  document.querySelector("label[for=consent]").textContent = text(several ? "tray.consent" : "upload.consent");
+  byId("tray").replaceChildren(...(several ? [make("ul", {}, pictures.map(thumbnail)),
+    make("button", { class: "ll-button", type: "button", click: remove }, text("tray.remove"))] : []));
+  byId("tray-more").replaceChildren(
+    ...(pictures.length < MOST ? adding() : []), make("p", { class: "ll-small" }, text("tray.hint", { most: MOST })));
+}
+
+function thumbnail(picture, index) {
+  return make("li", {}, make("button", { type: "button", "aria-pressed": String(index === shown), click: () => select(index) },
+    picture.address ? make("img", { src: picture.address, alt: "", width: 72, height: 72 }) : null,
+    make("span", {}, text("tray.picture", { n: index + 1 })),
+    picture.faults?.length ? make("span", { class: "ll-tray__fault" }, text("tray.fault")) : null));
+}
+
+function adding() {
+  const input = make("input", { class: "ll-file", id: "more", type: "file", accept: byId("image").accept, multiple: true,
+    change: () => listeners.added([...input.files]) });
+  return [input, make("label", { class: "ll-button", for: "more" }, text("tray.add"))];
+}
