@@ -14,9 +14,12 @@ SCRIPTS = "\n".join(path.read_text() for path in sorted((WEB / "js").glob("*.js"
 PAGES = {name: (WEB / f"{name}.html").read_text() for name in ("index", "without", "model", "404")}
 
 
+PLURALS = {"zero", "one", "two", "few", "many", "other"}  # CLDR
+
+
 def _flat(node: Any, prefix: str = "") -> dict[str, Any]:
     # The plural forms of a text are one text.
-    if not isinstance(node, dict) or "one" in node:
+    if not isinstance(node, dict) or node.keys() <= PLURALS:
         return {prefix: node}
     return {
         key: value

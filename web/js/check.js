@@ -9,6 +9,7 @@ import { forget, maybePicture, prepare } from "./picture.js";
 import * as problem from "./problem.js";
 import * as server from "./server.js";
 import { go, show } from "./steps.js";
+import { dress } from "./styles.js";
 import { learn, text } from "./text.js";
 import * as tray from "./tray.js";
 import { clear, listen } from "./upload.js";
@@ -30,7 +31,7 @@ let device = null;
 async function equip() {
   await spoken;
   [preview, several, result, device] = await Promise.all([
-    import("./preview.js"), import("./several.js"), import("./result.js"), import("./device.js"), learn("answer")]);
+    import("./preview.js"), import("./several.js"), import("./result.js"), import("./device.js"), learn("answer"), dress()]);
 }
 
 /** The address says which step is shown, so that Back and Forward lead through them. */

@@ -44,7 +44,7 @@ export function agreement(found) {
   const counted = found.filter(({ result }) => result && answer.judged(result));
   const kinds = new Set(counted.map(({ result }) => answer.level(result)));
   if (!counted.length) return text("several.none");
-  if (counted.length === 1) return text("several.one");
+  if (counted.length === 1) return text("several.single");
   return kinds.size > 1 ? text("several.differ") : text("several.agree", { n: number(counted.length) });
 }
 
