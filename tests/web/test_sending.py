@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
+from tests.pictures import dermatoscopic, encoded
 from tests.web import service, visitor
 from tests.web.conftest import Visit
 
@@ -193,6 +194,29 @@ def test_the_square_follows_the_finger_and_stays_inside(visit: Visit, lesion: by
     square = page.locator(".ll-crop__square").bounding_box()
     assert square["x"] + square["width"] == pytest.approx(box["x"] + box["width"], abs=1)
     assert square["y"] == pytest.approx(box["y"], abs=1)
+
+
+# ---- what could be better ------------------------------------------------------------------------
+
+FAULTY = {
+    "blurred": dermatoscopic(600, 450).filter(ImageFilter.GaussianBlur(12)),
+    "very dark": dermatoscopic(600, 450).point(lambda value: value // 12),
+    "very bright": dermatoscopic(600, 450).point(lambda value: 225 + value // 9),
+    "too few pixels": dermatoscopic(72, 60),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTY)
+def test_what_could_be_better_is_said_before_anything_is_sent(visit: Visit, fault: str) -> None:
+    page = visit()
+    requests = service.answer(page, service.result())
+
+    visitor.choose(page, encoded(FAULTY[fault], "PNG"), "spot.png", "image/png")
+
+    page.wait_for_selector(f"#quality:has-text('{fault}')")
+    assert "could be better" in page.inner_text("#quality")
+    assert page.locator("#consent:checked").count() == 0
+    assert requests == []
 
 
 # ---- without JavaScript -------------------------------------------------------------------------

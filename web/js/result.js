@@ -40,7 +40,7 @@ export function redraw() {
   const open = [...byId("result").querySelectorAll("details")].map((part) => part.open);
   byId("result").replaceChildren(...[
     shown.example ? make("p", { class: "ll-note" }, text("examples.note", { name: lesion(shown.example) })) : null,
-    first(result, picture), list(found), ...(judged ? resembles(result) : [helps()]), actions(result, picture, judged),
+    first(result, picture), list(found), ...(judged ? resembles(result) : [helps(result)]), actions(result, picture, judged),
     letter.letter(result, picture, agreement(found)), judged ? heatmap(result, picture) : null,
     notice(result), practitioner(result, arrived(), found)].filter(Boolean));
   byId("result").querySelectorAll("details").forEach((part, i) => (part.open = open[i] ?? part.open));
@@ -83,9 +83,9 @@ function* resembles(result) {
 }
 
 /** For a picture about which nothing can be said. */
-const helps = () => make("section", {}, make("h2", {}, text("kind.next")),
+const helps = (result) => make("section", {}, make("h2", {}, text("kind.next")),
   make("ul", { class: "ll-list" }, ["doctor", "signs"].map((key) => make("li", {}, text(`kind.${key}`)))),
-  make("p", {}, make("a", { class: "ll-button ll-button--main", href: "without.html" }, text("kind.without"))));
+  make("p", {}, make("a", { class: answer.advised(result).retake ? "ll-button" : "ll-button ll-button--main", href: "without.html" }, text("kind.without"))));
 
 function notice(result) {
   const named = Boolean(result.prediction);
@@ -104,5 +104,5 @@ function actions(result, picture, judged) {
     button("letter.open", letter.open, judged),
     canShare() ? button("result.share", () => share(result, picture)) : null,
     judged && answer.level(result) === "watch" ? button("result.remind", remind) : null,
-    button("result.again", shown.restart));
+    button("result.again", shown.restart, answer.advised(result).retake));
 }
