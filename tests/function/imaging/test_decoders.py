@@ -25,7 +25,7 @@ from lesionlens.errors import (
 )
 from lesionlens.imaging import decoders, preprocess
 from lesionlens.imaging.decoders import Decoders
-from lesionlens.imaging.preprocess import Preprocessing
+from lesionlens.imaging.model_input import Preprocessing
 from tests import hostile
 from tests.conftest import ROOT
 from tests.dicom import photograph
@@ -226,7 +226,7 @@ PROCESS = """
 import os, sys, time
 from pathlib import Path
 from lesionlens.imaging import decoders
-from lesionlens.imaging.preprocess import Preprocessing
+from lesionlens.imaging.model_input import Preprocessing
 data = Path('../infra/smoke.jpg').read_bytes()
 decoders.shared.prepare(data, Preprocessing(96), time.monotonic() + 60)
 print(decoders.shared._fork_server._process.pid, flush=True)
