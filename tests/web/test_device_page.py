@@ -59,7 +59,7 @@ def test_the_answer_is_drawn_as_the_servers_and_nothing_is_sent(
 
     assert sent == []
     assert "The picture was not sent" in page.inner_text("#result")
-    assert VERSION in page.inner_text("#result")
+    assert VERSION in page.text_content("#result")
     title = page.inner_text("#result-title")
     visitor.picture_of(page, "device-result")
     page.click("button:has-text('Check another picture')")
@@ -171,7 +171,7 @@ def test_after_one_visit_it_answers_without_server_and_network(
     again.wait_for_selector("#device-check.ll-button--main:visible")
     _here(again)
     assert again.inner_text("#result-title") == title
-    assert VERSION in again.inner_text("#result")
+    assert VERSION in again.text_content("#result")
     visitor.picture_of(again, "device-offline")
     context.close()
 
