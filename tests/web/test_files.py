@@ -1,4 +1,4 @@
-"""The page's files: small, self-contained, nothing inline, relative addresses, nothing stored."""
+"""Static checks of the page's files: size, no inline code, relative addresses, no storage."""
 
 import json
 import re

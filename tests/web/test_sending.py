@@ -1,4 +1,4 @@
-"""What leaves the visitor's device, and what they were told before."""
+"""What is sent from the visitor's device, and what they are told beforehand."""
 
 import io
 from typing import Any
@@ -77,7 +77,7 @@ LATE = {"a script": "**/js/check.js", "the start": "**/js/home.js", "a text": "*
 
 
 class _Gate:
-    """Holds back the files of a pattern until it is opened."""
+    """Delays requests that match a pattern until it is opened."""
 
     def __init__(self, page: Any, pattern: str) -> None:
         self._held: list[Any] | None = []
@@ -96,7 +96,7 @@ class _Gate:
 
 
 def _unready(visit: Visit, pattern: str) -> tuple[Any, _Gate, list[Any]]:
-    """A page whose files of the pattern do not arrive, and all its posts."""
+    """A page whose matching files are delayed, the gate, and the page's POST requests."""
     page = visit(ready=False)
     gate = _Gate(page, pattern)
     posts: list[Any] = []
@@ -108,7 +108,7 @@ def _unready(visit: Visit, pattern: str) -> tuple[Any, _Gate, list[Any]]:
 
 
 def _insist(page: Any, picture: bytes) -> None:
-    """Choose, agree and send, by every means that a visitor has."""
+    """Choose, agree and send, in every way a visitor can."""
     page.set_input_files("#image", {"name": "l.jpg", "mimeType": "image/jpeg", "buffer": picture})
     if page.is_visible("#consent"):
         page.check("#consent")
@@ -286,7 +286,7 @@ _INLINE = """() => new Promise((done) => {
 
 
 def test_the_policy_allows_nothing_inline(browser: Any, site: str) -> None:
-    # Not by `visit`: the browser writes to the console what it refuses, and here it shall refuse.
+    # Without `visit`, which fails on console errors: here the policy is meant to block.
     page = browser.new_page()
     response = page.goto(site)
 

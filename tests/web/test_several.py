@@ -1,4 +1,4 @@
-"""Several pictures of one spot: chosen, looked over and told as one answer."""
+"""Several pictures of one lesion: choice, preview and the combined answer."""
 
 import io
 import json
@@ -60,7 +60,7 @@ def test_pictures_are_added_looked_over_and_removed(
     page.set_input_files("#more", _files(blurred))
     page.wait_for_selector("#tray li:nth-child(2)")
 
-    # Who agreed to one picture has not agreed to two.
+    # Consent to one picture does not cover two.
     assert not page.is_checked("#consent")
     assert "these pictures" in page.inner_text("label[for=consent]")
     page.wait_for_selector("#tray li:nth-child(2) .ll-tray__fault")

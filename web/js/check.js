@@ -1,4 +1,4 @@
-/** The journey of the pictures through the page: asked → chosen → agreed → sent → answered. */
+/** Controls the flow of the first page: question → choice → consent → upload → result. */
 
 import { Problem } from "./api.js";
 import * as consent from "./consent.js";
@@ -18,11 +18,11 @@ import * as waiting from "./waiting.js";
 let answered = false;
 let sending = new AbortController();
 let arrivals = 0;
-let last = server; // who was asked: the server, or this device
-/** Resolved when the texts are there: what is said of a picture waits for them, listening does not. */
+let last = server; // what checked last: the server or this device
+/** Resolved when the texts are loaded. Listeners are registered before; messages wait for it. */
 let speaking;
 const spoken = new Promise((resolve) => (speaking = resolve));
-/** What only those need who have a picture; loaded with the first one. */
+/** Modules that are loaded with the first picture. */
 let preview = null;
 let several = null;
 let result = null;
@@ -34,7 +34,7 @@ async function equip() {
     import("./preview.js"), import("./several.js"), import("./result.js"), import("./device.js"), learn("answer"), dress()]);
 }
 
-/** The address says which step is shown, so that Back and Forward lead through them. */
+/** Show the step that the address names, so that Back and Forward work. */
 function follow() {
   const place = location.hash;
   if (!["", "#check", "#question", "#upload", "#result"].includes(place)) return;
@@ -51,7 +51,7 @@ function fail(found, again = Boolean(tray.current())) {
 }
 
 /**
- * Take up what arrives: in place of what was chosen before, or beside it.
+ * Prepare new files, replacing the pictures chosen before or adding to them.
  * @param {File[]} files @param {{example?: string, beside?: boolean}} options example: the class it is listed as
  */
 async function take(files, { example, beside = false } = {}) {
@@ -65,15 +65,15 @@ async function take(files, { example, beside = false } = {}) {
   } catch {
     return fail(new Problem({ slug: "offline" }));
   }
-  // An answer and a consent were for the pictures of before.
+  // The previous answer and consent do not cover the new pictures.
   forgetAnswer();
   if (beside || files.length > 1) byId("consent").checked = false;
   waiting.say(text("upload.reading"));
   for (const file of files.filter(maybePicture).slice(0, tray.MOST - tray.all().length)) {
     const prepared = await prepare(file);
-    // Others may have arrived while this one was being drawn.
+    // Newer files may have arrived in the meantime.
     if (arrival !== arrivals) return forget(prepared);
-    // Who agreed to a picture without its data has not agreed to one that is sent as it was.
+    // Consent to a picture without metadata does not cover one that is sent unchanged.
     if (!prepared.redrawn) byId("consent").checked = false;
     tray.add(prepared);
     preview.judge(prepared);
@@ -87,7 +87,7 @@ async function take(files, { example, beside = false } = {}) {
 
 function arrived(example) {
   if (example) document.body.dataset.example = example;
-  // An example is nobody's health data.
+  // Examples are not the visitor's health data.
   byId("consent").required = !example;
   redraw();
   show("chosen");
@@ -96,13 +96,13 @@ function arrived(example) {
   (byId("consent").checked ? byId("send") : byId("consent")).focus({ preventScroll: true });
 }
 
-/** Show the chosen pictures, and what can be done with them. */
+/** Draw the preview and the offer to check on the device. */
 function redraw() {
   preview.show();
   device.offer(tray.all());
 }
 
-/** Forget the pictures and what was said of them. */
+/** Discard the pictures and their answer. */
 function discard() {
   tray.clear();
   delete document.body.dataset.example;
@@ -116,7 +116,7 @@ function forgetAnswer() {
   problem.show(null);
 }
 
-/** Back to the second step, for another picture. */
+/** Return to the upload step. */
 function restart() {
   discard();
   clear();
@@ -127,7 +127,7 @@ function restart() {
 
 const send = () => ask(server);
 
-/** @param {{check: Function}} asked the server, or this device */
+/** Check the chosen pictures. @param {{check: Function}} asked the server or this device */
 async function ask(asked) {
   last = asked;
   problem.show(null);
@@ -157,7 +157,7 @@ async function ask(asked) {
   }
 }
 
-/** Listen. Nothing is awaited before, and a picture that was chosen earlier is taken up. */
+/** Register the listeners before anything is awaited, and take a picture chosen before the script ran. */
 export function start() {
   follow();
   listen(take);
@@ -168,7 +168,7 @@ export function start() {
     if (tray.current()) send();
     else byId("image").click();
   });
-  // The model is woken, and the rest loaded, while the visitor still looks for the picture.
+  // Load the model's document and the remaining modules while the visitor looks for the picture.
   byId("yes").addEventListener("click", () => Promise.allSettled([facts(), equip()]));
   examples.listen(take, () => fail(new Problem({ slug: "offline" })));
   consent.listen();
@@ -192,7 +192,7 @@ export function start() {
   if (early.length) take(early);
 }
 
-/** The texts are there: from now on a picture can be sent. */
+/** Enable sending, once the texts are loaded. */
 export function ready() {
   byId("starting").hidden = true;
   byId("send").disabled = false;

@@ -1,11 +1,11 @@
-/** The square that the model sees, over the picture: dragged, or moved with three sliders. */
+/** The model's input square over the picture, moved by dragging or with three sliders. */
 
 import { make } from "./dom.js";
 import { text } from "./text.js";
 
 const SMALLEST = 224; // pixels of the file: the model's own input is not larger
 
-/** The largest square in the middle: what the model sees of a picture as it is. @param {import("./picture.js").Picture} picture */
+/** The largest centred square, the model's input by default. @param {import("./picture.js").Picture} picture */
 export function middle({ width, height }) {
   const side = Math.min(width, height);
   return { x: (width - side) / 2, y: (height - side) / 2, side };
@@ -36,7 +36,7 @@ export function crop(picture, before, changed) {
   const size = slider("size", least, shorter, (side) => put({
     side, x: square.x + (square.side - side) / 2, y: square.y + (square.side - side) / 2 }));
 
-  /** Keep the square inside of the picture, show it, and tell. */
+  /** Clamp the square to the picture, draw it and report it. */
   function put(part) {
     square = { ...square, ...part };
     square.x = Math.max(0, Math.min(square.x, width - square.side));

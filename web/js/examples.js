@@ -1,4 +1,4 @@
-/** The pictures that may be tried by who has none. */
+/** The example pictures. */
 
 import { byId } from "./dom.js";
 

@@ -1,4 +1,4 @@
-/** One page for the doctor: what the visitor fills in, and what the page said. Nothing of it is kept. */
+/** The page for the doctor: the visitor's notes and the result. Nothing is stored. */
 
 import * as answer from "./answer.js";
 import { byId, make } from "./dom.js";
@@ -8,7 +8,7 @@ import { date, lesion, percent, text } from "./text.js";
 const FIELDS = ["site", "since", "changed", "notes"];
 const CHANGES = ["size", "shape", "colour", "bleeds", "itches", "none"];
 
-/** What was filled in, so that a change of language does not lose it. */
+/** What was filled in, kept across a change of language. */
 let filled = {};
 let ticked = new Set();
 let shown = false;
@@ -25,7 +25,7 @@ export function open() {
   byId("letter-title").focus();
 }
 
-/** The form, and the page that is printed; both show what was filled in before. @param {string} agreement of several pictures */
+/** The form and the printed page, with what was filled in before. @param {string} agreement of several pictures */
 export function letter(result, picture, agreement) {
   const page = make("div", { class: "ll-paper" });
   const draw = () => page.replaceChildren(...paper(result, picture, agreement));

@@ -1,4 +1,4 @@
-/** The section for professionals: probabilities, prior, rates by origin; and what support asks for. */
+/** The section for professionals: probabilities, prior, rates by origin, data for support. */
 
 import { support } from "./answer.js";
 import { make } from "./dom.js";
@@ -19,7 +19,7 @@ export function practitioner(result, facts, found) {
     make("button", { class: "ll-button", type: "button", click: () => save(result, found) }, text("result.save")));
 }
 
-/** One answer as it came; several as the service writes a batch: a list of results. */
+/** Save one answer as received, several as a list, like the results of a batch. */
 function save(result, found) {
   const results = found.flatMap(({ result: one }) => one ?? []);
   download(JSON.stringify(found.length > 1 ? { results } : result, null, 2), "application/json", `lesionlens-${result.request_id}.json`);

@@ -1,4 +1,4 @@
-/** The chosen picture before it is sent: what will be sent, the model's square, and what could be better. */
+/** The preview: what will be sent, the model's input square, and remarks on quality. */
 
 import { crop, middle } from "./crop.js";
 import { byId, make } from "./dom.js";
@@ -31,17 +31,17 @@ export function forget() {
   byId("quality").replaceChildren();
 }
 
-/** The picture to send: all of it, or the square where the visitor has moved it. */
+/** The picture to send: the whole, or the square if the visitor has moved it. */
 export const chosen = async (picture) => (picture.moved ? cut(picture, picture.square) : picture);
 
-/** Find what could be better about a picture, shown or not. */
+/** Measure the quality of a picture, whether or not it is the one shown. */
 export async function judge(picture) {
   if (!picture.redrawn) return;
   let release;
   try {
     release = await facts();
   } catch {
-    // Without the limits nothing can be said here; the service still says it with its answer.
+    // The limits are unknown; the service's answer will carry the warnings.
     return;
   }
   const before = picture.faults?.length ?? 0;

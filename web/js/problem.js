@@ -1,4 +1,4 @@
-/** What went wrong, in plain words, with another try where one may help. */
+/** The message for a failure, with a retry where one may help. */
 
 import { Problem } from "./api.js";
 import { byId } from "./dom.js";
@@ -21,7 +21,7 @@ export function show(found, kept) {
   byId("problem-other").hidden = again;
 }
 
-/** What went wrong, in the visitor's language. @param {Problem} found */
+/** The message in the visitor's language. @param {Problem} found */
 export const told = ({ slug, detail }) =>
   text(has(`problem.${slug}`) ? `problem.${slug}` : "problem.other", { name: detail });
 

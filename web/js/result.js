@@ -1,4 +1,4 @@
-/** The result of one picture: advice, chance, picture and doctor first, then all the rest. */
+/** The result: advice, chance, picture and contacts first, details after. */
 
 import * as answer from "./answer.js";
 import { chanceOf } from "./chance.js";
@@ -14,7 +14,7 @@ import { agreement, leading, list } from "./several.js";
 import { canShare, share } from "./share.js";
 import { lesion, text } from "./text.js";
 
-/** What is shown, to draw it again in another language. */
+/** What is shown, kept to be redrawn in another language. */
 let shown = null;
 
 /**
@@ -46,13 +46,13 @@ export function redraw() {
   byId("result").querySelectorAll("details").forEach((part, i) => (part.open = open[i] ?? part.open));
 }
 
-/** The advice gets the focus, without moving the page: it stands at the top. */
+/** Move the focus to the heading and the page to its top. */
 export function focus() {
   byId("result-title").focus({ preventScroll: true });
   scrollTo({ top: 0, behavior: "instant" });
 }
 
-/** The result in a sentence. */
+/** The result in a sentence, for screen readers. */
 export const summary = ({ result } = shown) =>
   text("result.ready", { advice: answer.advice(result), chance: answer.chance(result) });
 
@@ -64,7 +64,7 @@ function first(result, picture) {
     doctors.nearest());
 }
 
-/** One box: what to do, and what is wrong with the picture. */
+/** One box with the advice and the remarks on the picture. */
 function advice(result) {
   const { urgency, retake, title, words } = answer.advised(result);
   const parts = [make("p", {}, words), answer.warnings(result).map((warning) => make("p", { class: "ll-fault" }, answer.warned(warning)))];
@@ -82,7 +82,7 @@ function* resembles(result) {
     make("details", {}, make("summary", {}, text("result.all")), chart(probabilities)));
 }
 
-/** For a picture about which nothing can be said. */
+/** General advice, for a picture without an estimate. */
 const helps = (result) => make("section", {}, make("h2", {}, text("kind.next")),
   make("ul", { class: "ll-list" }, ["doctor", "signs"].map((key) => make("li", {}, text(`kind.${key}`)))),
   make("p", {}, make("a", { class: answer.advised(result).retake ? "ll-button" : "ll-button ll-button--main", href: "without.html" }, text("kind.without"))));

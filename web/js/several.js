@@ -1,18 +1,18 @@
-/** Several pictures of one spot: each is checked by itself, and they are told as one answer. */
+/** Several pictures of one lesion: each is checked by itself, and the most urgent answer leads. */
 
 import * as answer from "./answer.js";
 import { make } from "./dom.js";
 import { told as reason } from "./problem.js";
 import { number, text } from "./text.js";
 
-/** Statuses by which the service refuses the picture itself. */
+/** Statuses that concern the picture itself. */
 const UNUSABLE = [413, 415, 422];
 const STEPS = ["unknown", "watch", "appointment", "soon"];
 
 /** @typedef {{picture: import("./picture.js").Picture, result?: object, problem?: import("./api.js").Problem}} Found */
 
 /**
- * Check each picture; one that cannot be read is left out if another can.
+ * Check the pictures one after the other. An unusable one is left out as long as another has an answer.
  * @param {import("./picture.js").Picture[]} pictures
  * @param {(picture: object, index: number) => Promise<object>} check
  * @returns {Promise<Found[]>}
@@ -31,14 +31,14 @@ export async function examine(pictures, check) {
   return found;
 }
 
-/** The picture that the advice follows: the most urgent, among equals the one with the higher chance. @param {Found[]} found */
+/** The picture whose answer leads: the most urgent, then the one with the highest chance. @param {Found[]} found */
 export function leading(found) {
   const rank = ({ result }) =>
     STEPS.indexOf(answer.advised(result).urgency) + (result.malignancy?.probability ?? -1);
   return found.filter(({ result }) => result).reduce((best, one) => (rank(one) > rank(best) ? one : best));
 }
 
-/** How the pictures agree, in a sentence; empty for a single one. @param {Found[]} found */
+/** Whether the answers agree, in a sentence; empty for a single picture. @param {Found[]} found */
 export function agreement(found) {
   if (found.length < 2) return "";
   const counted = found.filter(({ result }) => result && answer.judged(result));
@@ -48,7 +48,7 @@ export function agreement(found) {
   return kinds.size > 1 ? text("several.differ") : text("several.agree", { n: number(counted.length) });
 }
 
-/** Each picture with what was found in it, or why it was left out. @param {Found[]} found */
+/** The pictures, each with its answer or the reason why it was left out. @param {Found[]} found */
 export function list(found) {
   if (found.length < 2) return null;
   return make("section", { class: "ll-several" }, make("h2", {}, text("several.title", { n: number(found.length) })),

@@ -1,4 +1,4 @@
-/** The steps of a visit: which is shown, and its place in the browser's history. */
+/** The steps of the first page, and their entries in the browser's history. */
 
 import { byId, only } from "./dom.js";
 
@@ -10,7 +10,7 @@ export function show(state) {
   byId("preview").hidden = state !== "chosen";
 }
 
-/** Leave a step behind, so that Back leads to it. @param {string} place a fragment */
+/** Add a history entry, so that Back leads to the current step. @param {string} place a fragment */
 export function go(place) {
   if (location.hash !== place) history.pushState(null, "", place);
 }

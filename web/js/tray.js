@@ -1,4 +1,4 @@
-/** The chosen pictures of one spot: at most a few, one of them shown large. */
+/** The chosen pictures of one lesion, of which one is shown large. */
 
 import { byId, make } from "./dom.js";
 import { forget } from "./picture.js";
@@ -11,13 +11,13 @@ let pictures = [];
 let shown = 0;
 let listeners = { selected: () => {}, added: () => {} };
 
-/** @param {{selected: () => void, added: (files: File[]) => void}} on another picture is shown; further files arrive */
+/** @param {{selected: () => void, added: (files: File[]) => void}} on called when another picture is selected and when files are added */
 export const listen = (on) => (listeners = on);
 
 export const all = () => pictures;
 export const current = () => pictures[shown] ?? null;
 
-/** Shows the new picture. */
+/** Add a picture and select it. */
 export function add(picture) {
   pictures.push(picture);
   shown = pictures.length - 1;
@@ -44,7 +44,7 @@ function remove() {
   (byId("tray").querySelector("button") ?? byId("more")).focus();
 }
 
-/** With one picture only the way to a second is offered. */
+/** Draw the list, if there are several pictures, and the button to add one. */
 export function draw() {
   const several = pictures.length > 1;
   byId("again").hidden = several;

@@ -1,12 +1,12 @@
-/** The ways by which a picture arrives: choose, camera, drop, paste. */
+/** Input of pictures: file chooser, camera, drop and paste. */
 
 import { byId } from "./dom.js";
 
 /** @param {(files: File[]) => void} take called with the files that arrive together */
 export function listen(take) {
-  // A dropped or pasted picture leaves the input empty, and that is not an error any more.
+  // Dropped and pasted pictures leave the input empty.
   byId("image").required = false;
-  // Without a script the form takes one picture, as the service does.
+  // Only with the script: the address of the plain form takes a single picture.
   byId("image").multiple = true;
 
   for (const input of [byId("image"), byId("camera")]) {
@@ -16,7 +16,7 @@ export function listen(take) {
   }
 
   const drop = byId("drop");
-  // The whole window accepts, so that a near miss does not make the browser open the file.
+  // The whole window accepts drops; elsewhere the browser would open the file.
   addEventListener("dragover", (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
@@ -42,7 +42,7 @@ export function listen(take) {
   }
 }
 
-/** Empty the inputs, so that choosing the same file again counts as a choice. */
+/** Reset the inputs, so that choosing the same file again fires a change event. */
 export function clear() {
   byId("image").value = "";
   byId("camera").value = "";
