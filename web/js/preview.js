@@ -44,10 +44,9 @@ export async function judge(picture) {
     // The limits are unknown; the service's answer will carry the warnings.
     return;
   }
-  const before = picture.faults?.length ?? 0;
   picture.faults = faults(picture, picture.square ?? middle(picture), release);
   if (picture === tray.current()) say(picture);
-  if (before !== picture.faults.length && tray.all().includes(picture)) tray.draw();
+  tray.mark(picture);
 }
 
 function say({ faults: found = [] }) {

@@ -55,6 +55,17 @@ export function draw() {
     ...(pictures.length < MOST ? adding() : []), make("p", { class: "ll-small" }, text("tray.hint", { most: MOST })));
 }
 
+/** Redraw the list entry of a picture whose faults have become known; the file input stays as it is. */
+export function mark(picture) {
+  const index = pictures.indexOf(picture);
+  const item = byId("tray").querySelectorAll("li")[index];
+  if (!item) return;
+  const focused = item.contains(document.activeElement);
+  const redrawn = thumbnail(picture, index);
+  item.replaceWith(redrawn);
+  if (focused) redrawn.firstChild.focus();
+}
+
 function thumbnail(picture, index) {
   return make("li", {}, make("button", { type: "button", "aria-pressed": String(index === shown), click: () => select(index) },
     picture.address ? make("img", { src: picture.address, alt: "", width: 72, height: 72 }) : null,
