@@ -74,4 +74,5 @@ def artefact(name: str, kind: str = "png") -> Path:
 
 def picture_of(page: Any, name: str) -> None:
     """Save a screenshot as an artefact."""
-    page.screenshot(path=artefact(name), full_page=True)
+    # Tall pages take long to draw on a busy machine.
+    page.screenshot(path=artefact(name), full_page=True, timeout=60_000)
