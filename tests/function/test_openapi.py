@@ -17,7 +17,7 @@ from PIL import Image
 from werkzeug.test import Client, TestResponse
 
 from lesionlens import errors
-from lesionlens.api import app
+from lesionlens.api import app, fhir
 from lesionlens.imaging import decoder, decoders, sizes
 from lesionlens.imaging.decoders import Decoders
 from lesionlens.imaging.lane import Lane
@@ -87,9 +87,9 @@ def assert_documented(response: TestResponse, described: dict[str, Any]) -> None
     if response.mimetype == "application/jsonl":
         for line in response.data.splitlines():
             assert_valid(json.loads(line), CLOSED["components"]["schemas"]["BatchEntry"])
-    content = json.loads(response.data) if is_json else response.text
+    content: Any = json.loads(response.data) if is_json else response.text
     assert_valid(content, schema)
-    if is_json and content.get("resourceType") == "Bundle":
+    if response.mimetype == fhir.MEDIA_TYPE and content["resourceType"] == "Bundle":
         schemas = CLOSED["components"]["schemas"]
         for entry in content["entry"]:
             of = {"DiagnosticReport": "Report", "OperationOutcome": "Outcome"}
