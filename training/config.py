@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from lesionlens.imaging.preprocess import Preprocessing
+from lesionlens.imaging.model_input import Preprocessing
 
 CONFIGS = Path(__file__).parent / "configs"
 

@@ -1,4 +1,4 @@
-"""The main path: a visitor says how the picture was taken, brings it and gets an answer."""
+"""The main path, from the first question to the result, and what can go wrong on it."""
 
 from typing import Any
 
@@ -17,12 +17,16 @@ def test_from_picture_to_result_with_the_real_model(visit: Visit, lesion: bytes)
     assert "600 × 450" in page.inner_text("#preview-text")
     assert visitor.faults(page) == []
 
-    # No picture leaves before its owner has agreed.
+    # Nothing is sent without consent.
     page.click("#send")
     assert page.evaluate("document.activeElement.id") == "consent"
+    assert page.is_visible("#consent-missing")
+    assert visitor.faults(page) == []
     assert page.get_attribute("body", "data-state") == "chosen"
 
-    visitor.send(page)
+    page.check("#consent")
+    assert page.is_hidden("#consent-missing")
+    page.click("#send")
     page.wait_for_selector("body[data-state=result]")
     assert page.evaluate("document.activeElement.id") == "result-title"
     visitor.unfolded(page)
@@ -57,6 +61,28 @@ def test_the_first_question_leads_those_without_a_dermatoscope_to_help(visit: Vi
     assert visitor.faults(page) == []
     page.click("text=I have such a picture")
     page.wait_for_selector("body[data-state=upload]")
+
+
+@pytest.mark.parametrize("language", visitor.LANGUAGES)
+def test_one_screen_of_a_telephone_holds_question_answers_and_examples(
+    visit: Visit, language: str
+) -> None:
+    page = visit(f"/?lang={language}", viewport=visitor.PHONE)
+
+    for part in ("#question-title", "#yes", "#no"):
+        box = page.locator(part).bounding_box()
+        assert box["y"] + box["height"] < visitor.PHONE["height"], part
+    # Fonts differ: it is enough that the top is visible.
+    assert page.locator("[data-example]").first.bounding_box()["y"] < visitor.PHONE["height"]
+
+
+@pytest.mark.parametrize(("size", "told"), [("phone", False), ("desktop", True)])
+def test_dropping_and_pasting_is_offered_where_there_is_a_mouse(
+    visit: Visit, size: str, told: bool
+) -> None:
+    page = visit(viewport={"phone": visitor.PHONE, "desktop": visitor.DESKTOP}[size])
+    visitor.answer_yes(page)
+    assert page.is_visible(".ll-drop__hint") is told
 
 
 def test_examples_show_a_result_without_a_picture_of_ones_own(visit: Visit) -> None:
@@ -177,7 +203,7 @@ def test_back_and_forward_lead_through_the_steps_and_keep_the_result(
 def test_the_result_survives_a_visit_to_another_page(
     keeping_page: Any, site: str, lesion: bytes
 ) -> None:
-    """The browser keeps the page as it was; nothing on it may prevent that."""
+    """Nothing on the page may keep it out of the back/forward cache."""
     page = keeping_page
     page.goto(site)
     page.wait_for_selector("#send:not([disabled])", state="attached")
@@ -186,7 +212,7 @@ def test_the_result_survives_a_visit_to_another_page(
 
     page.goto(f"{site}/model.html")
     page.wait_for_selector("#numbers table")
-    # A page that was kept is not loaded again: there is no such event to wait for.
+    # A page restored from the cache fires no load event.
     page.go_back(wait_until="commit")
 
     page.wait_for_selector("body[data-state=result]")

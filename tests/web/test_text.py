@@ -1,4 +1,4 @@
-"""The page's text: every key in every language, every key used, nothing that must not be said."""
+"""The page's texts: the same keys in every language, all used, no forbidden words."""
 
 import json
 import re
@@ -14,8 +14,12 @@ SCRIPTS = "\n".join(path.read_text() for path in sorted((WEB / "js").glob("*.js"
 PAGES = {name: (WEB / f"{name}.html").read_text() for name in ("index", "without", "model", "404")}
 
 
+PLURALS = {"zero", "one", "two", "few", "many", "other"}  # CLDR
+
+
 def _flat(node: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(node, dict):
+    # The plural forms of a text count as one.
+    if not isinstance(node, dict) or node.keys() <= PLURALS:
         return {prefix: node}
     return {
         key: value
@@ -25,7 +29,7 @@ def _flat(node: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def _texts(language: str) -> dict[str, Any]:
-    """All parts of a language's texts; no two parts have a key in common."""
+    """All texts of a language; the files must not share keys."""
     parts = [_flat(json.loads(p.read_text())) for p in (WEB / "text").rglob(f"{language}.json")]
     merged = {key: value for part in parts for key, value in part.items()}
     assert len(merged) == sum(map(len, parts))
@@ -82,6 +86,17 @@ def test_translations_keep_the_placeholders(language: str) -> None:
     assert len(TEXTS[language]["heatmap.place"]) == 9
 
 
+def test_plural_forms_are_those_of_the_language(browser: Any) -> None:
+    plurals = "(l) => new Intl.PluralRules(l).resolvedOptions().pluralCategories"
+    page = browser.new_page()
+    for language in LANGUAGES:
+        forms = page.evaluate(plurals, language)
+        for key, text in TEXTS[language].items():
+            if isinstance(text, dict):
+                assert sorted(text) == sorted(forms), key
+    page.close()
+
+
 @pytest.mark.parametrize("language", ["hi", "mr"])
 def test_translations_are_translated(language: str) -> None:
     same = {key for key, text in TEXTS["en"].items() if text == TEXTS[language][key]}
@@ -106,7 +121,7 @@ def test_the_html_carries_the_english_text(name: str) -> None:
 def test_every_text_of_the_html_has_a_key(name: str) -> None:
     body = PAGES[name][PAGES[name].index("<body") :]
     loose = re.findall(r"<(?![^<>]*data-text=)[a-z][^<>]*>([^<>]*\w[^<>]*)<", body)
-    # The name of the page, of each language in itself, its code, and the command.
+    # The names of the page and of the languages, a language code, and the command.
     assert {text.strip() for text in loose} - {"curl -F image=@lesion.jpg"} == {
         "LesionLens", "English", "EN", "हिन्दी", "मराठी",
     }  # fmt: skip
@@ -116,10 +131,9 @@ def test_every_text_is_used_and_every_text_used_exists() -> None:
     named = {key for name in PAGES for key, _ in _page(name)}
     named |= set(re.findall(r'\btext\(\s*"([\w.-]+)"', SCRIPTS))
     named |= set(re.findall(r'"((?:\w+)\.[\w-]+)"', SCRIPTS)) & set(TEXTS["en"])
-    # Keys that a script puts together from what the service says, or from a list beside them.
+    # Keys composed at run time.
     families = ("problem.", "warning.", "level.", "kind.", "disease.", "model.", "help.",
-                "urgency.", "here.stage.", "quality.", "crop.", "table.", "letter.",
-                "result.")  # fmt: skip
+                "urgency.", "here.stage.", "quality.", "crop.", "table.", "letter.")  # fmt: skip
     known = set(TEXTS["en"])
 
     assert {key for key in named if key not in known and "." in key} == set()
@@ -129,7 +143,7 @@ def test_every_text_is_used_and_every_text_used_exists() -> None:
     assert unused == set()
 
 
-# What a doctor may say and this page may not: that a lesion is benign, or someone safe.
+# The page must not call a lesion benign or a person safe.
 FORBIDDEN = {
     "en": r"\b(benign|safe|harmless)\b",
     "hi": r"सौम्य|सुरक्षित|हानिरहित",
@@ -144,7 +158,7 @@ def test_no_verdict_of_benign_or_safe(language: str) -> None:
         for key, text in TEXTS[language].items()
         if re.search(FORBIDDEN[language], str(text), re.IGNORECASE)
     }
-    # A class has the word in its proper name, which stands in small beside the plain words.
+    # The formal name of a class may contain the word.
     assert {key for key in said if not key.endswith(".formal")} == set()
 
 
@@ -155,14 +169,14 @@ def test_no_number_about_the_model_is_typed_in(language: str) -> None:
         for key, text in TEXTS[language].items()
         if (numbers := re.findall(r"\d+", re.sub(r"HAM10000", "", str(text))))
     }
-    # The level of the intervals; and the hundred pictures that people count by.
+    # Confidence levels, and the denominator of natural frequencies.
     assert typed == {
         "model.measuredText": ["95"],
         "practitioner.interval": ["95"],
-        "chance.text": ["100"],
+        "chance.text": ["100", "100"],
         "chance.under": ["100", "1"],
         "chance.over": ["100", "99"],
-        "chance.figure": ["100"],
+        "chance.figure": ["100", "100"],
         "chance.all": ["100"],
         "chance.missed": ["1"],
         "examples.credit": ["1", "0"],
@@ -178,7 +192,10 @@ def test_the_page_without_javascript_says_the_same() -> None:
     keys = [key for key in english if re.fullmatch(r"disease\.\w+\.name|level\.\w+", key)]
     keys += [f"kind.{key}" for key in ("close-up", "close-upText", "other", "otherText", "next",
                                        "doctor", "signs", "without")]  # fmt: skip
-    keys += [f"result.{key}" for key in ("notice", "limits", "unchecked", "resembles", "although")]
+    keys += [
+        f"result.{key}" for key in ("notice", "noEstimate", "limits", "unchecked", "resembles")
+    ]
+    keys += ["chance.although", "retake.title", "retake.watch", "retake.other"]
     keys += ["diseases.malignant", "page.notice", "page.unreviewed", "doctor.title"]
     keys += ["doctor.general", "chance.missedSome", "missing.title", "missing.text"]
-    assert [key for key in keys if english[key] not in said and key != "level.doubt"] == []
+    assert [key for key in keys if english[key] not in said] == []

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from lesionlens.imaging.preprocess import VIEWS, Preprocessing, views
+from lesionlens.imaging.model_input import VIEWS, Preprocessing, views
 from lesionlens.model import ood
 from lesionlens.model.classifier import FEATURES
 from lesionlens.model.figures import Interval

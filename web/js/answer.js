@@ -1,60 +1,90 @@
-/** What an answer means for the visitor: what kind of picture, how urgent, how likely. */
+/** Interprets the service's answer for the visitor: kind of picture, urgency, probability. */
 
 import { byId } from "./dom.js";
-import { has, lesion, number, percent, text } from "./text.js";
+import { counted, has, lesion, number, percent, text } from "./text.js";
 
-/** How urgent a class is, stated once: in the page's list of diseases. */
+/** Codes of warnings about the quality of the picture, which retaking it may remove. */
+const FAULTS = ["blurred", "underexposed", "overexposed", "low-resolution", "small-lesion"];
+
+/** The urgency of a class. Its only source is the list of diseases in the page. */
 const urgency = (label) => byId(`disease-${label}`)?.dataset.urgency ?? "appointment";
 
-/** A release that cannot tell the kinds names a class of every picture. @returns {"dermatoscopic" | "close-up" | "other"} */
+/** The kind of picture. A release without a detector predicts a class for every picture. @returns {"dermatoscopic" | "close-up" | "other"} */
 export function kind({ input, prediction }) {
   if (prediction) return "dermatoscopic";
   return input.kind === "close-up" ? "close-up" : "other";
 }
 
-/** How soon a doctor should look. @returns {"soon" | "appointment" | "watch"} */
+/** How soon a doctor should see the lesion. @returns {"soon" | "appointment" | "watch"} */
 export function level({ prediction, malignancy, probabilities }) {
   const headline = probabilities.find(({ label }) => label === prediction.label);
   if (!malignancy.flag && !headline.malignant) return "watch";
-  // Melanoma need not stand first to count: enough of it to be marked by itself is enough.
+  // Melanoma counts even if another class ranks first, as soon as its own probability reaches the threshold.
   const { threshold } = malignancy.decision;
   const enough = probabilities.filter(({ probability }) => probability >= threshold);
   return [headline, ...enough].some(({ label, malignant }) => malignant && urgency(label) === "soon")
     ? "soon" : "appointment";
 }
 
-/** The advice in a few words. */
-export const advice = (result) =>
-  text(kind(result) === "dermatoscopic" ? `level.${level(result)}` : `kind.${kind(result)}`);
+/** Whether the probability of malignancy is at least one half. */
+export const probable = ({ malignancy }) => malignancy.probability >= 0.5;
 
-/** Of a hundred pictures: 0 and 100 are never said, because a model is never that sure. */
+/** The warnings to show. The kind of picture is left out where it already is the answer. */
+export const warnings = ({ input, prediction }) =>
+  input.warnings.filter(({ code }) => prediction || !["not-dermatoscopic", "close-up"].includes(code));
+
+/**
+ * The advice: a heading and a paragraph. A picture of poor quality in which nothing was flagged should be
+ * retaken; a flag stays in force whatever the quality.
+ * @returns {{urgency: "soon" | "appointment" | "watch" | "unknown", retake?: true, title: string, words: string}}
+ */
+export function advised(result) {
+  const [found, faulty] = [kind(result), warnings(result).some(({ code }) => FAULTS.includes(code))];
+  const retake = (words) => ({ urgency: "unknown", retake: true, title: text("retake.title"), words: text(words) });
+  if (found === "other" && faulty) return retake("retake.other");
+  if (found !== "dermatoscopic") return { urgency: "unknown", title: text(`kind.${found}`), words: text(`kind.${found}Text`) };
+  const urgency = level(result);
+  if (urgency === "watch") return faulty ? retake("retake.watch") : { urgency, title: text("level.watch"), words: text("level.watchText") };
+  return { urgency, title: text(`level.${urgency}`), words: text(`level.${urgency}${probable(result) ? "Most" : "Text"}`) };
+}
+
+/** The heading of the advice. */
+export const advice = (result) => advised(result).title;
+
+/** A share as a whole number out of a hundred. */
 export function ofHundred(share) {
   return Math.max(0, Math.min(100, Math.round(100 * share)));
 }
 
-/** The chance of cancer as people count. */
-export function chance({ malignancy }) {
-  if (!malignancy) return "";
-  const { probability } = malignancy;
+/** Whether the estimate is shown: the picture is dermatoscopic and need not be retaken. */
+export const judged = (result) => kind(result) === "dermatoscopic" && !advised(result).retake;
+
+/** The chance of cancer as a natural frequency, never 0 or 100 in 100; empty where no estimate is shown. */
+export function chance(result) {
+  if (!judged(result)) return "";
+  const { probability } = result.malignancy;
   if (probability < 0.01) return text("chance.under");
   if (probability > 0.99) return text("chance.over");
-  return text("chance.text", { n: number(ofHundred(probability)) });
+  return counted("chance.text", ofHundred(probability));
 }
 
-/** The class that stands first, with its probability. */
+/** The most probable class, with its probability. */
 export const likely = ({ prediction }) => text("result.likely", {
   name: lesion(prediction.label, prediction.name), percent: percent(prediction.probability) });
 
-/** A warning of the service in the visitor's language, as far as the page knows it. */
+/** A warning in the visitor's language; the service's own text if the page has no translation. */
 export const warned = ({ code, message }) => (has(`warning.${code}`) ? text(`warning.${code}`) : message);
 
-/** One in how many malignant lesions stays unmarked; told in numbers only when they are known. */
+/** The disclaimer under every answer. */
+export const notice = ({ prediction }) => text(prediction ? "result.notice" : "result.noEstimate");
+
+/** The rate of false negatives as "1 in n"; without the number until the model's document has arrived. */
 export function missed(facts) {
   const sensitivity = facts?.malignancy.test?.sensitivity.value;
   return sensitivity < 1
     ? text("chance.missed", { n: number(1 / (1 - sensitivity)) }) : text("chance.missedSome");
 }
 
-/** What answered, and under which request the log knows it. */
+/** Model, version and request id, for support. */
 export const support = ({ model, request_id: id }) =>
   `${text("result.model", model)}. ${text("result.request", { id })}`;
