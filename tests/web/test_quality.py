@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageFilter
 
-from lesionlens.imaging import image_quality, preprocess
+from lesionlens.imaging import image_quality, model_input, preprocess
 from tests.pictures import dermatoscopic, encoded
 
 SIZE = 192
@@ -52,7 +52,7 @@ def page(browser: Any, site: str) -> Any:
 @pytest.mark.parametrize("name", PICTURES)
 def test_the_browser_measures_as_the_server_does(page: Any, name: str, size: int) -> None:
     picture = PICTURES[name]
-    tensor = preprocess.tensor(picture, preprocess.Preprocessing(size))
+    tensor = preprocess.tensor(picture, model_input.Preprocessing(size))
     served = image_quality.measures(tensor, min(picture.size))
 
     png = base64.b64encode(encoded(picture, "PNG")).decode()

@@ -19,16 +19,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import Problem
-from . import decode, preprocess, sandbox, sizes, wire
-from .preprocess import Preprocessing
+from . import decode, file_kinds, preprocess, sandbox, sizes, wire
+from .model_input import Preprocessing
+from .sizes import LARGE_MEMORY, LARGE_SECONDS, MODEST_MEMORY, MODEST_SECONDS
 
-# Of a decoder above what it has when it is forked, in bytes: the upload, and what decoding takes.
-MODEST_MEMORY = 96 * 1024 * 1024
-LARGE_MEMORY = 512 * 1024 * 1024
-# Of the processor for one picture, in seconds. A JPEG of 12 megapixels takes 0.03, a HEIC of 48
-# took 2.0 to 2.6 on a busy machine.
-MODEST_SECONDS = 0.2
-LARGE_SECONDS = 4.0
 # Below the server and the decoders of usual pictures.
 _LARGE_NICENESS = 10
 
@@ -131,6 +125,7 @@ def main() -> None:
     os.closerange(3, descriptor)
     os.closerange(descriptor + 1, 4096)
     with socket.socket(fileno=descriptor) as control, contextlib.suppress(ConnectionError):
+        decode.warm(file_kinds.USUAL)
         serve_forks(control)
 
 

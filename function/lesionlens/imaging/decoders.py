@@ -12,11 +12,12 @@ import time
 from contextlib import suppress
 
 from ..errors import Overloaded, TooCostly, Undecodable
-from . import formats
-from .decoder_process import LARGE_MEMORY, LARGE_SECONDS
-from .fork_server import Decoder, Exceeded, ForkServer
+from . import file_kinds, fork_server
+from .decoder import Decoder, Exceeded
+from .fork_server import ForkServer
 from .lane import Lane
-from .preprocess import Prepared, Preprocessing
+from .model_input import Prepared, Preprocessing
+from .sizes import LARGE_MEMORY, LARGE_SECONDS
 
 # Usual pictures at a time. Decoding is all processor: more places serve no more pictures.
 MODEST_PLACES, MODEST_WAITING = 2, 16
@@ -56,7 +57,7 @@ class Decoders:
 
     def wait(self) -> None:
         """Return when a decoder is ready. Raises Overloaded if there can be none."""
-        self._leave(self._take(""))
+        self._leave(self._take(file_kinds.USUAL))
 
     def prepare(
         self, data: bytes, preprocessing: Preprocessing, until: float | None = None
@@ -66,7 +67,7 @@ class Decoders:
         ``until``: the monotonic time by which to be done; None if that does not matter.
         Raises ImageProblem, UnsupportedType, and Overloaded where others leave no time.
         """
-        kind = formats.kind(data)
+        kind = file_kinds.kind(data)
         with suppress(Exceeded), self._modest.enter(until):
             decoder = self._take(kind)
             try:
@@ -110,7 +111,7 @@ class Decoders:
         with self._lock:
             for _ in range(2):
                 try:
-                    return self._running().fork(kind)
+                    return Decoder(self._running(), kind)
                 except (OSError, EOFError, ValueError):
                     self._stop()
         raise Overloaded("The decoders cannot be started at the moment; try again.")
@@ -144,7 +145,7 @@ class Decoders:
 
     def _running(self) -> ForkServer:
         if self._fork_server is None:
-            self._fork_server = ForkServer()
+            self._fork_server = fork_server.obtain()
         return self._fork_server
 
     def _stop(self) -> None:
