@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,10 @@ _PROBLEMS: dict[str, type[Problem]] = {
 _MAX_DETAIL = 1000  # characters
 
 
+# What `ForkServer.fork` and `end` raise if the process has gone.
+GONE = (OSError, EOFError, ValueError)
+
+
 class DecoderFault(RuntimeError):
     """A fault of ours in a decoder; the message names the type of the error and its place."""
 
@@ -41,13 +46,11 @@ class Exceeded(Exception):
 
 
 class Decoder:
-    """A decoder process, and the kinds of files it was warmed for."""
+    """A decoder process, for the kind of files that its parent was started for."""
 
-    def __init__(
-        self, parent: "ForkServer", pid: int, peer: socket.socket, kinds: frozenset[str]
-    ) -> None:
+    def __init__(self, parent: "ForkServer", pid: int, peer: socket.socket) -> None:
         self.parent: ForkServer | None = parent
-        self.pid, self.kinds = pid, kinds
+        self.pid = pid
         self.reusable = True
         self._peer = wire.Peer(peer)
 
@@ -95,18 +98,20 @@ def _asked(preprocessing: Preprocessing, large: bool) -> bytes:
 
 
 class ForkServer:
-    """The process that forks decoders, see `decoder_process`."""
+    """The process that forks decoders for one kind of files, see `decoder_process`. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._lock = threading.Lock()  # one question at a time
+        self._ready = False
         self._control, theirs = socket.socketpair()
-        self._kinds = {""}
         with theirs:
             descriptor = theirs.fileno()
             # Nothing of the environment, which holds secrets; the paths stand for site-packages,
             # whose search -S saves. One arena, and what a usual picture takes is kept for the next
             # (which saves 1 ms); larger blocks go back when they are freed.
             self._process = subprocess.Popen(
-                [sys.executable, "-S", "-P", "-m", _MODULE, str(descriptor)],
+                [sys.executable, "-S", "-P", "-m", _MODULE, str(descriptor), kind],
                 env={
                     # This package first, which an editable install may have found without a path.
                     "PYTHONPATH": os.pathsep.join(filter(None, (_FOLDER, *sys.path))),
@@ -123,29 +128,36 @@ class ForkServer:
                 process_group=0,
             )
 
-    def fork(self, kind: str) -> Decoder:
-        """Raises OSError, EOFError, ValueError if the process has gone."""
+    def wait(self) -> None:
+        """Return when the process has imported what it needs. Raises one of `GONE`."""
+        if not self._ready:
+            self._ask({}, [])
+            self._ready = True
+
+    def fork(self) -> Decoder:
+        """Have it fork a decoder, once it is ready. Raises one of `GONE`."""
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                pid = int(self._ask({"fork": kind}, [theirs.fileno()])["pid"])
+                pid = int(self._ask({"fork": True}, [theirs.fileno()])["pid"])
             except BaseException:
                 ours.close()
                 raise
-        self._kinds.add(kind)
-        return Decoder(self, pid, ours, frozenset(self._kinds))
+        return Decoder(self, pid, ours)
 
     def end(self, pid: int) -> bool:
         """Kill a decoder, wait for its end, and tell whether it had crashed. Raises as `fork`."""
         return bool(self._ask({"end": pid}, [])["crashed"])
 
     def close(self) -> None:
-        self._control.close()
-        try:
-            self._process.wait(START_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        """End the process and, with it, its decoders; nothing if that was done."""
+        with self._lock:
+            self._control.close()
+            try:
+                self._process.wait(START_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
 
     def abandon(self) -> None:
         """Let go of it in a process that was forked from the one that started it."""
@@ -153,9 +165,10 @@ class ForkServer:
         self._process.returncode = 0  # it is another's child
 
     def _ask(self, message: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
-        self._control.settimeout(START_S)
-        socket.send_fds(self._control, [json.dumps(message).encode()], descriptors)
-        answer = self._control.recv(wire.MAX_HEAD)
+        with self._lock:
+            self._control.settimeout(START_S)
+            socket.send_fds(self._control, [json.dumps(message).encode()], descriptors)
+            answer = self._control.recv(wire.MAX_HEAD)
         if not answer:
             raise EOFError("the fork server has gone")
         parsed: dict[str, Any] = json.loads(answer)

@@ -30,6 +30,8 @@ JPEG, PNG = JpegImagePlugin.JpegImageFile.format, PngImagePlugin.PngImageFile.fo
 WEBP, BMP = WebPImagePlugin.WebPImageFile.format, BmpImagePlugin.BmpImageFile.format
 TIFF, GIF = TiffImagePlugin.TiffImageFile.format, GifImagePlugin.GifImageFile.format
 AVIF, HEIF = AvifImagePlugin.AvifImageFile.format, "HEIF"
+# The kind of all formats that need no package of their own.
+USUAL = ""
 ACCEPTED = ", ".join((JPEG, PNG, WEBP, BMP, TIFF, GIF, AVIF, HEIF, dicom.NAME))
 
 _SIGNATURES = (
@@ -93,10 +95,10 @@ class File:
 
 
 def kind(data: bytes) -> str:
-    """What `decode.warm` has to import for a file."""
+    """The formats that a file may be of, by what `decode.warm` has to import for them."""
     if dicom.recognized(data):
         return dicom.NAME
-    return HEIF if data[4:8] == b"ftyp" else ""
+    return HEIF if data[4:8] == b"ftyp" else USUAL
 
 
 def register_heif() -> None:
