@@ -3,6 +3,11 @@
 import os
 import threading
 
+from lesionlens.imaging import fork_server
+
+fork_server.start_ahead()  # it imports its libraries on another core while this module does
+
+# ruff: noqa: E402
 import flask
 import functions_framework
 from werkzeug.wrappers import Response

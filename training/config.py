@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lesionlens.imaging.preprocess import Preprocessing
+from lesionlens.imaging.model_input import Preprocessing
 
 CONFIGS = Path(__file__).parent / "configs"
 

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from lesionlens.imaging.preprocess import Preprocessing
+from lesionlens.imaging.model_input import Preprocessing
 from lesionlens.model.classifier import Classifier
 from lesionlens.model.manifest import DETECTOR, MODEL, Manifest
 from lesionlens.model.release import Release

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from .imaging import decoders, image_quality, preprocess
+from .imaging import decoders, image_quality, model_input
 from .model import cam, result
 from .model.classifier import Classifier
 from .model.options import PREDICTED, Options
@@ -36,7 +36,7 @@ def examine(
     tensor = decoded.tensor
 
     decoded_at = time.perf_counter()
-    views = [classifier.run(view) for view in preprocess.views(tensor, options.views)]
+    views = [classifier.run(view) for view in model_input.views(tensor, options.views)]
     first = views[0]
     logits = np.mean([view.logits for view in views], axis=0) if len(views) > 1 else first.logits
     recognition = classifier.recognize(first)

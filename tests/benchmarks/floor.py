@@ -59,9 +59,9 @@ def engines(folder: Path) -> dict[str, float]:
 
 def decoder(folder: Path, size: int) -> dict[str, float]:
     """Decoding and shrinking to the model's input, of each input file."""
-    from lesionlens.imaging import preprocess
+    from lesionlens.imaging import model_input, preprocess
 
-    rule = preprocess.Preprocessing(size)
+    rule = model_input.Preprocessing(size)
     return {
         path.name: median_ms(partial(preprocess.prepare, path.read_bytes(), rule))
         for path in sorted(folder.iterdir())
@@ -73,9 +73,9 @@ def ways(image: Path, size: int) -> dict[str, float]:
 
     All alternate, so that what else happens on the machine meets each alike.
     """
-    from lesionlens.imaging import decode, decoders, preprocess
+    from lesionlens.imaging import decode, decoders, model_input, preprocess
 
-    rule, data = preprocess.Preprocessing(size), image.read_bytes()
+    rule, data = model_input.Preprocessing(size), image.read_bytes()
     pool = decoders.Decoders()
 
     def shrunk() -> None:

@@ -91,7 +91,7 @@ class Running:
 
     def pss_mib(self) -> float:
         """Proportional set size of the process tree: what it shares counts once."""
-        return sum(_pss_kib(pid) for pid in self.pids()) / 1024
+        return sum(pss_kib(pid) for pid in self.pids()) / 1024
 
     def descriptors(self) -> int:
         return sum(_entries(pid, "fd") for pid in self.pids())
@@ -109,7 +109,7 @@ def _session(folder: Path) -> int | None:
     return int(fields[3]) if fields[0] != "Z" else None
 
 
-def _pss_kib(pid: int) -> int:
+def pss_kib(pid: int) -> int:
     try:
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):

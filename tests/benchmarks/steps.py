@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionlens.imaging import decode, preprocess
-from lesionlens.imaging.preprocess import Preprocessing
+from lesionlens.imaging.model_input import Preprocessing
 from lesionlens.model import release
 from lesionlens.model.classifier import Classifier, Outputs
 from lesionlens.model.release import Release

@@ -13,7 +13,7 @@ from pydicom.uid import ImplicitVRLittleEndian, JPEGBaseline8Bit
 
 from lesionlens.errors import ImageProblem, UnsupportedType
 from lesionlens.imaging import decoders
-from lesionlens.imaging.preprocess import Preprocessing
+from lesionlens.imaging.model_input import Preprocessing
 from tests.conftest import ROOT
 from tests.dicom import photograph
 from tests.pictures import encoded, lesion

@@ -18,7 +18,7 @@ from werkzeug.test import Client, TestResponse
 
 from lesionlens import errors
 from lesionlens.api import app
-from lesionlens.imaging import decoders, fork_server, sizes
+from lesionlens.imaging import decoder, decoders, sizes
 from lesionlens.imaging.decoders import Decoders
 from lesionlens.imaging.lane import Lane
 from lesionlens.model.figures import PartMetrics
@@ -488,9 +488,9 @@ def test_a_costly_image_is_as_documented(
     """As if its decoder had come to an end."""
 
     def exceed(*_: object) -> None:
-        raise fork_server.Exceeded
+        raise decoder.Exceeded
 
-    monkeypatch.setattr("lesionlens.imaging.fork_server.Decoder.prepare", exceed)
+    monkeypatch.setattr("lesionlens.imaging.decoder.Decoder.prepare", exceed)
     assert_as_documented(shared_client.post(CLASSIFY, **raw(JPEG)), "too-costly-image")
 
 

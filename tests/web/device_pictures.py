@@ -8,6 +8,7 @@ from functools import cache
 from itertools import cycle
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
@@ -73,10 +74,32 @@ def _alpha(file_format: str, mode: str = "RGBA", **options: Any) -> Saved:
     return lambda image: encoded(_transparent(image).convert(mode), file_format, **options)
 
 
+def _sixteen_bits(mode: str) -> Saved:
+    """Samples of 16 bits, whose lower bytes are not nothing."""
+
+    def save(image: Image.Image) -> bytes:
+        samples = np.asarray(_transparent(image).convert(mode), np.uint16) * 256 + 77
+        order = {"RGB": [2, 1, 0], "RGBA": [2, 1, 0, 3]}.get(mode)
+        done, data = cv2.imencode(".png", samples if order is None else samples[..., order])
+        assert done
+        return data.tobytes()
+
+    return save
+
+
 def _keyed(image: Image.Image) -> bytes:
     """One colour is transparent."""
     key = image.getpixel((0, 0))
     return encoded(image, "PNG", transparency=key)
+
+
+def _half_transparent_palette(image: Image.Image) -> bytes:
+    return encoded(image.convert("P"), "PNG", transparency=bytes([128] * 256))
+
+
+def _sixteen_bits_with_key(image: Image.Image) -> bytes:
+    samples = np.asarray(image.convert("L"), np.uint16) * 257
+    return encoded(Image.fromarray(samples), "PNG", transparency=int(samples[0, 0]))
 
 
 def _gamma(image: Image.Image) -> bytes:
@@ -112,6 +135,12 @@ KINDS: dict[str, Saved] = {
     "png-palette": _save("PNG", "P"),
     "png-key": _keyed,
     "png-gamma": _gamma,
+    "png-alpha": _alpha("PNG"),
+    "png-grey-alpha": _alpha("PNG", "LA"),
+    "png-p3-alpha": _alpha("PNG", icc_profile=display_p3()),
+    "png-16-bits": _sixteen_bits("L"),
+    "png-rgb-16-bits": _sixteen_bits("RGB"),
+    "png-rgba-16-bits": _sixteen_bits("RGBA"),
     "png-p3": _save("PNG", icc_profile=display_p3()),
     "png-adobe": _save("PNG", icc_profile=adobe_rgb()),
     "png-turned": _turned("PNG", 6),
@@ -122,9 +151,8 @@ KINDS: dict[str, Saved] = {
 }
 # Kinds that only the server reads.
 ELSEWHERE: dict[str, Saved] = {
-    "png-alpha": _alpha("PNG"),
-    "png-grey-alpha": _alpha("PNG", "LA"),
-    "png-adobe-alpha": _alpha("PNG", icc_profile=adobe_rgb()),
+    "png-palette-alpha": _half_transparent_palette,
+    "png-16-bits-key": _sixteen_bits_with_key,
     "webp-alpha": _alpha("WEBP", quality=90),
     "webp-lossless-alpha": _alpha("WEBP", lossless=True),
     "bmp": _save("BMP"),
@@ -134,9 +162,6 @@ ELSEWHERE: dict[str, Saved] = {
     "heic": lambda image: b"\0\0\0\x18ftypheic" + bytes(100),
     "dicom": lambda image: bytes(128) + b"DICM" + bytes(100),
     "jpeg-cmyk-profile": _save("JPEG", "CMYK", icc_profile=display_p3()),
-    "png-16-bits": lambda image: encoded(
-        Image.fromarray(np.asarray(image.convert("L"), np.uint16) * 257), "PNG"
-    ),
     "text": lambda image: b"no picture",
     "jpeg-cut": lambda image: encoded(image, "JPEG")[:200],
     "tiny": lambda image: encoded(image.resize((31, 40)), "PNG"),
@@ -161,5 +186,23 @@ def hundred() -> dict[str, bytes]:
 def large() -> dict[str, bytes]:
     """Pictures that the function shrinks while it decodes them, and a browser cannot."""
     picture = dermatoscopic(2500, 2100)
-    kinds = ("jpeg-420", "jpeg-progressive", "jpeg-turned-6", "png", "png-key", "webp")
+    kinds = (
+        "jpeg-420",
+        "jpeg-progressive",
+        "jpeg-turned-6",
+        "png",
+        "png-key",
+        "png-p3-alpha",
+        "webp",
+    )
     return {kind: KINDS[kind](picture) for kind in kinds}
+
+
+@cache
+def telephone_sized() -> dict[str, bytes]:
+    """Twenty pictures of 12 megapixels, as telephones take them."""
+    save = KINDS["jpeg-420"]
+    return {
+        f"12-megapixels-{seed}": save(dermatoscopic(seed=seed).resize((4000, 3000)))
+        for seed in range(20)
+    }

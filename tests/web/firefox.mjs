@@ -1,30 +1,12 @@
 // A visitor's way in Firefox: node firefox.mjs EXECUTABLE ADDRESS PICTURE; prints what was seen, as JSON.
-import puppeteer from "puppeteer-core";
+import { choose, click, complaints, launch, opened, text } from "./firefox_visitor.mjs";
 
-const [executablePath, address, picture] = process.argv.slice(2);
-const browser = await puppeteer.launch({ browser: "firefox", executablePath, headless: true });
-const complaints = [];
-
-/** A page of the site whose texts have come. */
-async function opened(path) {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(60_000);
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
-  await page.goto(address + path);
-  await page.waitForSelector("[hreflang][aria-current]");
-  return page;
-}
-
-const text = (page, selector) => page.$eval(selector, (element) => element.innerText);
-// Firefox's WebDriver BiDi sends no mouse clicks here; the element's own click is the same to the page.
-const click = (page, selector) => page.$eval(selector, (element) => element.click());
+const [executable, address, picture] = process.argv.slice(2);
+const browser = await launch(executable);
 
 async function journey(language) {
-  const page = await opened(`/?lang=${language}`);
-  await click(page, "#yes");
-  await (await page.waitForSelector("#image")).uploadFile(picture);
-  await page.waitForSelector("body[data-state=chosen]");
+  const page = await opened(browser, `${address}/?lang=${language}`);
+  await choose(page, picture);
   const preview = await text(page, "#preview-text");
   await click(page, "#consent");
   await click(page, "#send");
@@ -42,7 +24,7 @@ async function journey(language) {
 }
 
 async function read(path, selector) {
-  const page = await opened(path);
+  const page = await opened(browser, address + path);
   await page.waitForSelector(selector);
   const seen = await text(page, "main");
   await page.close();

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests import server
+from tests.pictures import dermatoscopic
 from tests.releases import MANIFEST_DOCUMENT, VERSION
-from tests.web import visitor
+from tests.web import device_pictures, visitor
 from tests.web.conftest import Visit
 from tests.web.visitor import WEB
 
@@ -58,7 +59,7 @@ def test_the_answer_is_drawn_as_the_servers_and_nothing_is_sent(
 
     assert sent == []
     assert "The picture was not sent" in page.inner_text("#result")
-    assert VERSION in page.inner_text("#result")
+    assert VERSION in page.text_content("#result")
     title = page.inner_text("#result-title")
     visitor.picture_of(page, "device-result")
     page.click("button:has-text('Check another picture')")
@@ -129,12 +130,23 @@ def test_another_release_of_the_service_is_offered(visit: Visit, lesion: bytes) 
     page.wait_for_selector("#device-text:has-text('newer model')")
 
 
-@pytest.mark.parametrize("kind", ["image/heic", "application/dicom"])
+@pytest.mark.parametrize("kind", ["heic", "dicom", "tiff", "bmp", "gif", "avif"])
 def test_what_only_the_server_reads_is_said_before(visit: Visit, kind: str) -> None:
     page = visit()
-    visitor.choose(page, b"\0\0\0\x18ftypheic" + bytes(100), "spot", kind)
+    media_type = "application/dicom" if kind == "dicom" else f"image/{kind}"
+    picture = device_pictures.ELSEWHERE[kind](dermatoscopic())
+    visitor.choose(page, picture, "spot", media_type)
     page.wait_for_selector("#device-text:has-text('Only the server can read this kind of file')")
     assert not page.is_visible("#device-check")
+
+
+def test_colours_that_a_browser_rounds_are_told_and_nothing_is_sent(visit: Visit) -> None:
+    page = visit()
+    sent = _posts(page)
+    picture = device_pictures.ELSEWHERE["webp-alpha"](dermatoscopic())
+    visitor.choose(page, picture, "spot.webp", "image/webp")
+    assert "cannot read the colours" in _refused(page)
+    assert sent == []
 
 
 def test_after_one_visit_it_answers_without_server_and_network(
@@ -159,7 +171,7 @@ def test_after_one_visit_it_answers_without_server_and_network(
     again.wait_for_selector("#device-check.ll-button--main:visible")
     _here(again)
     assert again.inner_text("#result-title") == title
-    assert VERSION in again.inner_text("#result")
+    assert VERSION in again.text_content("#result")
     visitor.picture_of(again, "device-offline")
     context.close()
 

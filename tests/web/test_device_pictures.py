@@ -74,7 +74,7 @@ def _all_differences(
 
 @pytest.mark.parametrize("browser", BROWSERS)
 def test_some_pictures_are_answered_as_by_the_function(serving: Client, browser: str) -> None:
-    kinds = ("jpeg-420", "jpeg-p3", "jpeg-turned-6", "png-key", "webp")
+    kinds = ("jpeg-420", "jpeg-p3", "jpeg-turned-6", "png-key", "png-p3-alpha", "webp")
     some = {kind: device_pictures.KINDS[kind](dermatoscopic(seed=7)) for kind in kinds}
     assert _all_differences(serving, browser, some) == []
 
@@ -96,6 +96,14 @@ def test_large_pictures_are_answered_nearly_as_by_the_function(
     assert _all_differences(serving, browser, large, CLOSE_ABOVE) == []
 
 
+@pytest.mark.slow
+def test_twenty_pictures_of_12_megapixels_are_answered_nearly_as_by_the_function(
+    serving: Client,
+) -> None:
+    pictures = device_pictures.telephone_sized()
+    assert _all_differences(serving, "chromium", pictures, CLOSE_ABOVE) == []
+
+
 @pytest.mark.parametrize("browser", BROWSERS)
 def test_what_a_browser_cannot_read_exactly_goes_to_the_server(
     serving: Client, browser: str
@@ -105,6 +113,10 @@ def test_what_a_browser_cannot_read_exactly_goes_to_the_server(
     }
     found = _checked(serving, browser, pictures)
     reasons = {name: document["elsewhere"] for name, document in found.items()}
-    colours = {"jpeg-cmyk-profile", "png-16-bits", *(name for name in pictures if "alpha" in name)}
+    colours = {
+        "jpeg-cmyk-profile",
+        "png-16-bits-key",
+        *(name for name in pictures if "alpha" in name),
+    }
     special = {"tiny": "size"} | dict.fromkeys(colours, "colours")
     assert reasons == {name: special.get(name, "format") for name in pictures}

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from lesionlens.imaging import colour
-from lesionlens.imaging.preprocess import Preprocessing, frame
+from lesionlens.imaging.model_input import Preprocessing
+from lesionlens.imaging.preprocess import frame
 from tests.web import device_pictures
 from tests.web.visitor import WEB
 

@@ -1,13 +1,15 @@
-"""The page in Firefox, whose engine is another than the other tests': the way to a result."""
+"""The page in Firefox, another engine than in the other tests: to a result, and offline."""
 
 import json
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests import npm
+from tests import npm, server
+from tests.releases import VERSION
 from tests.web import audit
 from tests.web.visitor import LANGUAGES, WEB
 
@@ -17,8 +19,8 @@ LIMIT_S = 400
 
 
 @pytest.fixture(scope="module")
-def seen(site: str, lesion: bytes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What firefox.mjs saw."""
+def firefox() -> str:
+    """The path of Firefox, once what drives it is installed."""
     firefox = shutil.which("firefox-esr") or shutil.which("firefox")
     if firefox is None:
         pytest.skip("Firefox is not installed")
@@ -26,8 +28,19 @@ def seen(site: str, lesion: bytes, tmp_path_factory: pytest.TempPathFactory) -> 
         npm.tool(audit.HERE, "lighthouse")  # installs all that package.json names
     except npm.Unavailable as error:
         pytest.skip(str(error))
-    picture = tmp_path_factory.mktemp("firefox") / "lesion.jpg"
-    picture.write_bytes(lesion)
+    return firefox
+
+
+@pytest.fixture(scope="module")
+def picture(lesion: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("firefox") / "lesion.jpg"
+    path.write_bytes(lesion)
+    return path
+
+
+@pytest.fixture(scope="module")
+def seen(site: str, firefox: str, picture: Path) -> dict[str, Any]:
+    """What firefox.mjs saw."""
     command = ("node", audit.HERE / "firefox.mjs", firefox, site, picture)
     done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
     assert done.returncode == 0, done.stderr
@@ -56,3 +69,27 @@ def test_the_other_pages_can_be_read(seen: dict[str, Any]) -> None:
 
 def test_no_script_fails(seen: dict[str, Any]) -> None:
     assert seen["complaints"] == []
+
+
+def test_after_one_visit_it_answers_without_the_server(
+    firefox: str, picture: Path, tmp_path: Path
+) -> None:
+    """Without the server there is no network: both are on this machine."""
+    script = audit.HERE / "firefox_offline.mjs"
+    with server.running(tmp_path / "log.txt", WEB_DIR=str(WEB)) as serving:
+        command = ("node", script, firefox, serving.url, picture)
+        visitor = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert visitor.stdout is not None
+        online = visitor.stdout.readline()
+    rest, errors = visitor.communicate("go on\n", timeout=LIMIT_S)
+    assert visitor.returncode == 0, errors
+    first, second = json.loads(online), json.loads(rest)
+    assert second["advice"] == first["advice"]
+    assert VERSION in second["result"]
+    assert "The picture was not sent" in second["result"]

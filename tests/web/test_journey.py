@@ -20,9 +20,13 @@ def test_from_picture_to_result_with_the_real_model(visit: Visit, lesion: bytes)
     # No picture leaves before its owner has agreed.
     page.click("#send")
     assert page.evaluate("document.activeElement.id") == "consent"
+    assert page.is_visible("#consent-missing")
+    assert visitor.faults(page) == []
     assert page.get_attribute("body", "data-state") == "chosen"
 
-    visitor.send(page)
+    page.check("#consent")
+    assert page.is_hidden("#consent-missing")
+    page.click("#send")
     page.wait_for_selector("body[data-state=result]")
     assert page.evaluate("document.activeElement.id") == "result-title"
     visitor.unfolded(page)
@@ -57,6 +61,28 @@ def test_the_first_question_leads_those_without_a_dermatoscope_to_help(visit: Vi
     assert visitor.faults(page) == []
     page.click("text=I have such a picture")
     page.wait_for_selector("body[data-state=upload]")
+
+
+@pytest.mark.parametrize("language", visitor.LANGUAGES)
+def test_one_screen_of_a_telephone_holds_question_answers_and_examples(
+    visit: Visit, language: str
+) -> None:
+    page = visit(f"/?lang={language}", viewport=visitor.PHONE)
+
+    for part in ("#question-title", "#yes", "#no"):
+        box = page.locator(part).bounding_box()
+        assert box["y"] + box["height"] < visitor.PHONE["height"], part
+    # The fonts of another machine may be taller: to be seen is enough.
+    assert page.locator("[data-example]").first.bounding_box()["y"] < visitor.PHONE["height"]
+
+
+@pytest.mark.parametrize(("size", "told"), [("phone", False), ("desktop", True)])
+def test_dropping_and_pasting_is_offered_where_there_is_a_mouse(
+    visit: Visit, size: str, told: bool
+) -> None:
+    page = visit(viewport={"phone": visitor.PHONE, "desktop": visitor.DESKTOP}[size])
+    visitor.answer_yes(page)
+    assert page.is_visible(".ll-drop__hint") is told
 
 
 def test_examples_show_a_result_without_a_picture_of_ones_own(visit: Visit) -> None:

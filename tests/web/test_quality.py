@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageFilter
 
-from lesionlens.imaging import image_quality, preprocess
+from lesionlens.imaging import image_quality, model_input, preprocess
 from tests.pictures import dermatoscopic, encoded
 
 SIZE = 192
@@ -14,12 +14,12 @@ MEASURE = """async ([base64, size]) => {
   const { measured } = await import("/js/quality.js");
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
   const bitmap = await createImageBitmap(new Blob([bytes]));
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
-  canvas.getContext("2d").drawImage(bitmap, 0, 0);
-  const side = Math.min(canvas.width, canvas.height);
-  const square = { x: (canvas.width - side) / 2, y: (canvas.height - side) / 2, side };
-  return measured({ canvas, scale: 0.5 }, square, size);
+  const { width, height } = bitmap;
+  const pen = new OffscreenCanvas(width, height).getContext("2d");
+  pen.drawImage(bitmap, 0, 0);
+  const side = Math.min(width, height);
+  const square = { x: (width - side) / 2, y: (height - side) / 2, side };
+  return measured({ pixels: pen.getImageData(0, 0, width, height), scale: 0.5 }, square, size);
 }"""
 
 
@@ -52,7 +52,7 @@ def page(browser: Any, site: str) -> Any:
 @pytest.mark.parametrize("name", PICTURES)
 def test_the_browser_measures_as_the_server_does(page: Any, name: str, size: int) -> None:
     picture = PICTURES[name]
-    tensor = preprocess.tensor(picture, preprocess.Preprocessing(size))
+    tensor = preprocess.tensor(picture, model_input.Preprocessing(size))
     served = image_quality.measures(tensor, min(picture.size))
 
     png = base64.b64encode(encoded(picture, "PNG")).decode()
@@ -60,5 +60,5 @@ def test_the_browser_measures_as_the_server_does(page: Any, name: str, size: int
 
     assert found["sharpness"] == pytest.approx(served[image_quality.SHARPNESS], rel=5e-3)
     assert found["darkest"] == pytest.approx(served[image_quality.DARKEST], rel=5e-3)
-    # Of the file, of which the canvas is half.
+    # Of the file, which is twice as large as what was drawn.
     assert found["side"] == 2 * served[image_quality.SIDE]

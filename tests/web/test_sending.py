@@ -21,6 +21,22 @@ def _sent(request: Any) -> tuple[str, str, bytes]:
     return part.get_filename(), part.get_content_type(), part.get_payload(decode=True)
 
 
+def test_a_picture_is_drawn_apart_from_the_page(visit: Visit, lesion: bytes) -> None:
+    page = visit()
+    page.evaluate("""() => {
+      const draw = createImageBitmap;
+      window.drawn = 0;
+      window.createImageBitmap = (...given) => { window.drawn += 1; return draw(...given); };
+    }""")
+    visitor.choose(page, lesion)
+    assert page.evaluate("drawn") == 0
+    # Without the worker, the page does it itself.
+    page.route("**/redraw-worker.js", lambda route: route.abort())
+    page.set_input_files("#image", [])
+    visitor.choose(page, lesion)
+    page.wait_for_function("drawn === 1")
+
+
 def test_the_picture_is_made_upright_and_small_and_loses_its_metadata(
     visit: Visit, phone_photograph: bytes
 ) -> None:

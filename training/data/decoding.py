@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from lesionlens.errors import Problem
 from lesionlens.imaging.decode import FULL_SIDE, decode
-from lesionlens.imaging.preprocess import Preprocessing, frame
+from lesionlens.imaging.model_input import Preprocessing
+from lesionlens.imaging.preprocess import frame
 
 from .dataset import Dataset, DatasetError, Record
 

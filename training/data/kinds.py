@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lesionlens.imaging.decode import decode
-from lesionlens.imaging.preprocess import Preprocessing, frame
+from lesionlens.imaging.model_input import Preprocessing
+from lesionlens.imaging.preprocess import frame
 from lesionlens.model.ood import CLOSE_UP, DERMATOSCOPIC
 
 from ..config import Augmentation, Chance

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from lesionlens.imaging.preprocess import Preprocessing
+from lesionlens.imaging.model_input import Preprocessing
 from lesionlens.model.figures import Interval, PartMetrics
 from lesionlens.model.manifest import DATASET, UNIFORM, Calibration, Malignancy
 from lesionlens.model.posterior import is_malignant, malignant_share, posterior, scaled

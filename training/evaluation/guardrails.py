@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionlens.imaging.preprocess import VIEWS, Preprocessing, views
+from lesionlens.imaging.model_input import VIEWS, Preprocessing, views
 from lesionlens.model import ood
 from lesionlens.model.classifier import FEATURES
 

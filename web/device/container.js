@@ -7,6 +7,7 @@
  */
 
 import { Elsewhere } from "./elsewhere.js";
+import { exact } from "./png.js";
 import { tags } from "./tags.js";
 
 const EXIF = "Exif\0\0", ICC = "ICC_PROFILE\0", SEVERAL = "MPF\0";
@@ -19,6 +20,8 @@ const PNG = "\x89PNG\r\n\x1a\n";
  * @property {number} orientation 1 to 8, as EXIF counts
  * @property {Uint8Array | null} profile  ICC
  * @property {boolean} several    whether it holds further pictures
+ * @property {object} [samples]   of a PNG that `decoded` of png.js reads exactly, what it takes
+ * @property {Blob} [compressed]  the same PNG's samples
  */
 
 /** @param {Uint8Array} bytes @returns {Promise<Picture>} @throws {Elsewhere} for files that only the server reads */
@@ -91,13 +94,20 @@ const CONVERTED = { primaries: [5, 6, 7, 9, 11, 12], transfer: [4, 5, 8, 16, 17,
 async function png(bytes) {
   const view = viewOf(bytes);
   const parts = [bytes.subarray(0, PNG.length)];
-  const said = new Map();
+  const [said, data] = [new Map(), []];
+  let samples = null;
   for (let at = PNG.length; at + 12 <= bytes.length;) {
     const end = at + 12 + view.getUint32(at);
     const kind = text(bytes, at + 4, 4);
     const body = bytes.subarray(at + 8, end - 4);
     const sound = end <= bytes.length && crc32(bytes.subarray(at + 4, end - 4)) === view.getUint32(end - 4);
-    if (kind === "IHDR" && body[8] === 16) throw new Elsewhere("colours", "16 bits a sample");
+    if (kind === "IHDR" && body.length === 13) samples = exact(viewOf(body));
+    // A key is a colour of 16 bits, of which only eight are kept here.
+    if (kind === "tRNS" && samples) throw new Elsewhere("colours", "a transparent colour of 16 bits");
+    if (kind === "IDAT") {
+      if (samples && !sound) throw new Elsewhere("format", "a damaged chunk");
+      data.push(body);
+    }
     if (CRITICAL.includes(kind)) {
       if (kind !== "tRNS" || sound) parts.push(bytes.subarray(at, end));
     } else if (sound && !said.has(kind)) said.set(kind, body);
@@ -110,7 +120,7 @@ async function png(bytes) {
   }
   const frames = said.has("acTL") ? viewOf(said.get("acTL")).getUint32(0) : 1;
   const profile = said.has("iCCP") ? await inflated(said.get("iCCP")) : null;
-  return picture(parts, "image/png", said.get("eXIf"), profile, frames > 1);
+  return { ...picture(parts, "image/png", said.get("eXIf"), profile, frames > 1), samples, compressed: new Blob(data) };
 }
 
 /** The profile of an iCCP chunk: a name, a zero, the method, then zlib. */

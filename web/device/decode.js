@@ -3,6 +3,7 @@
 import { conversion } from "./colour.js";
 import { open } from "./container.js";
 import { Elsewhere } from "./elsewhere.js";
+import { decoded } from "./png.js";
 import { fit, reduce } from "./resample.js";
 
 const STRIP = 256; // rows that are read at once; a multiple of the largest factor
@@ -22,63 +23,94 @@ export async function prepare(file, { size, preprocessing }, limits) {
   if (geometry !== "centre-crop" || Object.values(options).some(Boolean)) throw new Elsewhere("model", "preprocessing");
   const picture = await open(new Uint8Array(await file.arrayBuffer()));
   const convert = picture.profile && conversion(picture.profile);
-  let bitmap;
+  const { width, height, rows, close } = await (picture.samples ? exactly(picture, limits) : drawn(picture, limits));
   try {
-    bitmap = await createImageBitmap(picture.blob);
-  } catch (error) {
-    throw new Elsewhere("format", `the browser cannot draw it: ${error.message}`);
-  }
-  try {
-    const { width, height } = bitmap;
-    if (Math.min(width, height) < limits.min_side || width * height > MOST_PIXELS) throw new Elsewhere("size");
-    const image = opaque(bitmap, limits.full_side, convert);
+    const image = opaque(width, height, rows, limits.full_side, convert);
     const turned = picture.orientation > 4;
     return {
       pixels: fit(upright(image, picture.orientation), size), several: picture.several,
       width: turned ? height : width, height: turned ? width : height,
     };
   } finally {
-    bitmap.close();
+    close();
   }
 }
 
-/** RGB over white, shrunk as long as the shorter side stays at `fullSide` or more. */
-function opaque(bitmap, fullSide, convert) {
+/**
+ * @typedef {object} Source
+ * @property {number} width
+ * @property {number} height
+ * @property {(top: number, count: number) => Uint8ClampedArray} rows RGBA, `count` rows from `top` on; changeable
+ * @property {() => void} close
+ */
+
+function sized({ width, height }, { min_side: least }) {
+  if (Math.min(width, height) < least || width * height > MOST_PIXELS) throw new Elsewhere("size");
+}
+
+/** A picture by the browser's decoder and canvas. @returns {Promise<Source>} */
+async function drawn({ blob }, limits) {
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(blob);
+  } catch (error) {
+    throw new Elsewhere("format", `the browser cannot draw it: ${error.message}`);
+  }
+  sized(bitmap, limits);
   const { width, height } = bitmap;
+  const pen = new OffscreenCanvas(width, Math.min(STRIP, height)).getContext("2d", { willReadFrequently: true });
+  pen.globalCompositeOperation = "copy";
+  const rows = (top, count) => {
+    pen.drawImage(bitmap, 0, top, width, count, 0, 0, width, count);
+    const { data } = pen.getImageData(0, 0, width, count);
+    for (let p = 3; p < data.length; p += 4) {
+      // Each browser's canvas rounds the colours of half-transparent pixels in its own way.
+      if (data[p] !== 255 && data[p] !== 0) throw new Elsewhere("colours", "transparency");
+    }
+    return data;
+  };
+  return { width, height, rows, close: () => bitmap.close() };
+}
+
+/** A PNG by its samples. @returns {Promise<Source>} */
+async function exactly({ samples, compressed }, limits) {
+  sized(samples, limits);
+  const { width, height } = samples;
+  const rgba = await decoded(samples, compressed);
+  return { width, height, rows: (top, count) => rgba.subarray(4 * top * width, 4 * (top + count) * width), close() {} };
+}
+
+/** RGB over white, shrunk as long as the shorter side stays at `fullSide` or more. */
+function opaque(width, height, rows, fullSide, convert) {
   const most = Math.floor(Math.min(width, height) / fullSide);
   const factor = FACTORS.find((each) => each <= Math.max(most, 1));
   const [across, down] = [Math.ceil(width / factor), Math.ceil(height / factor)];
-  const canvas = new OffscreenCanvas(width, Math.min(STRIP, height));
-  const pen = canvas.getContext("2d", { willReadFrequently: true });
-  pen.globalCompositeOperation = "copy";
   const data = new Uint8Array(3 * across * down);
   for (let top = 0, to = 0; top < height; top += STRIP) {
-    const rows = Math.min(STRIP, height - top);
-    pen.drawImage(bitmap, 0, top, width, rows, 0, 0, width, rows);
-    const strip = pen.getImageData(0, 0, width, rows).data;
-    const transparent = overWhite(strip);
-    if (transparent && convert) throw new Elsewhere("colours", "transparency and a profile");
-    const end = to + 3 * across * Math.ceil(rows / factor);
-    reduce(strip, width, rows, factor, data, to);
-    convert?.(data.subarray(to, end));
+    const count = Math.min(STRIP, height - top);
+    const strip = rows(top, count);
+    const end = to + 3 * across * Math.ceil(count / factor);
+    const made = data.subarray(to, end);
+    // The function puts pixels over white last; of what is shrunk, that makes no difference to speak of.
+    if (factor > 1) overWhite(strip, 4, strip);
+    reduce(strip, width, count, factor, data, to);
+    convert?.(made);
+    if (factor === 1) overWhite(made, 3, strip);
     to = end;
   }
   return { data, width: across, height: down };
 }
 
-/**
- * Make transparent pixels white. @returns {boolean} whether there are any
- * @throws {Elsewhere} for half transparent ones, whose colours each browser's canvas rounds in its own way
- */
-function overWhite(rgba) {
-  let found = false;
-  for (let p = 0; p < rgba.length; p += 4) {
-    if (rgba[p + 3] === 255) continue;
-    if (rgba[p + 3] !== 0) throw new Elsewhere("colours", "transparency");
-    found = true;
-    rgba[p] = rgba[p + 1] = rgba[p + 2] = 255;
+/** Blend pixels, `step` bytes apart, with white by the alpha of `rgba`, as Pillow's `paste` with a mask does. */
+function overWhite(pixels, step, rgba) {
+  for (let p = 0, at = 0; p < rgba.length; p += 4, at += step) {
+    const alpha = rgba[p + 3];
+    if (alpha === 255) continue;
+    for (let c = 0; c < 3; c++) {
+      const sum = 255 * (255 - alpha) + pixels[at + c] * alpha + 128;
+      pixels[at + c] = ((sum >> 8) + sum) >> 8;
+    }
   }
-  return found;
 }
 
 /** How each orientation is put upright (EXIF 2.32, 4.6.4 A): where upright (x, y) stands in the file. */

@@ -1,7 +1,10 @@
 /** What an answer means for the visitor: what kind of picture, how urgent, how likely. */
 
 import { byId } from "./dom.js";
-import { has, lesion, number, percent, text } from "./text.js";
+import { counted, has, lesion, number, percent, text } from "./text.js";
+
+/** Warnings about the picture itself, which another picture may not have. */
+const FAULTS = ["blurred", "underexposed", "overexposed", "low-resolution", "small-lesion"];
 
 /** How urgent a class is, stated once: in the page's list of diseases. */
 const urgency = (label) => byId(`disease-${label}`)?.dataset.urgency ?? "appointment";
@@ -23,22 +26,46 @@ export function level({ prediction, malignancy, probabilities }) {
     ? "soon" : "appointment";
 }
 
+/** Whether more than half of the pictures like this one were cancer. */
+export const probable = ({ malignancy }) => malignancy.probability >= 0.5;
+
+/** The warnings to be told; that a picture is not dermatoscopic is what the answer itself says. */
+export const warnings = ({ input, prediction }) =>
+  input.warnings.filter(({ code }) => prediction || !["not-dermatoscopic", "close-up"].includes(code));
+
+/**
+ * What to do next, in a few words and in some more. A faulty picture in which nothing was flagged is to
+ * be taken again; a flag stands in spite of a fault.
+ * @returns {{urgency: "soon" | "appointment" | "watch" | "unknown", retake?: true, title: string, words: string}}
+ */
+export function advised(result) {
+  const [found, faulty] = [kind(result), warnings(result).some(({ code }) => FAULTS.includes(code))];
+  const retake = (words) => ({ urgency: "unknown", retake: true, title: text("retake.title"), words: text(words) });
+  if (found === "other" && faulty) return retake("retake.other");
+  if (found !== "dermatoscopic") return { urgency: "unknown", title: text(`kind.${found}`), words: text(`kind.${found}Text`) };
+  const urgency = level(result);
+  if (urgency === "watch") return faulty ? retake("retake.watch") : { urgency, title: text("level.watch"), words: text("level.watchText") };
+  return { urgency, title: text(`level.${urgency}`), words: text(`level.${urgency}${probable(result) ? "Most" : "Text"}`) };
+}
+
 /** The advice in a few words. */
-export const advice = (result) =>
-  text(kind(result) === "dermatoscopic" ? `level.${level(result)}` : `kind.${kind(result)}`);
+export const advice = (result) => advised(result).title;
 
 /** Of a hundred pictures: 0 and 100 are never said, because a model is never that sure. */
 export function ofHundred(share) {
   return Math.max(0, Math.min(100, Math.round(100 * share)));
 }
 
-/** The chance of cancer as people count. */
-export function chance({ malignancy }) {
-  if (!malignancy) return "";
-  const { probability } = malignancy;
+/** Whether the picture says something: it is dermatoscopic, and good enough for what was found. */
+export const judged = (result) => kind(result) === "dermatoscopic" && !advised(result).retake;
+
+/** The chance of cancer as people count; empty where the picture says nothing. */
+export function chance(result) {
+  if (!judged(result)) return "";
+  const { probability } = result.malignancy;
   if (probability < 0.01) return text("chance.under");
   if (probability > 0.99) return text("chance.over");
-  return text("chance.text", { n: number(ofHundred(probability)) });
+  return counted("chance.text", ofHundred(probability));
 }
 
 /** The class that stands first, with its probability. */
@@ -47,6 +74,9 @@ export const likely = ({ prediction }) => text("result.likely", {
 
 /** A warning of the service in the visitor's language, as far as the page knows it. */
 export const warned = ({ code, message }) => (has(`warning.${code}`) ? text(`warning.${code}`) : message);
+
+/** The caution under every answer. */
+export const notice = ({ prediction }) => text(prediction ? "result.notice" : "result.noEstimate");
 
 /** One in how many malignant lesions stays unmarked; told in numbers only when they are known. */
 export function missed(facts) {

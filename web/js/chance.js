@@ -1,19 +1,20 @@
 /** The chance of cancer as people count: of a hundred pictures like this, so many. */
 
-import { chance, level, missed, ofHundred } from "./answer.js";
+import { chance, judged, level, missed, ofHundred, probable } from "./answer.js";
 import { make } from "./dom.js";
-import { number, text } from "./text.js";
+import { counted, number, text } from "./text.js";
 
 const ACROSS = 25;
 const SVG = document.querySelector("svg").namespaceURI;
 
 /** @param {object} result @param {object | null} facts of the model, once they have arrived */
 export function chanceOf(result, facts) {
-  const { malignancy, prediction, prior } = result;
-  if (!malignancy || !prediction) return "";
+  if (!judged(result)) return "";
+  const { malignancy, prior } = result;
   return make("section", { class: "ll-chance" },
     make("p", {}, chance(result)),
     dots(ofHundred(malignancy.probability)),
+    malignancy.flag && !probable(result) ? make("p", { class: "ll-missed" }, text("chance.although")) : null,
     make("p", { class: "ll-small" }, text("chance.all", { n: number(ofHundred(prior.malignant)) })),
     level(result) === "watch" ? make("p", { class: "ll-missed" }, missed(facts)) : null);
 }
@@ -25,7 +26,7 @@ function dots(marked) {
     for (const [key, value] of Object.entries(properties)) made.setAttribute(key, value);
     return made;
   };
-  const picture = node("svg", { viewBox: `0 0 ${10 * ACROSS} 40`, role: "img", "aria-label": text("chance.figure", { n: number(marked) }) });
+  const picture = node("svg", { viewBox: `0 0 ${10 * ACROSS} 40`, role: "img", "aria-label": counted("chance.figure", marked) });
   for (let i = 0; i < 100; i++) {
     picture.append(node("circle", { cx: 10 * (i % ACROSS) + 5, cy: 10 * Math.floor(i / ACROSS) + 5, r: 3.8, class: i < marked ? "ll-marked" : "" }));
   }

@@ -1,6 +1,7 @@
 /** The journey of one picture through the page: asked → chosen → agreed → sent → answered. */
 
 import { Problem } from "./api.js";
+import * as consent from "./consent.js";
 import { byId, only } from "./dom.js";
 import { facts } from "./facts.js";
 import { forget, maybePicture, prepare } from "./picture.js";
@@ -166,9 +167,7 @@ export function start() {
   // The model is woken, and the rest loaded, while the visitor still looks for the picture.
   byId("yes").addEventListener("click", () => Promise.allSettled([facts(), equip()]));
   byId("question").addEventListener("click", example);
-  const consent = byId("consent");
-  consent.addEventListener("invalid", () => consent.setCustomValidity(text("upload.needed")));
-  consent.addEventListener("change", () => consent.setCustomValidity(""));
+  consent.listen();
   for (const id of ["again", "problem-other"]) {
     byId(id).addEventListener("click", () => byId("image").click());
   }

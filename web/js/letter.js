@@ -26,9 +26,9 @@ export function open() {
 }
 
 /** The form, and the page that is printed; both show what was filled in before. */
-export function letter(result, picture, named) {
+export function letter(result, picture, judged) {
   const page = make("div", { class: "ll-paper" });
-  const draw = () => page.replaceChildren(...paper(result, picture, named));
+  const draw = () => page.replaceChildren(...paper(result, picture, judged));
   const form = make("div", {},
     make("h2", { id: "letter-title", tabindex: "-1" }, text("letter.open")),
     make("p", {}, text("letter.lead")),
@@ -58,7 +58,7 @@ function changes(draw) {
   return make("fieldset", {}, make("legend", {}, text("letter.noticed")), CHANGES.map(box));
 }
 
-function* paper(result, picture, named) {
+function* paper(result, picture, judged) {
   const told = { ...filled, changed: [...CHANGES.filter((key) => ticked.has(key)).map((key) => text(`letter.changes.${key}`)), filled.changed].filter(Boolean).join(", ") };
   yield make("h2", {}, text("letter.title"));
   yield make("dl", {},
@@ -66,16 +66,16 @@ function* paper(result, picture, named) {
     FIELDS.map((key) => [make("dt", {}, text(`letter.${key}`)), make("dd", {}, told[key] ?? "")]));
   yield make("div", { class: "ll-paper__pictures" },
     pictured("letter.plain", stack(result, picture, false)),
-    named && result.explanation ? pictured("letter.heat", stack(result, picture, true)) : null);
+    judged && result.explanation ? pictured("letter.heat", stack(result, picture, true)) : null);
   yield make("h3", {}, text("letter.said"));
   yield make("p", {}, make("strong", {}, `${answer.advice(result)}.`), " ", answer.chance(result));
-  for (const warning of result.input.warnings) yield make("p", {}, answer.warned(warning));
-  if (named) {
+  for (const warning of answer.warnings(result)) yield make("p", {}, answer.warned(warning));
+  if (judged) {
     yield make("ol", {}, result.probabilities.map(({ label, name, probability }) =>
       make("li", {}, `${lesion(label, name)}: ${percent(probability)}`)));
     yield make("p", { class: "ll-small" }, text("practitioner.prior", { malignant: percent(result.prior.malignant, 1) }));
   }
-  yield make("p", {}, make("strong", {}, text("result.notice")));
+  yield make("p", {}, make("strong", {}, answer.notice(result)));
   yield make("h3", {}, text("letter.doctor"));
   yield make("div", { class: "ll-paper__lines" });
   yield make("p", { class: "ll-small" }, `LesionLens. ${answer.support(result)}`);

@@ -1,7 +1,8 @@
 /** The picture as it will be sent: upright, small, without metadata. */
 
-const LONGEST_SIDE = 1024; // pixels; the model sees far fewer
-const QUALITY = 0.92; // JPEG: what a dermatoscopic picture loses at this quality is invisible
+import { redraw } from "./redraw.js";
+
+/** @typedef {import("./redraw.js").Square} Square */
 
 /**
  * @typedef {object} Picture
@@ -11,59 +12,48 @@ const QUALITY = 0.92; // JPEG: what a dermatoscopic picture loses at this qualit
  * @property {boolean} redrawn  false: sent as it was, because the browser cannot draw it
  * @property {File} file        as chosen
  * @property {boolean} [cut]    whether it is a part of the file
- * @property {HTMLCanvasElement} [canvas] the picture as drawn, of `width` times `height` pixels
+ * @property {ImageData} [pixels] the picture as drawn, of `width` times `height` pixels
  * @property {number} [width]
  * @property {number} [height]
- * @property {number} [scale]   pixels of the canvas for one of the file
+ * @property {number} [scale]   pixels of the drawn picture for one of the file
  */
-
-/** @typedef {{x: number, y: number, side: number}} Square in pixels of the canvas */
 
 /** @param {File} file @returns {Promise<Picture>} */
 export async function prepare(file) {
-  const unchanged = { name: file.name, file, blob: file, address: "", redrawn: false };
-  let bitmap;
+  const { name } = file;
   try {
-    bitmap = await upright(file);
+    return { name, file, redrawn: true, ...described(await apart(file, null)) };
   } catch {
     // HEIC in most browsers, DICOM, a damaged file: the service may read it, or says why not.
-    return unchanged;
+    return { name, file, blob: file, address: "", redrawn: false };
   }
-  const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
-  const canvas = drawn(bitmap, 0, 0, bitmap.width, bitmap.height, scale);
-  const blob = await encoded(canvas);
-  if (!blob) return unchanged;
-  const { width, height } = canvas;
-  return { name: file.name, file, blob, address: URL.createObjectURL(blob), redrawn: true, canvas, width, height, scale };
 }
 
-/** The same picture cut to a square, at the file's own resolution. @param {Picture} picture @param {Square} square */
+/** The same picture cut to a square, at the file's own resolution. @param {Picture} picture @param {Square} square in pixels of the drawn picture */
 export async function cut(picture, { x, y, side }) {
-  const bitmap = await upright(picture.file);
-  const [left, top, length] = [x, y, side].map((value) => value / picture.scale);
-  const canvas = drawn(bitmap, left, top, length, length, Math.min(1, LONGEST_SIDE / length));
-  const blob = await encoded(canvas);
-  return { ...picture, cut: true, blob, address: URL.createObjectURL(blob), canvas, width: canvas.width, height: canvas.height };
+  const { scale } = picture;
+  const made = await apart(picture.file, { x: x / scale, y: y / scale, side: side / scale });
+  return { ...picture, cut: true, ...described(made) };
 }
 
-const upright = (file) => createImageBitmap(file, { imageOrientation: "from-image" });
+const described = ({ blob, pixels, scale }) => (
+  { blob, address: URL.createObjectURL(blob), pixels, width: pixels.width, height: pixels.height, scale });
 
-/** A part of a bitmap on a canvas; closes the bitmap. */
-function drawn(bitmap, x, y, width, height, scale) {
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(width * scale));
-  canvas.height = Math.max(1, Math.round(height * scale));
-  const pen = canvas.getContext("2d", { willReadFrequently: true });
-  // JPEG knows no transparency: without this, transparent becomes black.
-  pen.fillStyle = "#fff";
-  pen.fillRect(0, 0, canvas.width, canvas.height);
-  pen.imageSmoothingQuality = "high";
-  pen.drawImage(bitmap, x, y, width, height, 0, 0, canvas.width, canvas.height);
-  bitmap.close();
-  return canvas;
+/** `redraw` in a worker, for a large picture takes long. @returns {Promise<import("./redraw.js").Redrawn>} */
+async function apart(file, square) {
+  if (!("OffscreenCanvas" in globalThis)) return redraw(file, square);
+  const worker = new Worker(new URL("redraw-worker.js", import.meta.url), { type: "module" });
+  try {
+    return await new Promise((resolve, reject) => {
+      // A browser without modules in workers, or no connection to fetch them.
+      worker.addEventListener("error", () => redraw(file, square).then(resolve, reject));
+      worker.addEventListener("message", ({ data }) => (data.failed ? reject(new Error(data.failed)) : resolve(data)));
+      worker.postMessage({ file, square });
+    });
+  } finally {
+    worker.terminate();
+  }
 }
-
-const encoded = (canvas) => new Promise((done) => canvas.toBlob(done, "image/jpeg", QUALITY));
 
 /** Whether a file may be a picture. Some systems give HEIC and DICOM no type at all. */
 export const maybePicture = (file) =>

@@ -1,7 +1,7 @@
 /** Whether a picture is sharp, well lit and large enough, told before it is sent: by the measures and limits of the release. */
 
 import { exceeded, measures } from "../device/quality.js";
-import { fit } from "../device/resample.js";
+import { fit, reduce } from "../device/resample.js";
 import { text } from "./text.js";
 
 /**
@@ -9,10 +9,14 @@ import { text } from "./text.js";
  * @param {import("./picture.js").Square} square what the model will see
  * @param {number} size pixels of the model's input, on which the limits were measured
  */
-export function measured({ canvas, scale }, { x, y, side }, size) {
+export function measured({ pixels: { data, width }, scale }, { x, y, side }, size) {
   const length = Math.max(1, Math.round(side));
-  const { data } = canvas.getContext("2d").getImageData(Math.round(x), Math.round(y), length, length);
-  const rgb = data.filter((_, index) => index % 4 < 3);
+  const left = Math.min(Math.round(x), width - length);
+  const top = Math.min(Math.round(y), data.length / 4 / width - length);
+  const rgb = new Uint8Array(3 * length * length);
+  for (let row = 0; row < length; row++) {
+    reduce(data.subarray(4 * ((top + row) * width + left)), length, 1, 1, rgb, 3 * row * length);
+  }
   return measures(fit({ data: rgb, width: length, height: length }, size), size, side / scale);
 }
 

@@ -7,8 +7,7 @@ export const canShare = () => typeof navigator.share === "function";
 
 /** The advice, the chance and the caution in words, with the picture if the device takes files. */
 export async function share(result, picture) {
-  const named = answer.kind(result) === "dermatoscopic";
-  const words = [answer.advice(result), answer.chance(result), named ? answer.likely(result) : "", text("result.notice")];
+  const words = [answer.advice(result), answer.chance(result), answer.judged(result) ? answer.likely(result) : "", answer.notice(result)];
   const data = { title: text("share.title"), text: words.filter(Boolean).join("\n") };
   const files = [new File([picture.blob], "lesionlens.jpg", { type: "image/jpeg" })];
   if (picture.redrawn && navigator.canShare?.({ ...data, files })) data.files = files;

@@ -69,6 +69,10 @@ export function text(key, values = {}) {
     : found;
 }
 
+/** The text of a key in its plural form for n, by the language's rules (CLDR, Intl.PluralRules); {n} is n. */
+export const counted = (key, n, values = {}) =>
+  text(`${key}.${new Intl.PluralRules(language).select(n)}`, { n: number(n), ...values });
+
 /** A class in plain words; a class that the page does not know keeps the service's name. */
 export const lesion = (label, name = label) =>
   has(`disease.${label}.name`) ? text(`disease.${label}.name`) : name;

@@ -14,7 +14,7 @@ import flask
 
 from ..errors import Later, ModelUnavailable
 from ..imaging import decoders
-from ..model import on_device, release
+from ..model import release
 from ..model.classifier import Classifier, Slot
 from ..model.diagnoses import TAXONOMY
 from ..model.manifest import ReleaseError, as_document
@@ -153,7 +153,12 @@ def _route(app: flask.Flask, settings: "Settings", slot: Slot) -> None:
     def model() -> dict[str, Any]:
         return {**as_document(slot.get().manifest), "notice": NOTICE}
 
-    describe_for_devices = functools.lru_cache(1)(on_device.describe)
+    @functools.lru_cache(1)
+    def describe_for_devices(classifier: Classifier) -> dict[str, Any]:
+        # Imported here, with the image library that it needs.
+        from ..model import on_device
+
+        return on_device.describe(classifier)
 
     @app.get("/v1/device")
     def device() -> dict[str, Any]:

@@ -8,27 +8,14 @@ import numpy as np
 from PIL import Image
 
 from ..errors import Undecodable
-from . import colour, dicom, exif, formats, jpeg, sizes, tiff
+from . import colour, dicom, exif, file_kinds, formats, jpeg, sizes, tiff
 from .colour import CodePoints
+from .model_input import FIRST_PICTURE, Caution
 
 # A picture is shrunk while it is decoded only as long as its shorter side stays at so many pixels.
 FULL_SIDE = 1024
 # What Pillow imports on the way.
 _LAZY = ("PIL.MpoImagePlugin", "PIL.ImageMode", "encodings.utf_16", "encodings.latin_1")
-
-
-@dataclass(frozen=True)
-class Caution:
-    """Something about the image that the client should know; ``code`` is for programs."""
-
-    code: str
-    message: str
-
-
-FIRST_PICTURE = Caution(
-    "first-picture", "The file holds more than one picture; the first was used."
-)
-CAUTIONS = {caution.code: caution for caution in (FIRST_PICTURE,)}
 
 
 @dataclass(frozen=True)
@@ -81,7 +68,7 @@ def _name(image: Image.Image) -> str:
 
 
 def warm(file_kind: str) -> None:
-    """Import all that decoding a kind of file will need, while files can be opened."""
+    """Import all that decoding a kind of file (`file_kinds`) needs, while files can be opened."""
     Image.preinit()
     for module in _LAZY:
         importlib.import_module(module)
@@ -89,9 +76,9 @@ def warm(file_kind: str) -> None:
     Image.new("P", (sizes.MIN_SIDE, sizes.MIN_SIDE)).save(buffer, "TIFF")
     decode(buffer.getvalue())
     colour.to_srgb(Image.new("RGB", (1, 1)), CodePoints(12, 13))
-    if file_kind == formats.HEIF:
+    if file_kind == file_kinds.HEIF:
         formats.register_heif()
-    elif file_kind == dicom.NAME:
+    elif file_kind == file_kinds.DICOM:
         dicom.warm()
 
 

@@ -1,9 +1,9 @@
 """The processes that decode: a fork server, and the decoders that it forks.
 
 `python -m lesionlens.imaging.decoder_process FD KIND` is started by `fork_server.ForkServer` with a
-socket to it. The fork server imports once what decoding a kind of files (`formats.kind`) needs; a
-decoder is forked from it in a few milliseconds, drops its rights, and serves until its socket
-closes or a limit ends it. What they say to each other is in `wire`.
+socket to it. The fork server imports what decoding files of a kind (`file_kinds`) needs; a decoder
+is forked from it in a few milliseconds, drops its rights, and serves until its socket closes or a
+limit ends it. What they say to each other is in `wire`.
 """
 
 import contextlib
@@ -20,15 +20,9 @@ import numpy as np
 
 from ..errors import Problem
 from . import decode, preprocess, sandbox, sizes, wire
-from .preprocess import Preprocessing
+from .model_input import Preprocessing
+from .sizes import LARGE_MEMORY, LARGE_SECONDS, MODEST_MEMORY, MODEST_SECONDS
 
-# Of a decoder above what it has when it is forked, in bytes: the upload, and what decoding takes.
-MODEST_MEMORY = 96 * 1024 * 1024
-LARGE_MEMORY = 512 * 1024 * 1024
-# Of the processor for one picture, in seconds. A JPEG of 12 megapixels takes 0.03, a HEIC of 48
-# took 2.0 to 2.6 on a busy machine.
-MODEST_SECONDS = 0.2
-LARGE_SECONDS = 4.0
 # Below the server and the decoders of usual pictures.
 _LARGE_NICENESS = 10
 
@@ -131,8 +125,8 @@ def main() -> None:
     # What libraries of the server may have left open to every child.
     os.closerange(3, descriptor)
     os.closerange(descriptor + 1, 4096)
-    decode.warm(kind)
     with socket.socket(fileno=descriptor) as control, contextlib.suppress(ConnectionError):
+        decode.warm(kind)
         serve_forks(control)
 
 

@@ -12,11 +12,12 @@ import time
 from contextlib import suppress
 
 from ..errors import Overloaded, TooCostly, Undecodable
-from . import formats
-from .decoder_process import LARGE_MEMORY, LARGE_SECONDS
-from .fork_server import GONE, Decoder, Exceeded, ForkServer
+from . import file_kinds, fork_server
+from .decoder import Decoder, Exceeded
+from .fork_server import GONE, ForkServer
 from .lane import Lane
-from .preprocess import Prepared, Preprocessing
+from .model_input import Prepared, Preprocessing
+from .sizes import LARGE_MEMORY, LARGE_SECONDS
 
 # Usual pictures at a time. Decoding is all processor: more places serve no more pictures.
 MODEST_PLACES, MODEST_WAITING = 2, 16
@@ -38,7 +39,7 @@ _TOO_COSTLY = (
 class Decoders:
     """The decoder processes of this process. Thread-safe.
 
-    Each kind of file (`formats.kind`) has a fork server of its own, started when the first such
+    Each kind of file (`file_kinds.kind`) has a fork server of its own, started when the first such
     file arrives or by `start`, so that nobody waits for the imports of a format that others sent.
     A fork server that has died is replaced when the next picture needs it.
     """
@@ -52,11 +53,11 @@ class Decoders:
 
     def start(self) -> None:
         """Start the fork server of the usual formats, without waiting until it is ready."""
-        self._running(formats.USUAL)
+        self._running(file_kinds.USUAL)
 
     def wait(self) -> None:
         """Return when a decoder is ready. Raises Overloaded if there can be none."""
-        self._leave(self._take(formats.USUAL))
+        self._leave(self._take(file_kinds.USUAL))
 
     def prepare(
         self, data: bytes, preprocessing: Preprocessing, until: float | None = None
@@ -66,7 +67,7 @@ class Decoders:
         ``until``: the monotonic time by which to be done; None if that does not matter.
         Raises ImageProblem, UnsupportedType, and Overloaded where others leave no time.
         """
-        kind = formats.kind(data)
+        kind = file_kinds.kind(data)
         with suppress(*GONE):
             # The first file of a kind waits for its imports here, where it takes no place.
             self._running(kind).wait()
@@ -91,16 +92,16 @@ class Decoders:
     def close(self) -> None:
         """End all processes."""
         with self._lock:
-            left = list(self._fork_servers.values())
-        for fork_server in left:
-            self._drop(fork_server)
+            parents = list(self._fork_servers.values())
+        for parent in parents:
+            self._drop(parent)
 
     def abandon(self) -> None:
         """Forget the processes, which belong to the process that this one was forked from."""
         for decoder in self._idle:
             decoder.close()
-        for fork_server in self._fork_servers.values():
-            fork_server.abandon()
+        for parent in self._fork_servers.values():
+            parent.abandon()
         self.__init__()  # type: ignore[misc]
 
     def _take(self, kind: str) -> Decoder:
@@ -113,11 +114,11 @@ class Decoders:
 
     def _fork(self, kind: str) -> Decoder:
         for _ in range(2):
-            fork_server = self._running(kind)
+            parent = self._running(kind)
             try:
-                return fork_server.fork()
+                return Decoder(parent)
             except GONE:
-                self._drop(fork_server)
+                self._drop(parent)
         raise Overloaded("The decoders cannot be started at the moment; try again.")
 
     def _leave(self, decoder: Decoder) -> None:
@@ -149,19 +150,19 @@ class Decoders:
     def _running(self, kind: str) -> ForkServer:
         with self._lock:
             if kind not in self._fork_servers:
-                self._fork_servers[kind] = ForkServer(kind)
+                self._fork_servers[kind] = fork_server.obtain(kind)
             return self._fork_servers[kind]
 
-    def _drop(self, fork_server: ForkServer) -> None:
+    def _drop(self, parent: ForkServer) -> None:
         """End a fork server and its decoders, unless that was done."""
         with self._lock:
-            if self._fork_servers.get(fork_server.kind) is fork_server:
-                del self._fork_servers[fork_server.kind]
-            orphans = [decoder for decoder in self._idle if decoder.parent is fork_server]
+            if self._fork_servers.get(parent.kind) is parent:
+                del self._fork_servers[parent.kind]
+            orphans = [decoder for decoder in self._idle if decoder.parent is parent]
             self._idle = [decoder for decoder in self._idle if decoder not in orphans]
         for decoder in orphans:
             decoder.close()
-        fork_server.close()
+        parent.close()
 
 
 def _unhurried() -> float:

@@ -18,17 +18,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import Truncated, Undecodable, UnsupportedType
-from . import jpeg
+from . import file_kinds, jpeg
 from .sizes import CheckSize
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-NAME = "DICOM"
+NAME = file_kinds.DICOM
 MEDIA_TYPE = "application/dicom"
-
-PREAMBLE = 128  # bytes of anything at all, before the magic word
-MAGIC = b"DICM"
 
 SOP_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.77.1.7": "Dermoscopic Photography",
@@ -104,10 +101,6 @@ class Frame:
     image: Image.Image
     profile: bytes | None
     frames: int
-
-
-def recognized(data: bytes) -> bool:
-    return data[PREAMBLE : PREAMBLE + len(MAGIC)] == MAGIC
 
 
 def warm() -> None:

@@ -1,100 +1,31 @@
-"""The server's end of the decoder processes: it has them forked, speaks with them, ends them."""
+"""The server's end of the process that forks decoders: it is started, asked, and ended.
 
+Little is imported here, so that a server can call `start_ahead` before it imports the rest.
+"""
+
+import atexit
+import contextlib
+import functools
 import json
-import math
 import os
 import socket
 import subprocess
 import sys
 import threading
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .. import errors
-from ..errors import ImageProblem, Overloaded, Problem, UnsupportedType
-from . import decode, wire
-from .preprocess import Prepared, Preprocessing
+from . import file_kinds, wire
 
 # Seconds for the processes to start, and to fork.
 START_S = 20.0
 
+# What `ForkServer` raises if the process has gone.
+GONE = (OSError, EOFError, ValueError)
+
 _MODULE = f"{__package__}.decoder_process"
 # The folder that holds the package `lesionlens`.
 _FOLDER = str(Path(__file__).parents[2])
-# What a decoder may refuse a picture for, by name: nothing else is believed.
-_PROBLEMS: dict[str, type[Problem]] = {
-    name: found
-    for name, found in vars(errors).items()
-    if isinstance(found, type) and issubclass(found, (ImageProblem, UnsupportedType))
-}
-_MAX_DETAIL = 1000  # characters
-
-
-# What `ForkServer.fork` and `end` raise if the process has gone.
-GONE = (OSError, EOFError, ValueError)
-
-
-class DecoderFault(RuntimeError):
-    """A fault of ours in a decoder; the message names the type of the error and its place."""
-
-
-class Exceeded(Exception):
-    """The picture needs more than it was allowed, or the decoder has gone."""
-
-
-class Decoder:
-    """A decoder process, for the kind of files that its parent was started for."""
-
-    def __init__(self, parent: "ForkServer", pid: int, peer: socket.socket) -> None:
-        self.parent: ForkServer | None = parent
-        self.pid = pid
-        self.reusable = True
-        self._peer = wire.Peer(peer)
-
-    def prepare(
-        self, data: bytes, preprocessing: Preprocessing, large: bool, until: float
-    ) -> Prepared:
-        """Raises Problem, Exceeded, Overloaded."""
-        self.reusable = False
-        shape = (preprocessing.size, preprocessing.size, 3)
-        try:
-            self._peer.send(_asked(preprocessing, large), data, until)
-            text, pixels = self._peer.receive(math.prod(shape), until)
-            answer = wire.parsed(text)
-            if answer.keys() & {"problem", "fault", "needs_more"} or not pixels:
-                raise self._refusal(answer)
-            prepared = Prepared(
-                np.frombuffer(pixels, np.uint8).reshape(shape),
-                int(answer["width"]),
-                int(answer["height"]),
-                tuple(decode.CAUTIONS[code] for code in answer["warnings"]),
-            )
-        except TimeoutError:
-            raise Overloaded("Decoding took too long beside others; try again.") from None
-        except (EOFError, OSError, ValueError, LookupError, TypeError):
-            # Gone, or not itself any more.
-            raise Exceeded from None
-        self.reusable = not large
-        return prepared
-
-    def _refusal(self, answer: dict[str, Any]) -> Exception:
-        if "fault" in answer:
-            return DecoderFault(str(answer["fault"])[:_MAX_DETAIL])
-        self.reusable = True
-        if "problem" in answer:
-            return _PROBLEMS[answer["problem"]](str(answer["detail"])[:_MAX_DETAIL])
-        return Exceeded()
-
-    def close(self) -> None:
-        self._peer.close()
-
-
-@lru_cache(8)
-def _asked(preprocessing: Preprocessing, large: bool) -> bytes:
-    return json.dumps({"preprocessing": preprocessing.as_dict(), "large": large}).encode()
 
 
 class ForkServer:
@@ -134,8 +65,8 @@ class ForkServer:
             self._ask({}, [])
             self._ready = True
 
-    def fork(self) -> Decoder:
-        """Have it fork a decoder, once it is ready. Raises one of `GONE`."""
+    def fork(self) -> tuple[int, socket.socket]:
+        """Return a new decoder's process id and socket. Raises one of `GONE`."""
         ours, theirs = socket.socketpair()
         with theirs:
             try:
@@ -143,7 +74,7 @@ class ForkServer:
             except BaseException:
                 ours.close()
                 raise
-        return Decoder(self, pid, ours)
+        return pid, ours
 
     def end(self, pid: int) -> bool:
         """Kill a decoder, wait for its end, and tell whether it had crashed. Raises as `fork`."""
@@ -160,9 +91,13 @@ class ForkServer:
                 self._process.wait()
 
     def abandon(self) -> None:
-        """Let go of it in a process that was forked from the one that started it."""
+        """Let go of it: another process of this family uses it."""
         self._control.close()
-        self._process.returncode = 0  # it is another's child
+        self.disown()
+
+    def disown(self) -> None:
+        """Do not wait for its end: it is another's child, or another's to end."""
+        self._process.returncode = 0
 
     def _ask(self, message: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
         with self._lock:
@@ -173,3 +108,50 @@ class ForkServer:
             raise EOFError("the fork server has gone")
         parsed: dict[str, Any] = json.loads(answer)
         return parsed
+
+
+# Started ahead of need; for the first that needs one.
+_ahead: ForkServer | None = None
+
+
+@functools.cache
+def start_ahead() -> None:
+    """Start the usual formats' fork server: it imports its libraries while this process does so.
+
+    It serves this process, or the first that is forked from it: gunicorn's worker. Once a process;
+    where it fails, one is started when it is needed.
+    """
+    global _ahead
+    with contextlib.suppress(OSError):
+        _ahead = ForkServer(file_kinds.USUAL)
+
+
+def obtain(kind: str) -> ForkServer:
+    """Start a fork server, or return the one that was started ahead if it is of that kind."""
+    global _ahead
+    if _ahead is None or _ahead.kind != kind:
+        return ForkServer(kind)
+    ready, _ahead = _ahead, None
+    return ready
+
+
+def _given_away() -> None:
+    """In the parent of a fork: what was started ahead is the child's."""
+    global _ahead
+    if _ahead:
+        _ahead.abandon()
+    _ahead = None
+
+
+def _inherited() -> None:
+    if _ahead:
+        _ahead.disown()
+
+
+def _unused() -> None:
+    if _ahead:
+        _ahead.close()
+
+
+atexit.register(_unused)
+os.register_at_fork(after_in_parent=_given_away, after_in_child=_inherited)

@@ -20,7 +20,7 @@ from PIL import (
 )
 
 from ..errors import Truncated, Undecodable, UnsupportedType
-from . import bmp, dicom, jpeg, png, sizes, tiff, tiff_planes, webp
+from . import bmp, dicom, file_kinds, jpeg, png, sizes, tiff, tiff_planes, webp
 from .colour import CodePoints
 from .sizes import CheckSize
 
@@ -29,9 +29,7 @@ from .sizes import CheckSize
 JPEG, PNG = JpegImagePlugin.JpegImageFile.format, PngImagePlugin.PngImageFile.format
 WEBP, BMP = WebPImagePlugin.WebPImageFile.format, BmpImagePlugin.BmpImageFile.format
 TIFF, GIF = TiffImagePlugin.TiffImageFile.format, GifImagePlugin.GifImageFile.format
-AVIF, HEIF = AvifImagePlugin.AvifImageFile.format, "HEIF"
-# The kind of all formats that need no package of their own.
-USUAL = ""
+AVIF, HEIF = AvifImagePlugin.AvifImageFile.format, file_kinds.HEIF
 ACCEPTED = ", ".join((JPEG, PNG, WEBP, BMP, TIFF, GIF, AVIF, HEIF, dicom.NAME))
 
 _SIGNATURES = (
@@ -94,13 +92,6 @@ class File:
     several: bool
 
 
-def kind(data: bytes) -> str:
-    """The formats that a file may be of, by what `decode.warm` has to import for them."""
-    if dicom.recognized(data):
-        return dicom.NAME
-    return HEIF if data[4:8] == b"ftyp" else USUAL
-
-
 def register_heif() -> None:
     import pi_heif
 
@@ -161,7 +152,7 @@ def _by_pillow(data: bytes, *names: str) -> Image.Image:
 
 def _format(data: bytes) -> str:
     """The format as its first bytes tell it. Raises UnsupportedType, Undecodable."""
-    if dicom.recognized(data):
+    if file_kinds.is_dicom(data):
         return dicom.NAME
     for prefix, name in _SIGNATURES:
         if data.startswith(prefix):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from .decode import Caution
+from .model_input import Caution
 
 SHARPNESS, DARKEST, BRIGHTEST, SIDE = "sharpness", "darkest", "brightest", "side"
 LIMITS = (SHARPNESS, DARKEST, BRIGHTEST, SIDE)

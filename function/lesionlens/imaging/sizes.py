@@ -1,4 +1,4 @@
-"""The sizes of pictures that are accepted, and those that need a decoder with large limits."""
+"""The sizes of pictures that are accepted, and the limits of the processes that decode them."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from ..errors import TooManyPixels, TooSmall
 MEGA = 1_000_000
 MIN_SIDE = 32  # pixels; below it no structure of a lesion is left
 # Baseline JPEGs shrink while they are decoded; the others must fit into a decoder's memory
-# (`decoder_process.LARGE_MEMORY`) as they are, beside two copies of the largest file. Measured, in
+# (`LARGE_MEMORY`) as they are, beside two copies of the largest file. Measured, in
 # bytes a pixel at most: WebP 16, AVIF 11, HEIC 9, RGBA as PNG 8, progressive JPEG 6 (4:4:4).
 MAX_PIXELS = {
     "JPEG": 200 * MEGA,
@@ -21,6 +21,13 @@ MAX_OTHER_PIXELS = 50 * MEGA
 MODEST_PIXELS = 4 * MEGA
 MODEST_BYTES = 8 * 1024 * 1024
 
+# Of a decoder above what it has when it is forked, in bytes: the upload, and what decoding takes.
+MODEST_MEMORY = 96 * 1024 * 1024
+LARGE_MEMORY = 512 * 1024 * 1024
+# Of the processor for one picture, in seconds. A JPEG of 12 megapixels takes 0.03, a HEIC of 48
+# took 2.0 to 2.6 on a busy machine.
+MODEST_SECONDS = 0.2
+LARGE_SECONDS = 4.0
 # Called with the width and the height before pixels are decoded; raises what is to be raised.
 CheckSize = Callable[[int, int], None]
 

@@ -5,13 +5,16 @@ Source: Zhou et al., "Learning Deep Features for Discriminative Localization", C
 
 import base64
 import io
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from ..imaging.preprocess import Prepared
+from ..imaging.model_input import Prepared
 from .result_document import Explanation, Region
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 OVERLAY_SIDE = 512  # pixels, at most
 # An activation of 1 covers the image by this much; of 0 not at all.
@@ -65,8 +68,11 @@ def region(width: int, height: int) -> Region:
     }
 
 
-def overlay(grid: NDArray[np.float64], width: int, height: int) -> Image.Image:
+def overlay(grid: NDArray[np.float64], width: int, height: int) -> "Image.Image":
     """Return an RGBA heat map in the proportions of the image, to be laid over it."""
+    # Imported here: most answers have no picture.
+    from PIL import Image
+
     scale = min(1.0, OVERLAY_SIDE / max(width, height))
     canvas = Image.new("RGBA", (max(1, round(width * scale)), max(1, round(height * scale))))
     side = min(canvas.size)
@@ -94,7 +100,7 @@ def _centres(cells: int, side: int) -> NDArray[np.float64]:
     return centres
 
 
-def _png(image: Image.Image) -> bytes:
+def _png(image: "Image.Image") -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()

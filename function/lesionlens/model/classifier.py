@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,9 @@ class Classifier:
         self._lock = threading.Lock()
         self._running = 0
         self._wide = _runner(release, _cores())
-        # Where there is never a second image, the wide one does.
-        self._narrow = [_runner(release, 1) for _ in range(at_once)] if at_once > 1 else []
+        # Made when two images first meet: the first answer does not wait for them.
+        self._make_narrow = partial(_runner, release, 1)
+        self._narrow: list[Any] = []
         size, classes = self.manifest.preprocessing.size, len(self.manifest.classes)
         try:
             with self._runner() as runner:
@@ -98,13 +100,14 @@ class Classifier:
             with self._lock:
                 alone = self._running == 0
                 self._running += 1
-                runner = self._wide if alone else self._narrow.pop()
+                runner = self._wide if alone else self._narrow.pop() if self._narrow else None
             try:
+                runner = runner or self._make_narrow()
                 yield runner
             finally:
                 with self._lock:
                     self._running -= 1
-                    if not alone:
+                    if not alone and runner:
                         self._narrow.append(runner)
 
 

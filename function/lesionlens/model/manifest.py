@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from ..imaging.image_quality import LIMITS
-from ..imaging.preprocess import VIEWS, Preprocessing
+from ..imaging.model_input import VIEWS, Preprocessing
 from .diagnoses import TAXONOMY
 from .figures import Count, Fraction, Interval, OperatingPoint, PartMetrics
 

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ..imaging import decode, image_quality, sizes
+from ..imaging.model_input import FIRST_PICTURE
 from ..imaging.preprocess import prepare
 from .classifier import ACTIVATION_MAPS, FEATURES, LOGITS, Classifier
 from .diagnoses import TAXONOMY
@@ -36,7 +37,7 @@ def describe(classifier: Classifier) -> dict[str, Any]:
     """Return the document, made for the release of the classifier."""
     manifest = classifier.manifest
     cautions = {
-        decode.FIRST_PICTURE.code: decode.FIRST_PICTURE,
+        FIRST_PICTURE.code: FIRST_PICTURE,
         **NOT_DERMATOSCOPIC,
         **image_quality.CAUTIONS,
     }

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..imaging.decode import Caution
-from ..imaging.preprocess import Prepared
+from ..imaging.model_input import Caution, Prepared
 from .diagnoses import TAXONOMY
 from .manifest import Manifest
 from .ood import CLOSE_UP, OTHER, Recognition

@@ -15,7 +15,7 @@ from PIL import Image
 
 from lesionlens.errors import ImageProblem, UnsupportedType
 from lesionlens.imaging import decoders, preprocess
-from lesionlens.imaging.preprocess import Preprocessing
+from lesionlens.imaging.model_input import Preprocessing
 from tests.dicom import photograph
 from tests.pictures import dermatoscopic, encoded
 

@@ -23,9 +23,9 @@ from lesionlens.errors import (
     Undecodable,
     UnsupportedType,
 )
-from lesionlens.imaging import decoders, formats, preprocess
+from lesionlens.imaging import decoders, file_kinds, preprocess
 from lesionlens.imaging.decoders import Decoders
-from lesionlens.imaging.preprocess import Preprocessing
+from lesionlens.imaging.model_input import Preprocessing
 from tests import hostile
 from tests.conftest import ROOT
 from tests.dicom import photograph
@@ -66,7 +66,7 @@ def soon(seconds: float = 60) -> float:
 
 
 def fork_server(pool: Decoders) -> int:
-    return pool._fork_servers[formats.USUAL]._process.pid
+    return pool._fork_servers[file_kinds.USUAL]._process.pid
 
 
 def children(pid: int) -> list[int]:
@@ -240,7 +240,7 @@ PROCESS = """
 import os, sys, time
 from pathlib import Path
 from lesionlens.imaging import decoders
-from lesionlens.imaging.preprocess import Preprocessing
+from lesionlens.imaging.model_input import Preprocessing
 data = Path('../infra/smoke.jpg').read_bytes()
 decoders.shared.prepare(data, Preprocessing(96), time.monotonic() + 60)
 print(decoders.shared._fork_servers['']._process.pid, flush=True)
@@ -271,6 +271,51 @@ def test_nothing_is_left_when_the_process_ends(name: str) -> None:
         check=False,
     )
     assert done.stderr == ""
+    wait_until_ended(int(done.stdout))
+
+
+AHEAD = """
+import os, sys, time
+from pathlib import Path
+from lesionlens.imaging import fork_server
+fork_server.start_ahead()
+print(pid := fork_server._ahead._process.pid, flush=True)
+from lesionlens.imaging import decoders
+from lesionlens.imaging.model_input import Preprocessing
+def decoded_by():
+    data = Path('../infra/smoke.jpg').read_bytes()
+    decoders.shared.prepare(data, Preprocessing(96), time.monotonic() + 60)
+    return decoders.shared._fork_servers['']._process.pid
+{then}
+"""
+THEN = {
+    "the process itself": "assert decoded_by() == pid",
+    "the first fork alone": """
+children = [os.fork()]
+if not children[0]:
+    sys.exit(decoded_by() != pid)
+children.append(os.fork())
+if not children[1]:
+    sys.exit(decoded_by() == pid)
+assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
+assert decoded_by() != pid
+""",
+    "nobody": "",
+    "nobody, after a fork": "os.fork() or sys.exit(); os.wait()",
+}
+
+
+@pytest.mark.parametrize("user", THEN)
+def test_what_was_started_ahead_serves_one_process_and_ends_with_it(user: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", AHEAD.format(then=THEN[user])],
+        cwd=ROOT / "function",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.stderr, done.returncode) == ("", 0)
     wait_until_ended(int(done.stdout))
 
 

@@ -32,7 +32,7 @@ from lesionlens.errors import (
     UnsupportedType,
 )
 from lesionlens.imaging import colour, decode, decoders, preprocess
-from lesionlens.imaging.preprocess import Preprocessing
+from lesionlens.imaging.model_input import Preprocessing
 from tests.conftest import ROOT
 from tests.dicom import DERMOSCOPIC, MARK, PHOTOGRAPHIC, photograph
 from tests.lossless_jpeg import lossless_jpeg

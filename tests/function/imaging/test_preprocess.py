@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lesionlens.imaging import preprocess
-from lesionlens.imaging.preprocess import Preprocessing
+from lesionlens.imaging import model_input, preprocess
+from lesionlens.imaging.model_input import Preprocessing
 from tests.pictures import lesion
 
 
@@ -67,11 +67,11 @@ def test_unknown_preprocessing_is_refused(change: dict[str, object], message: st
 
 def test_views_are_the_image_mirrored_and_turned() -> None:
     tensor = np.arange(48, dtype=np.float32).reshape(1, 4, 4, 3)
-    found = preprocess.views(tensor, len(preprocess.VIEWS))
+    found = model_input.views(tensor, len(model_input.VIEWS))
     np.testing.assert_array_equal(found[0], tensor)
     np.testing.assert_array_equal(found[1], tensor[:, :, ::-1])
     np.testing.assert_array_equal(found[2], tensor[:, ::-1, ::-1])
     assert len({view.tobytes() for view in found}) == 8
     for view in found:
         assert sorted(view.ravel()) == sorted(tensor.ravel())
-    assert len(preprocess.views(tensor, 3)) == 3
+    assert len(model_input.views(tensor, 3)) == 3

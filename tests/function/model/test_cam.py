@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lesionlens.imaging.preprocess import Prepared
+from lesionlens.imaging.model_input import Prepared
 from lesionlens.model import cam
 
 

@@ -5,8 +5,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from lesionlens.imaging.decode import Caution
-from lesionlens.imaging.preprocess import Prepared
+from lesionlens.imaging.model_input import Caution, Prepared
 from lesionlens.model import result
 from lesionlens.model.diagnoses import TAXONOMY
 from lesionlens.model.manifest import Calibration

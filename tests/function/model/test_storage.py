@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from lesionlens.model import release, storage
+from lesionlens.model import quick_reader, release, storage
 from lesionlens.model.storage import (
     ABSENT,
     CloudStore,
@@ -93,13 +93,18 @@ def test_of_two_writers_at_once_one_loses(tmp_path: Path) -> None:
     assert sorted(outcomes) == ["lost"] * 7 + ["won"]
 
 
-def test_a_release_is_loaded_over_http(bucket: str) -> None:
-    store = CloudStore(bucket, "released")
+@pytest.mark.parametrize("library", [False, True])
+def test_a_release_is_loaded_over_http(
+    bucket: str, library: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if library:
+        monkeypatch.setattr(quick_reader, "open_reader", lambda _: None)
+    store = CloudStore(bucket, f"released-{library}")
     version = json.loads((RELEASES / "current.json").read_text())["version"]
     served = ("manifest.json", "model.tflite", "detector.npz")
     for name in ("current.json", *(f"{version}/{name}" for name in served)):
         store.write(name, (RELEASES / name).read_bytes(), ABSENT)
-    loaded = release.load(open_store(f"gs://{bucket}/released"), "current")
+    loaded = release.load(open_store(f"gs://{bucket}/{store.folder}"), "current")
     assert loaded.manifest.version == version
 
 
@@ -134,7 +139,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def test_what_is_downloaded_is_the_generation_that_was_looked_at(
     bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The emulator ignores a wrong generation: look at what the client asks for."""
+    """By the library. The emulator ignores a wrong generation: look at what the client asks for."""
     store = CloudStore(bucket, "pinned")
     store.write("model", b"bytes", ABSENT)
     asked = []
@@ -147,7 +152,7 @@ def test_what_is_downloaded_is_the_generation_that_was_looked_at(
         return send(self, request, **kw)
 
     monkeypatch.setattr(requests.Session, "send", recording)
-    generation = store.read("model", 10).generation
+    generation = store._read_by_client("model", 10).generation
     (download,) = [url for url in asked if "alt=media" in url]
     assert f"generation={generation}" in download
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from lesionlens.imaging import preprocess
-from lesionlens.imaging.preprocess import Preprocessing
+from lesionlens.imaging.model_input import Preprocessing
 from training import config
 from training.config import Chance
 from training.data.augment import augment, mix

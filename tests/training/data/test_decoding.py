@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lesionlens.imaging.preprocess import Preprocessing
+from lesionlens.imaging.model_input import Preprocessing
 from tests.pictures import JPEG
 from training.data import dataset, decoding
 from training.data.dataset import Dataset, DatasetError

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from lesionlens.imaging.preprocess import Preprocessing
+from lesionlens.imaging.model_input import Preprocessing
 from lesionlens.model.ood import CLOSE_UP, DERMATOSCOPIC, KINDS, OTHER
 from tests.pictures import lesion
 from training.config import load

@@ -1,0 +1,83 @@
+"""The server's end of one decoder process: a picture is sent, and its answer judged."""
+
+import json
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .. import errors
+from ..errors import ImageProblem, Overloaded, Problem, UnsupportedType
+from . import wire
+from .fork_server import ForkServer
+from .model_input import CAUTIONS, Prepared, Preprocessing
+
+# What a decoder may refuse a picture for, by name: nothing else is believed.
+_PROBLEMS: dict[str, type[Problem]] = {
+    name: found
+    for name, found in vars(errors).items()
+    if isinstance(found, type) and issubclass(found, (ImageProblem, UnsupportedType))
+}
+_MAX_DETAIL = 1000  # characters
+
+
+class DecoderFault(RuntimeError):
+    """A fault of ours in a decoder; the message names the type of the error and its place."""
+
+
+class Exceeded(Exception):
+    """The picture needs more than it was allowed, or the decoder has gone."""
+
+
+class Decoder:
+    """A decoder process, for the kind of files that its parent was started for."""
+
+    def __init__(self, parent: ForkServer) -> None:
+        """Have one forked. Raises one of `fork_server.GONE` if its parent has gone."""
+        self.parent: ForkServer | None = parent
+        self.pid, connected = parent.fork()
+        self.reusable = True
+        self._peer = wire.Peer(connected)
+
+    def prepare(
+        self, data: bytes, preprocessing: Preprocessing, large: bool, until: float
+    ) -> Prepared:
+        """Raises Problem, Exceeded, Overloaded."""
+        self.reusable = False
+        shape = (preprocessing.size, preprocessing.size, 3)
+        try:
+            self._peer.send(_asked(preprocessing, large), data, until)
+            text, pixels = self._peer.receive(math.prod(shape), until)
+            answer = wire.parsed(text)
+            if answer.keys() & {"problem", "fault", "needs_more"} or not pixels:
+                raise self._refusal(answer)
+            prepared = Prepared(
+                np.frombuffer(pixels, np.uint8).reshape(shape),
+                int(answer["width"]),
+                int(answer["height"]),
+                tuple(CAUTIONS[code] for code in answer["warnings"]),
+            )
+        except TimeoutError:
+            raise Overloaded("Decoding took too long beside others; try again.") from None
+        except (EOFError, OSError, ValueError, LookupError, TypeError):
+            # Gone, or not itself any more.
+            raise Exceeded from None
+        self.reusable = not large
+        return prepared
+
+    def _refusal(self, answer: dict[str, Any]) -> Exception:
+        if "fault" in answer:
+            return DecoderFault(str(answer["fault"])[:_MAX_DETAIL])
+        self.reusable = True
+        if "problem" in answer:
+            return _PROBLEMS[answer["problem"]](str(answer["detail"])[:_MAX_DETAIL])
+        return Exceeded()
+
+    def close(self) -> None:
+        self._peer.close()
+
+
+@lru_cache(8)
+def _asked(preprocessing: Preprocessing, large: bool) -> bytes:
+    return json.dumps({"preprocessing": preprocessing.as_dict(), "large": large}).encode()
