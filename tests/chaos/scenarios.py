@@ -209,8 +209,16 @@ def _others(server: Running, worker: int) -> set[int]:
 
 
 def _workers(server: Running) -> set[int]:
-    """gunicorn's; the processes that decode are children of these."""
-    return _children(server.pid)
+    """gunicorn's; the first one's fork server is a child of the same process."""
+    return {pid for pid in _children(server.pid) if not _decodes(pid)}
+
+
+def _decodes(pid: int) -> bool:
+    """Whether it is a fork server or a decoder."""
+    try:
+        return b"decoder_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _children(*pids: int) -> set[int]:
@@ -405,8 +413,7 @@ def hostile(place: Place) -> Found:
 
         def watch() -> None:
             while not done.wait(0.05):
-                fork_servers = _children(*_workers(server))
-                replaced.update(_children(*fork_servers))
+                replaced.update(_children(*filter(_decodes, server.pids())))
 
         done = threading.Event()
         watcher = threading.Thread(target=watch)
