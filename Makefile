@@ -21,7 +21,7 @@ NO_SECRETS := --exclude-files '^training/releases/|/package-lock\.json$$' \
 	--exclude-lines '(?i)sha256' --exclude-secrets '^5d9c2f0b7e4a4c1f9a53b8e6d1720c4e$$'
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all lint types style leaks partners kernel lock audit-dependencies fuzz train evaluate bench chaos audit stack beam clean
+.PHONY: help serve test test-all lint types style leaks partners pages kernel lock audit-dependencies fuzz train evaluate bench chaos audit stack beam clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -53,6 +53,9 @@ leaks: $(VENV)/.testing ## Look for keys and passwords among the files
 
 kernel: $(VENV)/.testing ## Compile web/device/kernel.c to WebAssembly
 	$(BIN)/python -m tests.web.device_kernel
+
+pages: ## Write the header and the footer of web/index.html into the other pages
+	$(PYTHON) infra/page_files.py
 
 partners: $(VENV)/.testing ## Write partners' table of errors, feed of changes and Python client anew
 	$(BIN)/python infra/partner_files.py
