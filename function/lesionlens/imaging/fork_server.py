@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,22 @@ class ForkServer:
                 process_group=0,
             )
 
-    def wait(self) -> None:
-        """Return when the process has imported what it needs. Raises one of `GONE`."""
-        if not self._ready:
-            self._ask({}, [])
-            self._ready = True
+    def wait(self, until: float) -> None:
+        """Return when the process has imported what it needs.
+
+        Raises TimeoutError at the monotonic time ``until``, and one of the other `GONE`.
+        """
+        if self._ready:
+            return
+        if not self._lock.acquire(timeout=max(until - time.monotonic(), 0)):
+            raise TimeoutError("the fork server is still starting")
+        try:
+            if not self._ready:
+                self._control.settimeout(max(until - time.monotonic(), 0.001))
+                self._receive()
+                self._ready = True
+        finally:
+            self._lock.release()
 
     def fork(self) -> tuple[int, socket.socket]:
         """Return a new decoder's process id and socket. Raises one of `GONE`."""
@@ -100,10 +112,14 @@ class ForkServer:
         self._process.returncode = 0
 
     def _ask(self, message: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+        self.wait(time.monotonic() + START_S)
         with self._lock:
             self._control.settimeout(START_S)
             socket.send_fds(self._control, [json.dumps(message).encode()], descriptors)
-            answer = self._control.recv(wire.MAX_HEAD)
+            return self._receive()
+
+    def _receive(self) -> dict[str, Any]:
+        answer = self._control.recv(wire.MAX_HEAD)
         if not answer:
             raise EOFError("the fork server has gone")
         parsed: dict[str, Any] = json.loads(answer)
