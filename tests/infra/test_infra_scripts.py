@@ -144,6 +144,7 @@ WRONG = [
     ("MAX_UPLOAD_BYTES", "40000000", "at most 33554432"),
     ("PUBLIC_RATE_LIMIT", "many", "images in a time"),
     ("LIMIT_STORE", "memcached://x", "memory:// or redis://"),
+    ("BASE_IMAGE", "python", "an image by tag or digest"),
     ("API_KEYS_VERSION", "latest", "the number of a version"),
     ("SOAK_SECONDS", "2m", "from 0 to 999"),
     ("DATA_URI", "/data", "gs://BUCKET/FOLDER"),

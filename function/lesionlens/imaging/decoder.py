@@ -31,13 +31,12 @@ class Exceeded(Exception):
 
 
 class Decoder:
-    """A decoder process, and the kinds of files it was warmed for."""
+    """A decoder process, for the kind of files that its parent was started for."""
 
-    def __init__(self, parent: ForkServer, kind: str) -> None:
-        """Have one forked. Raises OSError, EOFError, ValueError if its parent has gone."""
+    def __init__(self, parent: ForkServer) -> None:
+        """Have one forked. Raises one of `fork_server.GONE` if its parent has gone."""
         self.parent: ForkServer | None = parent
-        self.pid, connected = parent.fork(kind)
-        self.kinds = frozenset(parent.kinds)
+        self.pid, connected = parent.fork()
         self.reusable = True
         self._peer = wire.Peer(connected)
 
