@@ -9,6 +9,8 @@
 # A release's files stand under releases/VERSION/, never change and are never removed: a page that is
 # open, or a rollback, finds those that it knows. Without --release, those of the current version.
 #
+# The pages of a copy say their own address, as Open Graph wants it; without DOMAIN they have none.
+#
 # The HTML goes last so that it never names a script or a style that is not there yet, and what web/
 # no longer has goes after it. File names carry no hash (there is no build step), so HTML, scripts
 # and styles are asked about again each time (a short 304); pictures and fonts are kept for a day.
@@ -99,6 +101,13 @@ upload() {
       --content-type="$type" --cache-control="$cache"
   done
 }
+
+if [[ -n $ORIGIN ]]; then
+  temporary_folder
+  cp -R "$web" "$scratch/web"
+  web=$scratch/web
+  python3 "$infra_folder/page_files.py" "$web" "$ORIGIN"
+fi
 
 version=$(current_version)
 publish_release "$version"

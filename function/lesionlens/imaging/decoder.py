@@ -31,13 +31,12 @@ class Exceeded(Exception):
 
 
 class Decoder:
-    """A decoder process, and the kinds of files it was warmed for."""
+    """A decoder process, for the kind of files that its parent was started for."""
 
-    def __init__(self, parent: ForkServer, kind: str) -> None:
-        """Fork a decoder. Raises OSError, EOFError, ValueError if the fork server has exited."""
+    def __init__(self, parent: ForkServer) -> None:
+        """Fork a decoder. Raises one of `fork_server.GONE` if the fork server has exited."""
         self.parent: ForkServer | None = parent
-        self.pid, connected = parent.fork(kind)
-        self.kinds = frozenset(parent.kinds)
+        self.pid, connected = parent.fork()
         self.reusable = True
         self._peer = wire.Peer(connected)
 
