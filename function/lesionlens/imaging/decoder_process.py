@@ -32,8 +32,9 @@ _FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 
 
 def serve_forks(control: socket.socket) -> None:
-    """Fork and end decoders as asked until the server has gone; `{}` asks for a sign of life."""
+    """Say that this is ready; fork and end decoders as asked, until the server has gone."""
     me = os.getpid()
+    control.sendall(b"{}")
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, wire.MAX_HEAD, 1)
         if not message:
@@ -44,14 +45,12 @@ def serve_forks(control: socket.socket) -> None:
             if child == 0:
                 _run(control, descriptors[0], me)
             os.close(descriptors[0])
-            answer: dict[str, int] = {"pid": child}
-        elif "end" in asked:
+            answer = {"pid": child}
+        else:
             # Only its parent can be sure that the number is still that of the decoder.
             os.kill(asked["end"], signal.SIGKILL)
             _, status = os.waitpid(asked["end"], 0)
             answer = {"pid": asked["end"], "crashed": _crashed(status)}
-        else:
-            answer = {}
         control.sendall(json.dumps(answer).encode())
 
 

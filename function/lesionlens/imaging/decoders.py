@@ -68,9 +68,7 @@ class Decoders:
         Raises ImageProblem, UnsupportedType, and Overloaded where others leave no time.
         """
         kind = file_kinds.kind(data)
-        with suppress(*GONE):
-            # The first file of a kind waits for its imports here, where it takes no place.
-            self._running(kind).wait()
+        self._await_ready(kind, until or _unhurried())
         with suppress(Exceeded), self._modest.enter(until):
             decoder = self._take(kind)
             try:
@@ -103,6 +101,15 @@ class Decoders:
         for parent in self._fork_servers.values():
             parent.abandon()
         self.__init__()  # type: ignore[misc]
+
+    def _await_ready(self, kind: str, until: float) -> None:
+        """Wait for the imports that the first file of a kind needs, without taking a place."""
+        try:
+            self._running(kind).wait(until)
+        except TimeoutError:
+            raise Overloaded("The decoder for this format is starting; try again.") from None
+        except GONE:
+            return  # `_fork` starts another
 
     def _take(self, kind: str) -> Decoder:
         with self._lock:

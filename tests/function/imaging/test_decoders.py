@@ -179,6 +179,26 @@ def test_nobody_waits_for_the_imports_of_a_format_that_others_sent(own: Decoders
         assert {answer.result().width for answer in answers} == {320}
 
 
+def test_no_wait_outlives_a_pictures_budget(own: Decoders) -> None:
+    """Neither for a fork server that does not start, nor for a decoder that does not answer."""
+    own.prepare(JPEG, RULE, soon())
+    (decoder,) = children(fork_server(own))
+    os.kill(decoder, signal.SIGSTOP)
+    with pytest.raises(Overloaded, match="took too long"):
+        own.prepare(JPEG, RULE, soon(0.3))
+    assert own.prepare(JPEG, RULE, soon()).width == 600
+    starting = own._running("DICOM")._process.pid
+    os.kill(starting, signal.SIGSTOP)
+    try:
+        with pytest.raises(Overloaded, match="is starting"):
+            own.prepare(FILES["DICOM"], RULE, soon(0.3))
+    finally:
+        os.kill(starting, signal.SIGCONT)
+    # It was not given up.
+    assert own.prepare(FILES["DICOM"], RULE, soon()).width == 320
+    assert own._running("DICOM")._process.pid == starting
+
+
 def test_a_decoder_that_was_killed_is_replaced(own: Decoders) -> None:
     own.prepare(JPEG, RULE, soon())
     (decoder,) = children(fork_server(own))
