@@ -11,8 +11,8 @@
 #
 # The pages of a copy say their own address, as Open Graph wants it; without DOMAIN they have none.
 #
-# The HTML goes last so that it never names a script or a style that is not there yet, and what web/
-# no longer has goes after it. File names carry no hash (there is no build step), so HTML, scripts
+# The HTML is uploaded last so that it never refers to a script or style that is not there yet; files
+# that web/ no longer has are removed after it. File names carry no hash (there is no build step), so HTML, scripts
 # and styles are asked about again each time (a short 304); pictures and fonts are kept for a day.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"

@@ -1,6 +1,6 @@
-"""The server's end of the process that forks decoders: it is started, asked, and ended.
+"""The server's end of the process that forks decoders: starts it, sends requests, stops it.
 
-Little is imported here, so that a server can call `start_ahead` before it imports the rest.
+Imports little, so that a server can call `start_ahead` before its other imports.
 """
 
 import atexit
@@ -30,7 +30,7 @@ _FOLDER = str(Path(__file__).parents[2])
 
 
 class ForkServer:
-    """The process that forks decoders for one kind of files, see `decoder_process`. Thread-safe."""
+    """A running fork server for one kind of files, see `decoder_process`. Thread-safe."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -103,12 +103,12 @@ class ForkServer:
                 self._process.wait()
 
     def abandon(self) -> None:
-        """Let go of it: another process of this family uses it."""
+        """Close this end without stopping it: another process has taken it over."""
         self._control.close()
         self.disown()
 
     def disown(self) -> None:
-        """Do not wait for its end: it is another's child, or another's to end."""
+        """Do not wait for its exit: another process is its parent, or stops it."""
         self._process.returncode = 0
 
     def _ask(self, message: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
@@ -126,7 +126,7 @@ class ForkServer:
         return parsed
 
 
-# Started ahead of need; for the first that needs one.
+# Started ahead of need, for the first caller of `obtain`.
 _ahead: ForkServer | None = None
 
 
@@ -134,8 +134,8 @@ _ahead: ForkServer | None = None
 def start_ahead() -> None:
     """Start the usual formats' fork server: it imports its libraries while this process does so.
 
-    It serves this process, or the first that is forked from it: gunicorn's worker. Once a process;
-    where it fails, one is started when it is needed.
+    It serves this process, or the first process that is forked from it (gunicorn's worker). Only
+    the first call has an effect. If the start fails, `obtain` starts one on demand.
     """
     global _ahead
     with contextlib.suppress(OSError):
@@ -152,7 +152,7 @@ def obtain(kind: str) -> ForkServer:
 
 
 def _given_away() -> None:
-    """In the parent of a fork: what was started ahead is the child's."""
+    """In the parent after a fork: the child has taken over what was started ahead."""
     global _ahead
     if _ahead:
         _ahead.abandon()
