@@ -1,4 +1,4 @@
-"""What a JPEG's frame header says that Pillow does not tell."""
+"""What a JPEG's headers say that Pillow does not report."""
 
 import io
 from typing import NamedTuple
