@@ -51,8 +51,8 @@ export function draw() {
   document.querySelector("label[for=consent]").textContent = text(several ? "tray.consent" : "upload.consent");
   byId("tray").replaceChildren(...(several ? [make("ul", {}, pictures.map(thumbnail)),
     make("button", { class: "ll-button", type: "button", click: remove }, text("tray.remove"))] : []));
-  byId("tray-more").replaceChildren(
-    ...(pictures.length < MOST ? adding() : []), make("p", { class: "ll-small" }, text("tray.hint", { most: MOST })));
+  byId("tray-more").replaceChildren(...(pictures.length < MOST ? adding() : []));
+  byId("tray-hint").textContent = text("tray.hint", { most: MOST });
 }
 
 /** Redraw the list entry of a picture whose faults have become known; the file input stays as it is. */
