@@ -12,7 +12,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 	--custom-compile-command 'make lock' $(UPGRADE) pyproject.toml
 # Over all cores, group by group in the order of tests/conftest.py. Threads of BLAS would wait for
 # the cores that other tests have: a small fit then takes thirteen times the processor time.
-SPREAD := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadgroup \
+SPREAD := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadscope \
 	--no-loadscope-reorder
 SUPPORTED = $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and \
 	"Python 3.11 to 3.14 is needed")'
