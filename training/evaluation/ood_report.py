@@ -27,17 +27,22 @@ TONES = {"dark": -30.0, "brown": 10.0, "tan": 28.0, "light": math.inf}
 
 
 def shown(
-    pictures: Sequence[Picture], altered: Sequence[Picture], features: NDArray[np.float32]
+    pictures: Sequence[Picture],
+    features: NDArray[np.float32],
+    altered: Sequence[Picture] = (),
+    framed: Sequence[Picture] = (),
 ) -> Shown:
-    """Pictures as they are, then those that were altered, with the (N, F) features of all."""
-    every = [*pictures, *altered]
+    """Pictures as they are, altered copies, copies in a black surround; (N, F) features of all."""
+    every = [*pictures, *altered, *framed]
+    end = len(pictures) + len(altered)
     return Shown(
         features=features,
         kinds=np.array([picture.kind for picture in every]),
         origins=np.array([picture.origin for picture in every]),
         groups=np.array([picture.group for picture in every]),
         parts=np.array([picture.part for picture in every]),
-        altered=np.arange(len(every)) >= len(pictures),
+        altered=(np.arange(len(every)) >= len(pictures)) & (np.arange(len(every)) < end),
+        framed=np.arange(len(every)) >= end,
     )
 
 
@@ -45,7 +50,7 @@ def fit(shown: Shown, without: str | None = None) -> Fitted:
     """Fit to what teaches, but for the origin that is left out."""
     kept = shown.origins != without
     home = shown.kinds == DERMATOSCOPIC
-    validation = kept & home & (shown.parts == VALIDATION) & ~shown.altered
+    validation = kept & home & (shown.parts == VALIDATION) & shown.untouched
     return ood_fit.fit(shown.subset(kept & (shown.parts == TRAIN)), shown.subset(validation))
 
 
@@ -56,7 +61,7 @@ def report(shown: Shown, fitted: Fitted) -> tuple[dict[str, Any], Mask]:
     left out; pictures of other things by whether their source taught the detector. Also returned,
     (N,): whether a close-up was refused by the detector that never saw its origin.
     """
-    clean = ~shown.altered
+    clean = shown.untouched
     accepted = fitted.accepts(shown.features)
     home = clean & (shown.kinds == DERMATOSCOPIC)
     origins = [str(origin) for origin in np.unique(shown.origins[home])]
