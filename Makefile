@@ -21,7 +21,7 @@ NO_SECRETS := --exclude-files '^training/releases/|/package-lock\.json$$' \
 	--exclude-lines '(?i)sha256' --exclude-secrets '^5d9c2f0b7e4a4c1f9a53b8e6d1720c4e$$'
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-all lint types style leaks partners kernel lock audit-dependencies fuzz train evaluate bench chaos audit stack beam clean
+.PHONY: help serve test test-spread test-all lint types style leaks partners pages kernel lock audit-dependencies fuzz train evaluate bench chaos audit stack beam clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -30,10 +30,15 @@ serve: $(VENV)/.serving ## Serve the page and the API at http://localhost:$(PORT
 	@echo "LesionLens: http://localhost:$(PORT)"
 	WEB_DIR=web $(BIN)/functions-framework --source function/main.py --target classify --port $(PORT)
 
+# Many processes import the same modules: compiled once.
+test test-all: export PYTHONDONTWRITEBYTECODE =
+
 test: $(VENV)/.testing ## Check style and types, and run the tests on all cores
-	$(MAKE) --no-print-directory --jobs 2 lint
-	$(SPREAD) --cov --cov-report= -m "not (slow or matrix or alone)"
+	$(MAKE) --no-print-directory --jobs lint test-spread
 	$(BIN)/python -m pytest --cov --cov-append --cov-report=term -m "alone and not (slow or matrix)"
+
+test-spread: $(VENV)/.testing
+	$(SPREAD) --cov --cov-report= -m "not (slow or matrix or alone)"
 
 test-all: $(VENV)/.testing $(BEAM)/.ready ## Run the tests that take longer: the browser matrix and the like
 	$(SPREAD) -m "(slow or matrix) and not alone"
@@ -53,6 +58,9 @@ leaks: $(VENV)/.testing ## Look for keys and passwords among the files
 
 kernel: $(VENV)/.testing ## Compile web/device/kernel.c to WebAssembly
 	$(BIN)/python -m tests.web.device_kernel
+
+pages: ## Write the header and the footer of web/index.html into the other pages
+	$(PYTHON) infra/page_files.py
 
 partners: $(VENV)/.testing ## Write partners' table of errors, feed of changes and Python client anew
 	$(BIN)/python infra/partner_files.py

@@ -2,9 +2,9 @@
 
     python function/archive.py SOURCE RESULTS
 
-RESULTS ends in .jsonl or .csv and gets a line an image, in the order of their names. A file that
-cannot be used is told of in its line and stops nothing. If it is interrupted, the same command goes
-on after the last whole line. The model is the one that the environment names, as for the function.
+RESULTS ends in .jsonl or .csv and gets one line per image, ordered by name. The line of an unusable
+file holds the problem, and the run continues. After an interruption, the same command resumes after
+the last complete line. The environment names the model, as for the function.
 """
 
 import argparse
@@ -27,18 +27,18 @@ from lesionlens.model.classifier import Classifier
 from lesionlens.model.manifest import ReleaseError
 from lesionlens.model.storage import FileStore, StorageError, Store, open_store
 
-# Images are read and classified this many at a time, so that few answers wait for a slow one.
+# Images are submitted in chunks of this many, which bounds the results held in memory.
 CHUNK = 64
-# Of a result, what is of one request only.
+# Fields of a result that describe the request, not the image.
 VOLATILE = ("request_id", "timing_ms")
-# A file's name may be any bytes; a CSV file holds them as they are, JSON as lone surrogates.
+# File names may contain any bytes: kept as they are in CSV, as lone surrogates in JSON.
 _ANY_BYTES = "surrogateescape"
-# Of a CSV file, after the classes.
+# Columns of a CSV file after those of the classes.
 COLUMNS = ("malignancy", "flag", "kind", "in_distribution", "warnings", "problem")
 
 
 def row(name: str, store: Store, classifier: Classifier, at_most: int) -> dict[str, Any]:
-    """The line of one file: its result, or the ``problem`` with it."""
+    """Return the line of one file: its result, or its ``problem``."""
     try:
         data = store.read(name, at_most).data
         result = pipeline.examine(data, classifier)
@@ -47,7 +47,7 @@ def row(name: str, store: Store, classifier: Classifier, at_most: int) -> dict[s
     except StorageError as error:
         told = {"title": "Unreadable file", "detail": str(error)}
     except Exception as error:
-        # A fault of ours at one file is no reason to leave the others out.
+        # An internal error at one file must not end the run.
         structured_log.error("internal error", error, request_id=name)
         fault = Problem.unexpected()
         told = {"title": fault.title, "detail": fault.detail}
@@ -58,11 +58,11 @@ def row(name: str, store: Store, classifier: Classifier, at_most: int) -> dict[s
 
 
 def columns(line: dict[str, Any]) -> dict[str, Any]:
-    """The same line as columns of a CSV file; a class's is named as its label."""
+    """Flatten a line to the columns of a CSV file; a class's column bears its label."""
     malignancy = line.get("malignancy") or {}
     problem = line.get("problem") or {}
     known = line.get("prediction") is not None
-    # Of what was not recognized, no number is to be read out of its context.
+    # No numbers for an image that was not recognized: they would be read out of context.
     shares = {
         entry["label"]: entry["probability"] if known else ""
         for entry in line.get("probabilities", ())
@@ -83,7 +83,7 @@ def columns(line: dict[str, Any]) -> dict[str, Any]:
 
 
 class Results:
-    """The file of results, which knows what it holds already."""
+    """The file of results, which can be resumed."""
 
     def __init__(self, path: Path, classes: tuple[str, ...]) -> None:
         if path.suffix not in (".jsonl", ".csv"):
@@ -92,13 +92,13 @@ class Results:
         self._names = ("file", "version", "label", *classes, *COLUMNS)
 
     def resume(self) -> list[dict[str, Any]]:
-        """Drop what is left of a line that was cut, and return the whole ones."""
+        """Drop a last line that is incomplete, and return the complete ones."""
         whole = self._path.read_bytes() if self._path.exists() else b""
         whole = whole[: whole.rfind(b"\n") + 1]
         if not self._csv:
             self._path.write_bytes(whole)
             return [json.loads(line) for line in whole.splitlines()]
-        # Within quotes their number is odd: a line of the file may be the middle of a name.
+        # An odd number of quotes ends within a quoted name that contains a line break.
         while whole.count(b'"') % 2:
             whole = whole[: whole.rfind(b"\n", 0, -1) + 1]
         self._path.write_bytes(whole or self._text(None).encode())
@@ -123,7 +123,7 @@ class Results:
 
 
 def run(source: str, path: Path, configured: settings.Settings) -> None:
-    """Classify what ``path`` does not hold yet."""
+    """Classify the images that ``path`` has no line for yet."""
     store = _source(source)
     models = open_store(configured.model_uri)
     loaded = release.load(models, configured.model_version)

@@ -5,7 +5,7 @@ import threading
 
 from lesionlens.imaging import fork_server
 
-fork_server.start_ahead()  # it imports its libraries on another core while this module does
+fork_server.start_ahead()  # imports its libraries on another core, in parallel with this module
 
 # ruff: noqa: E402
 import flask
@@ -20,13 +20,13 @@ _app = app.create(_settings, pipeline.examine)
 gunicorn_worker.install(_app)
 
 if flask.has_app_context():
-    # functions-framework imports this module inside of its own application, which answers
-    # /favicon.ico and /robots.txt by itself.
+    # functions-framework imports this module within its own application, which serves
+    # /favicon.ico and /robots.txt itself.
     flask.current_app.after_request(app.secured)
 
 if _settings.preload_model:
-    # The server imports this module and then forks its workers; threads do not survive that, so
-    # each worker starts loading when it comes to life.
+    # The server imports this module and then forks its workers; threads do not survive a fork,
+    # so each worker starts loading after it.
     os.register_at_fork(
         after_in_child=lambda: threading.Thread(target=app.preload, args=(_app,)).start()
     )

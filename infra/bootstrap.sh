@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Make an empty Google Cloud project ready: all that lasts and that the other scripts build on.
+# Prepare an empty Google Cloud project: create the lasting resources that the other scripts rely on.
 #
 #   infra/bootstrap.sh [STEP…] [--dry-run] [--help]
 #
 #   STEP…   only these of: apis buckets images accounts secrets logs metrics budget triggers github
 #           archive dashboard uptime alerts; default: all, in this order
 #
-# What is there is brought up to date, so run it again after any change of a setting. A step that fails
-# does not keep the others from running; at the end it is named, and the exit status is 1. Steps whose
-# setting is empty are left out: budget (BILLING_ACCOUNT), triggers (BUILD_REPOSITORY), github
+# Existing resources are updated, so run it again after any change of a setting. A step that fails does
+# not stop the others; it is reported at the end, and the exit status is 1. Steps whose setting is empty
+# are skipped: budget (BILLING_ACCOUNT), triggers (BUILD_REPOSITORY), github
 # (GITHUB_REPOSITORY), archive (ARCHIVE_BUCKET), uptime (ALERT_EMAIL, DOMAIN), alerts (ALERT_EMAIL).
 #
 # It needs roles/owner of the project; the budget also roles/billing.costsManager of BILLING_ACCOUNT,

@@ -21,7 +21,7 @@ digest=$(ask "sha256:$(printf '%064d' 0)" builds submit "$repository_folder/func
   --region="$REGION" --config="$infra_folder/cloudbuild.image.yaml" \
   --gcs-source-staging-dir="gs://$BUILD_BUCKET/source" \
   --service-account="projects/$PROJECT/serviceAccounts/$BUILD_ACCOUNT" \
-  --substitutions="_IMAGE=$FUNCTION_IMAGE:$tag,_BUILD_BUCKET=$BUILD_BUCKET" \
+  --substitutions="_IMAGE=$FUNCTION_IMAGE:$tag,_BUILD_BUCKET=$BUILD_BUCKET,_BASE_IMAGE=$BASE_IMAGE" \
   --format='value(results.images[0].digest)')
 [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || die "the build ended without an image: '$digest'"
 printf '%s\n' "$FUNCTION_IMAGE@$digest"

@@ -65,6 +65,8 @@ check_settings() {
   setting LOG_LEVEL 'DEBUG|INFO' 'DEBUG or INFO; rollouts and alerts read the lines of requests'
   setting API_KEYS_SECRET '[A-Za-z0-9_-]{1,255}' 'a name of letters, digits, _ and -'
   setting API_KEYS_VERSION '([1-9][0-9]*)?' 'the number of a version, or nothing'
+  setting BASE_IMAGE '[a-z0-9./_-]+(:[A-Za-z0-9._-]+|@sha256:[0-9a-f]{64})' \
+    'an image by tag or digest, such as python:3.11-slim'
   check_canary_steps
   setting SOAK_SECONDS '0|[1-9][0-9]{0,2}' 'seconds, from 0 to 999'
   setting CANARY_REQUESTS '[1-9][0-9]{0,3}' 'a whole number from 1 to 9999'

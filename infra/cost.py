@@ -19,7 +19,8 @@ IDLE_CPU_SECOND, IDLE_MEMORY_GIB_SECOND = 0.0000025, 0.0000025
 # hour of a month of 730; data in either direction.
 LOAD_BALANCER_MONTH = 0.025 * 730
 LOAD_BALANCER_GIB = 0.008
-# A policy and one rule; unconfirmed
+# A policy and one rule: as several public repositories state them, alike; Google's own page was not
+# to be had.
 ARMOR_MONTH, ARMOR_REQUEST = 5.0 + 1.0, 0.75 / 1e6
 # cloud.google.com/vpc/network-pricing: Premium Tier, to North America, the first TiB.
 EGRESS_GIB = 0.12

@@ -9,8 +9,10 @@
 # A release's files stand under releases/VERSION/, never change and are never removed: a page that is
 # open, or a rollback, finds those that it knows. Without --release, those of the current version.
 #
-# The HTML goes last so that it never names a script or a style that is not there yet, and what web/
-# no longer has goes after it. File names carry no hash (there is no build step), so HTML, scripts
+# The pages of a copy say their own address, as Open Graph wants it; without DOMAIN they have none.
+#
+# The HTML is uploaded last so that it never refers to a script or style that is not there yet; files
+# that web/ no longer has are removed after it. File names carry no hash (there is no build step), so HTML, scripts
 # and styles are asked about again each time (a short 304); pictures and fonts are kept for a day.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
@@ -99,6 +101,13 @@ upload() {
       --content-type="$type" --cache-control="$cache"
   done
 }
+
+if [[ -n $ORIGIN ]]; then
+  temporary_folder
+  cp -R "$web" "$scratch/web"
+  web=$scratch/web
+  python3 "$infra_folder/page_files.py" "$web" "$ORIGIN"
+fi
 
 version=$(current_version)
 publish_release "$version"

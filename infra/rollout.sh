@@ -5,8 +5,8 @@
 #                    [--no-page] [--dry-run] [--help]
 #
 #   --image, --same-code, --model-version   as for infra/deploy_function.sh
-#   --started SECONDS   when this build began, in seconds since 1970: where a later one has been rolled
-#                       out already, there is nothing to do
+#   --started SECONDS   when this build began, in seconds since 1970; does nothing if a build that began
+#                       later has been rolled out already
 #   --no-page           leave the page as it is
 #
 # Cloud Build (cloudbuild.yaml), GitHub Actions (.github/workflows/deploy.yml) and people run this same

@@ -88,6 +88,10 @@ LOG_LEVEL=${LOG_LEVEL-INFO}
 API_KEYS_SECRET=${API_KEYS_SECRET-$SERVICE-api-keys}
 API_KEYS_VERSION=${API_KEYS_VERSION-}
 
+# Base of the function's image. A tag stands for its newest image, which a build names by digest;
+# python@sha256:DIGEST for that of an earlier build (label org.opencontainers.image.base.digest).
+BASE_IMAGE=${BASE_IMAGE-python:3.11-slim}
+
 ## A new revision
 
 # Shares of the traffic that a candidate gets one after the other, percent. The last is 100.

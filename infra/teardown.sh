@@ -9,8 +9,8 @@
 #   --yes-remove-models BUCKET, --yes-remove-data BUCKET   do not ask a second time; names the bucket
 #
 # The model bucket and the data bucket stay unless told twice, by the option and by typing the bucket's
-# name when asked. What is already gone is passed over, and what cannot be removed does not keep the
-# rest from going; it is named at the end. The APIs stay enabled, ARCHIVE_BUCKET stays, and the names of
+# name when asked. What is already gone is skipped; a removal that fails is reported at the end and
+# does not stop the others. The APIs stay enabled, ARCHIVE_BUCKET stays, and the names of
 # service accounts and of the identity pool are reserved for 30 days.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
@@ -69,14 +69,14 @@ fi
 
 failed=()
 
-# removed COMMAND…: run a removal; what fails is told at the end.
+# removed COMMAND…: run a removal; failures are reported at the end.
 removed() { "$@" || failed+=("$(quoted "$@")"); }
 
 # remove NOUN… -- NAME FLAG…: describe, then delete.
 remove() {
   local noun rest
   words "$@"
-  # The other way round than ensure: a dry run shows the removal.
+  # Unlike in ensure, a dry run assumes that it exists, and shows the removal.
   if ! dry && ! there_is "${noun[@]}" describe "${rest[@]}"; then
     say "= ${noun[*]} ${rest[0]} is gone"
   else

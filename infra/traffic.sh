@@ -54,7 +54,7 @@ find_candidate() {
   table=$(traffic_table)
   candidate=$(tagged_revision "$table" candidate)
   [[ -n $candidate ]] || die "no revision is tagged candidate; infra/deploy_function.sh makes one"
-  # Apart from the candidate: after a rollout that was killed, it may have the most.
+  # The candidate is left out: after a killed rollout it may have the most traffic.
   serving=$(serving_revision "$(awk -F, -v name="$candidate" '$3 != name' <<<"$table")")
   [[ -n $serving && $(traffic_percent "$table" "$serving") != 0 ]] ||
     die "the candidate, $candidate, already has all the traffic"
@@ -104,7 +104,7 @@ canary() {
   find_candidate
   temporary_folder
   share=0
-  # Before the traffic moves: an interruption in between must not leave it there.
+  # Registered before the traffic moves, so that an interruption always moves it back.
   on_exit give_back_after_failure
   for step in $CANARY_STEPS; do
     give "$step"

@@ -9,7 +9,7 @@
 #
 # Machines, accelerator, configuration and data set are in infra/settings.sh. infra/releases.sh shows
 # the new version when it is there; infra/promote.sh makes it the current one, the first time before
-# there is a function, which infra/deploy_function.sh --first then deploys.
+# the function exists; infra/deploy_function.sh --first then deploys it.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"

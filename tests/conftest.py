@@ -55,10 +55,12 @@ def create_client() -> Client:
     ).test_client()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together, in one process of pytest-xdist, a module's tests, and all of the smoke run.
 
-    Those of the smoke run are first: begun last, they would go on when all else has ended.
+    Those of the smoke run are first: begun last, they would go on when all else has ended. Must run
+    before pytest-xdist's own hook, which reads the groups.
     """
     for item in items:
         group = "smoke" if needs_smoke(item) else item.nodeid.split("::")[0]

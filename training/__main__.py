@@ -130,17 +130,13 @@ def _job(
     if team.workers > 1 and options.command not in SHARED:
         accepted = ", ".join(SHARED)
         raise ValueError(f"{team.workers} workers were started; accepted for several: {accepted}")
-    run = folder or options.run or HERE / "runs" / settings.name
-    cache = options.cache
-    if not team.is_chief:
-        # What the workers hold is their own, even where they share a disk.
-        run, cache = run / f"worker-{team.index}", cache / f"worker-{team.index}"
+    run = team.own_folder(folder or options.run or HERE / "runs" / settings.name)
     run.mkdir(parents=True, exist_ok=True)
     return Job(
         config=settings,
         data=options.data,
         run=run,
-        cache=cache,
+        cache=team.own_folder(options.cache),
         store=options.store,
         resume=options.resume,
         promote=options.promote,

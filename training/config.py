@@ -1,45 +1,53 @@
-"""A training configuration: data in `configs/NAME.toml`, not copies of code."""
+"""The configuration of a training, read from `configs/NAME.toml`."""
 
-import dataclasses
-import json
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
+from msgspec import Struct
 
 from lesionlens.imaging.model_input import Preprocessing
 
 CONFIGS = Path(__file__).parent / "configs"
 
+# As read from TOML or JSON.
+Tree = dict[str, Any]
 
-@dataclass(frozen=True)
-class Data:
+
+class Table(Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the configuration: unknown keys and values of another type are refused."""
+
+
+class Data(Table, frozen=True):
+    """Which images are trained on, and how they are split."""
+
     # Width and height, in pixels, of the decoded frames that augmentation samples from.
     frame: tuple[int, int]
     validation_fraction: float
     test_fraction: float
-    # Number of images to draw when no data set is given (the smoke configuration); 0 for never.
+    # Number of synthetic images to draw when no data set is given (smoke configuration); 0: none.
     generated: int = 0
     # False splits by image, as the paper did: photographs of one lesion on both sides.
     by_lesion: bool = True
     # True repeats the rare classes before the split by image: copies of one image on both sides.
     oversample_first: bool = False
-    # Images of other clinics are trained on too; this share of them is held out for validation, and
-    # as much for test: 1 over a whole number from 3. 0 is HAM10000 alone.
+    # Images of other clinics are trained on too. This share of them is held out for validation, and
+    # the same for test; it must be 1/n with n from 3 on. 0: HAM10000 alone.
     archive_fraction: float = 0.0
 
 
-@dataclass(frozen=True)
-class Chance:
-    """Something that befalls a share of the images, with a strength drawn evenly between two."""
+class Chance(Table, frozen=True):
+    """A flaw that a share of the images gets, its strength drawn uniformly from an interval."""
 
     probability: float = 0.0
     low: float = 0.0
     high: float = 0.0
 
 
-@dataclass(frozen=True)
-class Augmentation:
+class Augmentation(Table, frozen=True):
+    """Random changes of each image before it is trained on."""
+
     rotation_degrees: float  # at most, either way
     flip_horizontal: bool
     flip_vertical: bool
@@ -66,15 +74,17 @@ class Augmentation:
     jpeg: Chance = Chance()  # quality
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(Table, frozen=True):
+    """Consecutive epochs of the whole network at one size of the input."""
+
     size: int  # side of the input, pixels
     epochs: int
-    restart: bool = False  # the learning rate begins anew: warm-up, peak, decay
+    restart: bool = False  # of the learning rate's schedule: warm-up, peak, decay
 
 
-@dataclass(frozen=True)
-class Training:
+class Training(Table, frozen=True):
+    """The head alone first, then the whole network in stages."""
+
     batch: int
     head_epochs: int
     head_learning_rate: float
@@ -83,8 +93,8 @@ class Training:
     weight_decay: float
     dropout: float
     label_smoothing: float
-    # Images are drawn with a class probability proportional to n**sampling_power: 1 is as they
-    # come, 0 is balanced. What imbalance is left is taken out by logit adjustment.
+    # Classes are sampled with a probability proportional to n**sampling_power: 1 is their natural
+    # frequency, 0 is balanced. Logit adjustment corrects for the imbalance that is left.
     sampling_power: float
     logit_adjustment: bool
     average_momentum: float  # of the exponential moving average of the weights
@@ -92,21 +102,21 @@ class Training:
     stages: tuple[Stage, ...]
     # The first blocks of MobileNet stay as they are: their gradients are the costly ones.
     frozen_blocks: int = 0
-    # How much of the weights it started from is left in the result: between the two ends of a
-    # fine-tuning lies a better network (Wortsman et al., "Robust fine-tuning of zero-shot models",
-    # CVPR 2022).
+    # The result is interpolated between the weights before and after the fine-tuning; this is the
+    # share of those before (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
     start_share: float = 0.0
-    # From so many batches the normalizations' statistics are taken anew at the end; 0 for never.
+    # At the end, batch normalization's statistics are recomputed from so many batches; 0: never.
     statistics_batches: int = 0
-    # Without tracing a graph, which takes longer than a training of seconds.
+    # Run without a compiled graph, whose tracing takes longer than a training of seconds.
     run_eagerly: bool = False
-    # The rate stays at its peak until so many epochs from the end, or from the next restart; 0: it
-    # falls all the way.
+    # The learning rate stays at its peak until so many epochs before the end, or before the next
+    # restart; 0: it decays from the warm-up on.
     decay_epochs: float = 0.0
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(Table, frozen=True):
+    """All that determines a training, but for the images themselves."""
+
     name: str
     seed: int
     imagenet_weights: bool
@@ -115,15 +125,15 @@ class Config:
     data: Data
     augmentation: Augmentation
     training: Training
-    # Version of the release whose weights the training starts from; else ImageNet's, or none.
+    # Version of the release whose weights the training starts from; empty: ImageNet's, or random.
     start: str = ""
-    # Sizes of the input among which the export chooses; none: that of the preprocessing.
+    # Input sizes among which the export chooses; empty: only that of the preprocessing.
     export_sizes: tuple[int, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Tree:
         """The configuration as it reads back from JSON: tuples have become lists."""
-        document: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
-        return document
+        tree: Tree = msgspec.json.decode(msgspec.json.encode(self))
+        return tree
 
 
 def load(name: str, overrides: tuple[str, ...] = ()) -> Config:
@@ -141,34 +151,25 @@ def load(name: str, overrides: tuple[str, ...] = ()) -> Config:
     return from_dict({"name": name, **tree})
 
 
-def from_dict(tree: dict[str, Any]) -> Config:
-    """Build a Config from nested dictionaries, as read from TOML or from a run's own record."""
+def from_dict(tree: Tree) -> Config:
+    """Build a Config from nested dictionaries, as read from TOML or from a run's own record.
+
+    Raises ValueError for an unknown or missing key, or a wrong type.
+    """
     try:
-        training = dict(tree["training"])
-        training["stages"] = tuple(Stage(**stage) for stage in training["stages"])
-        augmentation: dict[str, Any] = {
-            name: Chance(**value) if isinstance(value, dict) else value
-            for name, value in tree["augmentation"].items()
-        }
-        augmentation["zoom"] = tuple(augmentation["zoom"])
-        data = {**tree["data"], "frame": tuple(tree["data"]["frame"])}
-        return Config(
-            **{
-                **tree,
-                "export_sizes": tuple(tree.get("export_sizes", ())),
-                "preprocessing": Preprocessing(**tree["preprocessing"]),
-                "data": Data(**data),
-                "augmentation": Augmentation(**augmentation),
-                "training": Training(**training),
-            }
-        )
-    except KeyError as error:
-        raise ValueError(f"the configuration lacks {error}") from None
-    except TypeError as error:
+        _refuse_unknown(tree.get("preprocessing", {}))
+        return msgspec.convert(tree, Config)
+    except msgspec.ValidationError as error:
         raise ValueError(f"the configuration is wrong: {error}") from None
 
 
-def _apply(tree: dict[str, Any], override: str) -> None:
+def _refuse_unknown(preprocessing: Tree) -> None:
+    # A dataclass of the function, whose unknown keys msgspec would ignore.
+    if unknown := sorted(preprocessing.keys() - Preprocessing.__dataclass_fields__.keys()):
+        raise ValueError(f"the configuration is wrong: preprocessing has no {unknown[0]!r}")
+
+
+def _apply(tree: Tree, override: str) -> None:
     key, equals, value = override.partition("=")
     if not equals:
         raise ValueError(f"override {override!r} is not of the form table.key=value")

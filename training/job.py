@@ -38,16 +38,14 @@ from .workspace import Begun, Job
 EXPORT_BACKEND = "tensorflow"
 
 
-def run(job: Job) -> str | None:
+def run(job: Job) -> str:
     """Make a release from a data set; return its version.
 
-    A worker that is not the chief has done its part, and returns None, when the training ends.
+    Of several workers, only the chief gets past the training.
     """
     data(job)
     split(job)
     train(job)
-    if not job.team.is_chief:
-        return None
     evaluate(job)
     export(job)
     safeguard(job)
@@ -59,8 +57,6 @@ def data(job: Job) -> None:
     """Read the data set, decode all of it, print and plot the distribution of its classes."""
     config = job.config
     decoding.cached(job.dataset, *config.data.frame, config.preprocessing, job.cache)
-    if not job.team.is_chief:
-        return
     counts = dataset.distribution(job.dataset)
     print(f"{'class':<8}{'images':>8}{'lesions':>9}")
     for label, (images, lesions) in counts.items():
@@ -83,7 +79,10 @@ def split(job: Job) -> None:
 
 
 def train(job: Job) -> None:
-    """Train, or continue a training that was interrupted."""
+    """Train, or continue a training that was interrupted.
+
+    Of several workers, only the chief returns; the others end their process (SystemExit).
+    """
     config, images = job.config, job.dataset
     if job.resume and job.is_begun:
         job.require_own_training()
@@ -106,8 +105,7 @@ def train(job: Job) -> None:
     if config.start:
         start = releases.load_file(storage.open_store(job.store), config.start, SERVED)
     network, history = fit.fit(config, examples, job.run, job.resume, start, job.team)
-    if not job.team.is_chief:
-        return
+    job.team.leave_to_chief()
     network.save(job.run / artifacts.MODEL)
     job.write(artifacts.HISTORY, history)
     plots.curves(history, job.run / artifacts.CURVES)
@@ -198,9 +196,9 @@ def safeguard(job: Job) -> None:
     subject = guardrails.Subject(
         model, preprocessing, job.dataset, job.split, job.close_ups, job.config.seed
     )
-    found, fitted = guardrails.measure(subject)
-    (job.run / DETECTOR).write_bytes(fitted)
-    job.write(artifacts.SAFEGUARDS, {"model_sha256": hashlib.sha256(model).hexdigest(), **found})
+    found, detector = guardrails.measure(subject)
+    (job.run / DETECTOR).write_bytes(detector)
+    job.write(artifacts.SAFEGUARDS, found)
     print(guardrails.summary(found))
 
 

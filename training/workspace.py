@@ -31,9 +31,10 @@ from .data.split import Split
 from .evaluation import leakage
 from .evaluation.analysis import Evidence
 from .evaluation.external import External
+from .evaluation.guardrails import Safeguards
 from .learning.cluster import ALONE, Cluster
 from .releasing import build_manifest
-from .releasing.build_manifest import Exported, Safeguards
+from .releasing.build_manifest import Exported
 from .releasing.provenance import Origin
 
 T = TypeVar("T")

@@ -1,14 +1,14 @@
 /**
- * Keeps the page for visits without a connection, for who has asked to check pictures on this device.
+ * Caches the page for offline use, for visitors who downloaded the check on their device.
  *
- * With a connection the server's page is shown; what it consists of (device/page.json) is kept anew with
- * each visit. The release is device/kept.js's to keep.
+ * Online, the server's page is shown, and its files (device/page.json) are cached anew with each visit.
+ * device/kept.js caches the release.
  */
 
 const PAGE = "lesionlens-page", RELEASE = "lesionlens-release";
-const PATIENCE = 4000; // milliseconds for a connection that hardly is one
+const PATIENCE = 4000; // milliseconds before a slow connection counts as none
 
-/** Fetch all of the page, and only then keep it in the place of the one before. */
+/** Fetch all files of the page, and only then replace the cached ones. */
 async function keep() {
   const fresh = async (path) => {
     const answer = await fetch(path, { cache: "no-cache" });
@@ -22,7 +22,7 @@ async function keep() {
   await Promise.all(paths.map((path, i) => cache.put(path, answers[i])));
 }
 
-/** What is kept of an address; of the model's document the manifest of the release that is kept. */
+/** The cached response to a request; for v1/model, the manifest of the stored release. */
 async function kept(request) {
   if (new URL(request.url).pathname.endsWith("/v1/model")) {
     if (!(await caches.has(RELEASE))) return undefined;

@@ -1,4 +1,4 @@
-"""Everything that a request can do wrong, each with its status.
+"""The errors that a client is told of, each with its HTTP status.
 
     Problem
     ├── MalformedRequest     400  the request, not the image, is wrong
@@ -7,7 +7,7 @@
     ├── WrongMethod          405  a path that has other methods
     ├── NotAcceptable        406  no representation that the client accepts
     ├── TooSlow              408  the body did not arrive in time
-    ├── StillAnswering       409  the same Idempotency-Key is being answered just now
+    ├── StillAnswering       409  a request with the same Idempotency-Key is still being answered
     ├── BodyTooLarge         413  too many bytes
     ├── UnsupportedType      415  a media type or file format that is not accepted
     ├── UnsupportedCoding    415  a Content-Encoding, such as gzip
@@ -19,7 +19,7 @@
     │   └── TooCostly             more memory or time to decode than a picture may take
     ├── OtherRequest         422  an Idempotency-Key that belongs to another request
     ├── BeyondLimit          422  more images than the caller's limit ever holds
-    └── Later                     a later request may be answered; Retry-After says when
+    └── Later                     temporary; Retry-After says when to try again
         ├── TooManyRequests  429  a limit is used up
         ├── Overloaded       503  too many images are being decoded
         └── ModelUnavailable 503  the model could not be loaded
@@ -31,7 +31,7 @@ from typing import Any
 
 
 class Problem(Exception):
-    """Base of all errors that are told to the client, as RFC 9457 problem details."""
+    """Base of all errors that the client is told of, as RFC 9457 problem details."""
 
     status = 500
     slug = "internal-error"
@@ -43,7 +43,7 @@ class Problem(Exception):
 
     @classmethod
     def unexpected(cls) -> "Problem":
-        """Return the problem that stands for a fault of the service."""
+        """Return the problem for an internal error."""
         return cls("Something went wrong on our side; the request id helps us to find it.")
 
     @property
@@ -188,7 +188,7 @@ class BeyondLimit(Problem):
 
     @classmethod
     def of(cls, images: int, views: int, limit: int, rate: str) -> "BeyondLimit":
-        """A request of ``images`` with ``views`` each, where ``limit`` are what a window holds."""
+        """Of ``images`` with ``views`` each, where a window of the limit holds ``limit`` views."""
         pictures = f"{images} image{'s' if images > 1 else ''}"
         fewer = f"up to {limit // views} images with views={views}" if limit >= views else ""
         less = f"views={limit // images} or fewer" if limit >= images else ""
@@ -200,7 +200,7 @@ class BeyondLimit(Problem):
 
 
 class Later(Problem):
-    """The same request may well be answered after ``retry_after_s`` seconds."""
+    """A temporary problem: the same request may succeed after ``retry_after_s`` seconds."""
 
     retry_after_s = 5
 

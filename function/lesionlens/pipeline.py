@@ -1,6 +1,6 @@
-"""The journey of an image, from the bytes of a file to the document that answers it.
+"""The journey of an image, from the bytes of a file to the result document.
 
-It knows nothing of HTTP: the routes, ``archive.py`` and the Beam pipeline all call `examine`.
+Independent of HTTP: the routes, ``archive.py`` and the Beam pipeline all call `examine`.
 """
 
 import time
@@ -26,8 +26,8 @@ def examine(
     """Classify one image file and return its result document.
 
     ``until``: the time (`time.monotonic`) by which the file must have been decoded, if any. Raises
-    `lesionlens.errors.ImageProblem` or `UnsupportedType` for a file that cannot be used, and
-    `Overloaded` if the server is too busy to decode it in time.
+    `lesionlens.errors.ImageProblem` or `UnsupportedType` for an unusable file, and `Overloaded` if
+    it cannot be decoded in time.
     """
     manifest = classifier.manifest
 

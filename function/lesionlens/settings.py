@@ -1,4 +1,4 @@
-"""The environment, read once into a frozen dataclass; what is wrong is refused with a message."""
+"""Environment variables, validated at start-up; invalid values stop the process."""
 
 import logging
 import re
@@ -16,12 +16,12 @@ from .model.storage import open_store
 
 MEBIBYTE = 1024 * 1024
 
-# Where the releases stand in a checkout of the repository; a copy of function/ alone has none.
+# The releases of a checkout; a copy of function/ alone has none.
 _REPOSITORY_RELEASES = Path(__file__).resolve().parents[2] / "training" / "releases"
 
 
 class SettingsError(Exception):
-    """An environment variable is missing or wrong; the message names all that are."""
+    """Environment variables are missing or invalid; the message lists all of them."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Settings:
     trusted_hops: int = 0
     web_dir: Path | None = None
     log_level: int = logging.INFO
-    # The project that traces in the log belong to.
+    # The project of the traces that the log refers to.
     google_cloud_project: str = ""
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """Read the settings. Raises SettingsError that lists everything that is wrong."""
+    """Read and validate the settings. Raises SettingsError that lists every invalid variable."""
     problems: list[str] = []
     variables = {name: value.strip() for name, value in environment.items() if value.strip()}
 
@@ -101,7 +101,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         if "API_KEYS" in variables:
             keyring = read_keys(variables["API_KEYS"])
     except KeysError as error:
-        # The value is not repeated here, where it would end in a log.
+        # The value is left out: the message is logged.
         problems.append(f"API_KEYS cannot be used: {error}; lesionlens/api/keys.py writes it")
 
     rate = None
@@ -112,7 +112,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
     limit_store = variables.get("LIMIT_STORE", Settings.limit_store)
     if not re.fullmatch(r"memory://|rediss?://\S+", limit_store):
-        # A password may stand in it.
+        # The value is left out: it may contain a password.
         problems.append("LIMIT_STORE is wrong; accepted is memory:// or redis://HOST:PORT/NUMBER")
 
     batch_images = number("BATCH_IMAGES", Settings.batch_images)
@@ -142,5 +142,5 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
 
 def _is_origin(text: str) -> bool:
-    # Strict: what flask-cors takes for a regular expression would match other origins too.
+    # Strict: flask-cors takes some strings for regular expressions, which match other origins.
     return text == "*" or re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", text) is not None

@@ -1,4 +1,4 @@
-"""Who competes: each a command that starts a server, and what would be deployed with it."""
+"""The contenders: the command that starts each server, and what is deployed with it."""
 
 import json
 import os

@@ -13,18 +13,18 @@ from tests.benchmarks.process import Running
 
 SCRIPT = Path(__file__).with_name("post.lua")
 TIMEOUT_S = 60
-# Slow servers get as long as it takes for some answers to each client, within reason.
+# A slow server is measured for longer, until each client has a few answers, up to this.
 ANSWERS_A_CLIENT, LONGEST_S = 1, 10.0
 MISSING = "wrk is not installed (Debian's package wrk)"
 
 
 class LoadError(Exception):
-    """The load could not be made, or what it met is no measurement; the message says why."""
+    """Load could not be generated, or its result is not a valid measurement."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What a period under load gave. ``refused``: answers other than 2xx and 3xx."""
+    """The result of a period under load. ``refused``: answers other than 2xx and 3xx."""
 
     p50_ms: float
     p95_ms: float
@@ -90,7 +90,7 @@ def complete(url: str, clients: int, measured: Load) -> Load:
 
 
 def attack(url: str, image: bytes, clients: int, seconds: float) -> Load:
-    """The same for a server that may refuse."""
+    """The same for a server that may reject requests."""
     if not available():
         raise LoadError(MISSING)
     body, media_type = form(image)

@@ -1,4 +1,4 @@
-"""On what a measurement was made, and whether it has the machine to itself."""
+"""The machine of a measurement, and whether other processes use it."""
 
 import datetime
 import os
@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.conftest import ROOT
 
-# Share of all cores that others may use; above it, two runs differ by more than what is compared.
+# Share of all cores that others may use; above it, runs vary more than what is compared.
 MOST_BUSY = 0.1
 LOOK_S = 2.0
 # Flags of processors with dot products of int8 (VNNI, and Arm's), as /proc/cpuinfo names them.
@@ -36,7 +36,7 @@ def describe() -> dict[str, Any]:
 
 
 def busy(seconds: float = LOOK_S) -> float:
-    """The share of all cores that is used at the moment, in [0, 1], by whomever."""
+    """Return the share of all cores that is in use at the moment, in [0, 1]."""
     before = _times()
     time.sleep(seconds)
     used, idle = (after - earlier for after, earlier in zip(_times(), before, strict=True))
@@ -44,7 +44,7 @@ def busy(seconds: float = LOOK_S) -> float:
 
 
 def wait_for_calm(limit_s: float) -> float:
-    """Return the share that others use once that is little, or after so many seconds."""
+    """Return the share that others use, once it is low enough or the time is over."""
     ends = time.monotonic() + limit_s
     while (share := busy()) > MOST_BUSY and time.monotonic() < ends:
         pass

@@ -1,4 +1,4 @@
-"""A server in a process of its own, and what its whole process tree takes."""
+"""A server in a process of its own, and the resources of its whole process tree."""
 
 import contextlib
 import http.client
@@ -23,7 +23,7 @@ END_S = 20
 ANSWER_S = 120
 POLL_S = 0.005
 SAMPLE_S = 0.2
-# What is set here must not reach the servers; they keep their compiled modules, as elsewhere.
+# Variables that must not reach the servers, which cache compiled modules as in production.
 DROPPED = (*VARIABLES, "PYTHONDONTWRITEBYTECODE", "WORKERS", "THREADS")
 
 
@@ -90,7 +90,7 @@ class Running:
         return found
 
     def pss_mib(self) -> float:
-        """Proportional set size of the process tree: what it shares counts once."""
+        """Proportional set size of the process tree, in MiB: shared pages count once."""
         return sum(pss_kib(pid) for pid in self.pids()) / 1024
 
     def descriptors(self) -> int:
@@ -102,7 +102,7 @@ class Running:
 
 def _session(folder: Path) -> int | None:
     try:
-        # The name in parentheses may hold anything; what follows it may not.
+        # The name in parentheses may contain any character.
         fields = (folder / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None

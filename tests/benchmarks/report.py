@@ -254,7 +254,7 @@ def replaced(readme: str, block: str) -> str:
     """The README with its block between the markers replaced. Raises ValueError without them."""
     pattern = re.compile(f"({re.escape(BEGIN)}\n).*?({re.escape(END)})", re.DOTALL)
     if len(pattern.findall(readme)) != 1:
-        raise ValueError(f"the README must hold {BEGIN} and {END} once")
+        raise ValueError(f"the file must hold {BEGIN} and {END} once")
     return pattern.sub(lambda found: f"{found[1]}{block}\n{found[2]}", readme)
 
 

@@ -30,7 +30,7 @@ VOLATILE = ("request_id", "timing_ms")
 
 @dataclass(frozen=True)
 class Case:
-    """A request, and the status and document that it must get, whatever else happens."""
+    """A request, with the status and document that it must get under any load."""
 
     name: str
     body: bytes

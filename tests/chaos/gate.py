@@ -1,4 +1,4 @@
-"""A way to a server that can break off or hang in the middle of an answer."""
+"""A proxy that can cut off or stall a server's answer."""
 
 import contextlib
 import socket

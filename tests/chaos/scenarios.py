@@ -1,4 +1,4 @@
-"""What is done to the service, each on a server of its own; each says what it found."""
+"""The scenarios; each runs against a server of its own and returns what it found."""
 
 import contextlib
 import email.utils
@@ -28,15 +28,15 @@ from tests.chaos.gate import Gate
 
 # An hour, a year, ten years.
 CLOCK_JUMPS_S = (3600, -3600, 365 * 86_400, -3650 * 86_400, 0)
-# Threads of the server's pools that the warming has not called for; a leak has no such bound.
+# Threads that a pool may still start after the warm-up; a leak exceeds this bound.
 LATE_THREADS = 2
-# What a soak may add to the memory, once all threads have worked: MiB, or this share.
+# Growth of memory that a soak may cause after the warm-up: MiB, or this share.
 GROWTH_MIB, GROWTH_SHARE = 24, 0.15
-# Within this a server has closed what its clients have closed.
+# Seconds in which a server closes the connections that its clients have closed.
 SETTLE_S = 10.0
 # More than the server has threads (four a core).
 SLOW = 4 * (os.cpu_count() or 1) + 4
-# What a request may wait longer than those who hold all threads keep them.
+# Seconds that a request may wait beyond the time for which slow clients hold all threads.
 WAITS_S = 2.0
 # The slowest answer to a usual client beside hostile ones.
 BESIDE_S = 2.0
@@ -53,7 +53,7 @@ BACK_TO, BACK_PLUS_S, BACK_WITHIN_S = 2.0, 0.02, 10.0
 
 @dataclass(frozen=True)
 class Sizes:
-    """How long and how many; `SHORT` for `make test`."""
+    """Durations and counts; `SHORT` is for `make test`."""
 
     soak_s: float = 600.0
     overload_s: float = 15.0
@@ -101,7 +101,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a scenario works, and what it asks."""
+    """The environment of a scenario: folder, requests and sizes."""
 
     folder: Path
     cases: list[Case]
@@ -122,7 +122,7 @@ class Place:
 
     @contextmanager
     def warm(self, *prefix: str, **environment: str) -> Iterator[Running]:
-        """A server that has its model."""
+        """A server that has loaded its model."""
         with self.server(*prefix, port=None, **environment) as running:
             running.first("/ready")
             yield running
@@ -209,8 +209,16 @@ def _others(server: Running, worker: int) -> set[int]:
 
 
 def _workers(server: Running) -> set[int]:
-    """gunicorn's; the processes that decode are children of these."""
-    return _children(server.pid)
+    """gunicorn's; the first one's fork server is a child of the same process."""
+    return {pid for pid in _children(server.pid) if not _decodes(pid)}
+
+
+def _decodes(pid: int) -> bool:
+    """Whether it is a fork server or a decoder."""
+    try:
+        return b"decoder_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _children(*pids: int) -> set[int]:
@@ -376,7 +384,7 @@ def largest(place: Place) -> Found:
 
 
 def hostile(place: Place) -> Found:
-    """Every kind of costly file at once, beside clients that behave: who pays, and how much."""
+    """Costly files of every kind at once, beside well-behaved clients."""
     found = Found("hostile files, all at once")
     requests = list(hostile_files.requests(place.sizes.hostile_bytes).items())
     usual = [place.photograph]
@@ -405,8 +413,7 @@ def hostile(place: Place) -> Found:
 
         def watch() -> None:
             while not done.wait(0.05):
-                fork_servers = _children(*_workers(server))
-                replaced.update(_children(*fork_servers))
+                replaced.update(_children(*filter(_decodes, server.pids())))
 
         done = threading.Event()
         watcher = threading.Thread(target=watch)

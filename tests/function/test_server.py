@@ -7,11 +7,12 @@ import re
 import select
 import shutil
 import socket
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -222,6 +223,35 @@ def test_a_body_that_stops_releases_its_thread(serving: Server) -> None:
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"or it stopped" in answer
     assert errors_of(serving) == []
+
+
+def test_slow_bodies_give_way_to_who_waits(tmp_path: Path) -> None:
+    """Two threads serve; four clients would send for as long as the server lets them."""
+    answered = threading.Event()
+
+    def drip(serving: Server) -> bytes:
+        address = urlsplit(serving.url)
+        with socket.create_connection((address.hostname, address.port), timeout=60) as client:
+            client.sendall(
+                b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\n"
+            )
+            while not answered.wait(0.1) and not select.select([client], [], [], 0)[0]:
+                client.sendall(b"x" * 1000)
+            return client.recv(12)
+
+    with (
+        server.running(tmp_path / "log.txt", UPLOAD_SECONDS="600", THREADS="2") as few,
+        ThreadPoolExecutor(4) as clients,
+    ):
+        assert few.get("/ready")[0] == 200
+        dripping = [clients.submit(drip, few) for _ in range(4)]
+        try:
+            done, _ = wait(dripping, 60, FIRST_COMPLETED)
+            assert {one.result() for one in done} == {b"HTTP/1.1 408"}
+            assert few.classify(JPEG)[0] == 200
+        finally:
+            answered.set()
+        assert errors_of(few) == []
 
 
 def test_a_fast_body_is_waited_for_after_slow_ones(hurried: Server) -> None:

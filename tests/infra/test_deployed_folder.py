@@ -143,7 +143,8 @@ def test_the_functions_image_is_built_as_it_should(repository: Path) -> None:
     found = instructions(folder / "Dockerfile")
     by_name = dict(found)
 
-    assert by_name["FROM"] == dict(instructions(repository / "training" / "Dockerfile"))["FROM"]
+    training = dict(instructions(repository / "training" / "Dockerfile"))
+    assert (by_name["ARG"], by_name["FROM"]) == (f"BASE={training['FROM']}", "${BASE}")
     assert by_name["USER"] == "1000"
     assert "/health" in by_name["HEALTHCHECK"]
     assert json.loads(by_name["CMD"])[0] == "functions-framework"
@@ -291,6 +292,27 @@ def test_a_build_looks_into_every_layer(
         assert (done.returncode, done.stdout) == (1, f"{planted}\n")
     else:
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_build_names_its_base_image_by_digest(repository: Path, tmp_path: Path) -> None:
+    build = yaml.safe_load((repository / "infra" / "cloudbuild.image.yaml").read_text())
+    (step,) = [step for step in build["steps"] if step["id"] == "build"]
+    base, digest = build["substitutions"]["_BASE_IMAGE"], f"sha256:{'1' * 64}"
+    answers = 'case $1 in image) echo "$FOUND" ;; build) printf "%s\\n" "$@" ;; esac'
+    environment = os.environ | {"BASH_FUNC_docker%%": f"() {{ {answers}; }}"}
+    environment |= {"IMAGE": "image", "BASE_IMAGE": base}
+
+    def run(found: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(shutil.which("bash")), "-c", step["script"]], env=environment | {"FOUND": found},
+            cwd=tmp_path, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+
+    words = run(f"python@{digest}").stdout.splitlines()
+    assert words[words.index("--build-arg") + 1] == f"BASE=python@{digest}"
+    assert f"org.opencontainers.image.base.digest={digest}" in words
+    refused = run("")
+    assert (refused.returncode, refused.stdout) == (1, "")
 
 
 def test_a_build_stops_at_layers_that_it_cannot_read(repository: Path, tmp_path: Path) -> None:

@@ -105,9 +105,13 @@ def test_the_dry_run_says_what_the_real_run_does(scripts: Scripts) -> None:
     dry = scripts.run("deploy_web.sh", "--dry-run")
     real = scripts.run("deploy_web.sh")
 
-    # The version that the pointer names is not read in a dry run.
+    # The version that the pointer names is not read in a dry run; the copy's folder has a new name.
+    def named(line: str) -> str:
+        return re.sub(r"/\S+(?=/web\b)", "COPY", line)
+
     shown = dry.output.replace("CURRENT/", "v1/").splitlines()
-    assert [shlex.split(line) for line in shown] == real.commands
+    told = [shlex.split(named(line)) for line in shown]
+    assert told == [[named(word) for word in command] for command in real.commands]
 
 
 WRONG = [
@@ -140,6 +144,7 @@ WRONG = [
     ("MAX_UPLOAD_BYTES", "40000000", "at most 33554432"),
     ("PUBLIC_RATE_LIMIT", "many", "images in a time"),
     ("LIMIT_STORE", "memcached://x", "memory:// or redis://"),
+    ("BASE_IMAGE", "python", "an image by tag or digest"),
     ("API_KEYS_VERSION", "latest", "the number of a version"),
     ("SOAK_SECONDS", "2m", "from 0 to 999"),
     ("DATA_URI", "/data", "gs://BUCKET/FOLDER"),
@@ -348,6 +353,19 @@ def test_a_release_is_published_for_good_its_manifest_last(scripts: Scripts) -> 
     ]  # fmt: skip
     assert all("immutable" in line for line in copies)
     assert not any("rsync" in line for line in done.gcloud)
+
+
+@pytest.mark.parametrize("domain", ["lesionlens.example.org", ""])
+def test_what_is_uploaded_is_a_copy_that_names_its_address(
+    scripts: Scripts, repository: Path, domain: str
+) -> None:
+    done = scripts.run("deploy_web.sh", DOMAIN=domain)
+
+    assert done.status == 0, done.errors
+    [page] = [line for line in done.gcloud if " storage cp " in line and "/web/index.html " in line]
+    [sync] = [line for line in done.gcloud if "rsync" in line]
+    own = f"{repository / 'web'}"
+    assert (own in page) == (own in sync) == (not domain)
 
 
 def test_the_page_leaves_published_releases_alone(scripts: Scripts) -> None:

@@ -26,7 +26,12 @@ def test_overrides_are_values_as_in_toml() -> None:
         ("smoke", ("training.batch",), "is not of the form table.key=value"),
         ("smoke", ("nothing.batch=4",), "there is no table 'nothing'"),
         ("smoke", ("training.batch=four",), "override 'training.batch=four'"),
-        ("smoke", ("training.speed=4",), "the configuration is wrong: .*speed"),
+        ("smoke", ("training.speed=4",), "the configuration is wrong: .*unknown field `speed`"),
+        ("smoke", ("preprocessing.sharpen=true",), "preprocessing has no 'sharpen'"),
+        ("smoke", ("preprocessing.size='large'",), r"Expected `int`, got `str` .*\.size"),
+        ("smoke", ("training.batch=1.5",), r"Expected `int`, got `float` .*\.training\.batch"),
+        ("smoke", ("augmentation.zoom=[1.0]",), r"length 2, got 1 .*\.zoom"),
+        ("smoke", ("training.stages=[{size=64}]",), r"field `epochs` .*\.stages\[0\]"),
     ],
 )
 def test_wrong_configurations_are_refused(
@@ -39,5 +44,5 @@ def test_wrong_configurations_are_refused(
 def test_a_missing_key_is_named() -> None:
     tree = config.load("smoke").as_json()
     del tree["augmentation"]["zoom"]
-    with pytest.raises(ValueError, match="the configuration lacks 'zoom'"):
+    with pytest.raises(ValueError, match=r"required field `zoom` - at `\$\.augmentation`"):
         config.from_dict(tree)

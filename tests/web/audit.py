@@ -1,4 +1,4 @@
-"""What a browser's audit (Lighthouse) says of the page: `python -m tests.web.audit [ADDRESS]`.
+"""Run Lighthouse on the page: `python -m tests.web.audit [ADDRESS]`.
 
 Prints one line a category, with its score from 0 to 100. Without an address, the function is
 started for it.
@@ -21,7 +21,7 @@ LIMIT_S = 300
 
 
 def scores(address: str) -> dict[str, tuple[int, list[str]]]:
-    """Category → score and the titles of the audits that cost points.
+    """Return each category's score and the titles of the audits that lost points.
 
     Raises:
         npm.Unavailable: Chromium or Lighthouse cannot be had.

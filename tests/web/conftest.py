@@ -1,4 +1,4 @@
-"""The real function and a real browser, for the tests of the page."""
+"""Fixtures for tests of the page: the real function and a real browser."""
 
 import io
 import os
@@ -29,7 +29,7 @@ CHROMIUM_FLAGS = [
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the function with the page; BASE_URL names one that already runs."""
+    """Address of the function serving the page; BASE_URL selects a running one instead."""
     if "BASE_URL" in os.environ:
         yield os.environ["BASE_URL"].rstrip("/")
         return
@@ -65,7 +65,7 @@ def browser(launch: Callable[..., Any]) -> Iterator[Any]:
 
 @pytest.fixture
 def keeping_page(launch: Callable[..., Any]) -> Iterator[Any]:
-    """A page in a browser that keeps pages for Back, as people's do and automated ones do not."""
+    """A page in a browser with the back/forward cache, which automation turns off by default."""
     browser = launch(ignore_default_args=["--disable-back-forward-cache"])
     yield browser.new_page()
     browser.close()
@@ -73,14 +73,14 @@ def keeping_page(launch: Callable[..., Any]) -> Iterator[Any]:
 
 Visit = Callable[..., Any]
 
-# The texts are there and, where there is a form, a picture can be sent.
+# The texts are loaded and, where there is a form, sending is enabled.
 _READY = """() => document.querySelector("[hreflang][aria-current]")
   && !document.querySelector("#send")?.disabled"""
 
 
 @pytest.fixture
 def visit(browser: Any, site: str) -> Iterator[Visit]:
-    """Open the page; afterwards no script may have failed and nothing may have been refused."""
+    """Open a page; fails on teardown if a script failed or the policy blocked something."""
     complaints: list[str] = []
     contexts = []
 
@@ -105,7 +105,7 @@ def visit(browser: Any, site: str) -> Iterator[Visit]:
 
 
 def _note(message: Any, complaints: list[str]) -> None:
-    # A status of 4xx or 5xx that a test asked for is written to the console too.
+    # The console also reports the 4xx and 5xx answers that tests provoke.
     if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
         complaints.append(message.text)
 
@@ -121,7 +121,7 @@ def lesion() -> bytes:
 
 @pytest.fixture(scope="session")
 def phone_photograph() -> bytes:
-    """A large JPEG lying on its side, with a place in its metadata, as a phone writes it."""
+    """A large JPEG as phones write it: rotated by EXIF, with GPS data."""
     image = dermatoscopic(1600, 1200)
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: turn by 90 degrees to see it upright

@@ -13,7 +13,7 @@ async function check() {
   await page.waitForSelector("#device-check:not([hidden])");
   await click(page, "#device-check");
   await page.waitForSelector("body[data-state=result]");
-  const seen = { advice: await text(page, "#result .ll-advice"), result: await text(page, "#result") };
+  const seen = { advice: await text(page, "#result .ll-advice"), result: await page.$eval("#result", (element) => element.textContent) };
   await page.evaluate(() => navigator.serviceWorker.ready.then(() => true));
   await page.close();
   console.log(JSON.stringify(seen));

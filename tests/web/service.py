@@ -1,4 +1,4 @@
-"""What the service answers, for pages whose uploads do not reach it."""
+"""Canned answers of the service, for tests that intercept uploads."""
 
 import base64
 import io
@@ -9,7 +9,7 @@ from PIL import Image
 
 
 def answer(page: Any, *answers: dict[str, Any]) -> list[Any]:
-    """Answer the page's uploads in the service's place; the last answer repeats.
+    """Answer the page's uploads in place of the service; the last answer repeats.
 
     Returns the requests as they come in. An answer of {} leaves the page waiting.
     """
@@ -29,7 +29,7 @@ DETAIL = "What was found, what is accepted."
 
 
 def problem(status: int, slug: str, **headers: str) -> dict[str, Any]:
-    """An error of the service, as its contract writes it."""
+    """A problem document of the service."""
     document = {
         "type": f"/problems/{slug}",
         "title": slug,
@@ -44,7 +44,7 @@ def problem(status: int, slug: str, **headers: str) -> dict[str, Any]:
     }
 
 
-# Class probabilities of four answers, by what the visitor should do.
+# Class probabilities of four answers, by what the lesion looks like.
 SHARES = {
     "melanoma": {"mel": 0.71, "nv": 0.17, "bkl": 0.06, "bcc": 0.03, "akiec": 0.015, "df": 0.01},
     "carcinoma": {"bcc": 0.66, "akiec": 0.2, "bkl": 0.08, "nv": 0.03, "mel": 0.01, "df": 0.01},
@@ -57,7 +57,7 @@ PRIOR = 0.195  # malignant
 
 
 def result(looks: str = "melanoma", kind: str = "dermatoscopic", **changes: Any) -> dict[str, Any]:
-    """A result of the service, as its contract writes it."""
+    """A result of the service."""
     shares = dict(SHARES[looks])
     shares["vasc"] = 1 - sum(shares.values())
     entries: list[dict[str, Any]] = [

@@ -1,4 +1,4 @@
-"""The page's files: small, self-contained, nothing inline, relative addresses, nothing stored."""
+"""Static checks of the page's files: size, no inline code, relative addresses, no storage."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from training.data import dataset
 
 NAMES = ("index", "without", "model", "404")
 PAGES = {name: (WEB / f"{name}.html").read_text() for name in NAMES}
-STYLE = (WEB / "style.css").read_text()
+STYLE = "".join((WEB / name).read_text() for name in ("style.css", "answer.css"))
 PARTNERS = {WEB / "reference", WEB / "client"}  # no visitor loads it
 # The code of the check on the device, and what serves the page without a connection.
 DEVICE = sorted([*(WEB / "device").glob("*.js"), *WEB.glob("*.js")])
@@ -51,17 +51,6 @@ def test_nothing_lies_about_unused() -> None:
     parts = {path.parent.name for path in TEXTS} - {"text"}
     assert all(f'learn("{part}")' in everything or f'data-texts="{part}"' in everything
                for part in parts)  # fmt: skip
-
-
-def test_pages_share_their_header_and_footer() -> None:
-    def part(page: str, tag: str) -> str:
-        # The page for an address that does not exist names files from the root.
-        found = re.search(rf"<{tag} .*?</{tag}>", page, re.DOTALL)
-        assert found is not None
-        return re.sub(r'(href|src)="(/|\./)?', r'\1="', found[0])
-
-    for tag in ("header", "footer"):
-        assert len({part(page, tag) for page in PAGES.values()}) == 1, tag
 
 
 def test_examples_are_those_kept_out_of_training_and_are_credited() -> None:

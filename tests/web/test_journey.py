@@ -1,4 +1,4 @@
-"""The main path: a visitor says how the picture was taken, brings it and gets an answer."""
+"""The main path, from the first question to the result, and what can go wrong on it."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def test_from_picture_to_result_with_the_real_model(visit: Visit, lesion: bytes)
     assert "600 × 450" in page.inner_text("#preview-text")
     assert visitor.faults(page) == []
 
-    # No picture leaves before its owner has agreed.
+    # Nothing is sent without consent.
     page.click("#send")
     assert page.evaluate("document.activeElement.id") == "consent"
     assert page.is_visible("#consent-missing")
@@ -72,7 +72,7 @@ def test_one_screen_of_a_telephone_holds_question_answers_and_examples(
     for part in ("#question-title", "#yes", "#no"):
         box = page.locator(part).bounding_box()
         assert box["y"] + box["height"] < visitor.PHONE["height"], part
-    # The fonts of another machine may be taller: to be seen is enough.
+    # Fonts differ: it is enough that the top is visible.
     assert page.locator("[data-example]").first.bounding_box()["y"] < visitor.PHONE["height"]
 
 
@@ -203,7 +203,7 @@ def test_back_and_forward_lead_through_the_steps_and_keep_the_result(
 def test_the_result_survives_a_visit_to_another_page(
     keeping_page: Any, site: str, lesion: bytes
 ) -> None:
-    """The browser keeps the page as it was; nothing on it may prevent that."""
+    """Nothing on the page may keep it out of the back/forward cache."""
     page = keeping_page
     page.goto(site)
     page.wait_for_selector("#send:not([disabled])", state="attached")
@@ -212,7 +212,7 @@ def test_the_result_survives_a_visit_to_another_page(
 
     page.goto(f"{site}/model.html")
     page.wait_for_selector("#numbers table")
-    # A page that was kept is not loaded again: there is no such event to wait for.
+    # A page restored from the cache fires no load event.
     page.go_back(wait_until="commit")
 
     page.wait_for_selector("body[data-state=result]")

@@ -1,4 +1,4 @@
-"""The browser's measures of a picture are the server's: both are held against the same limits."""
+"""The browser measures a picture's quality as the server does."""
 
 import base64
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a visitor reads of an answer: advice, chance, likeness; nothing that contradicts itself."""
+"""The result: advice, chance and class are consistent with one another."""
 
 import json
 import re
@@ -126,7 +126,7 @@ def test_a_faulty_picture_without_a_mark_gets_one_box_that_says_what_to_do(
     assert page.get_attribute(".ll-advice", "data-urgency") == "unknown"
     assert "Technical" not in told
     assert any(word in told for word in ("again:", "take it again", "original", "closer"))
-    # Beside it stands nothing that reassures.
+    # Nothing reassuring is shown beside it.
     for absent in (".ll-chance", ".ll-chart", ".ll-warnings", ".ll-advice ~ .ll-advice"):
         assert page.locator(f"#result {absent}").count() == 0
     assert page.locator(".ll-actions button", has_text="Remind").count() == 0
@@ -230,7 +230,7 @@ def test_the_heat_map_is_an_option_beside_the_picture_with_a_legend(
     assert page.is_visible(".ll-heatmap .ll-legend i")
     assert "this part: top left" in page.get_attribute(".ll-heatmap .ll-stack__heat", "alt")
     frame = page.locator(".ll-heatmap .ll-stack__region")
-    # Three pixels, dashed, wholly inside of the picture: no side is cut to a thin line.
+    # Dashed, three pixels, and entirely inside the picture, so that no side is clipped.
     style = frame.evaluate("node => [getComputedStyle(node).borderTopStyle, node.offsetLeft,"
                            "node.offsetTop, node.clientLeft, node.offsetParent.clientHeight"
                            " - node.offsetTop - node.offsetHeight]")  # fmt: skip

@@ -1,24 +1,15 @@
-"""What leaves the visitor's device, and what they were told before."""
+"""What is sent from the visitor's device, and what they are told beforehand."""
 
 import io
-from email import message_from_bytes
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
+from tests.pictures import dermatoscopic, encoded
 from tests.web import service, visitor
 from tests.web.conftest import Visit
-
-
-def _sent(request: Any) -> tuple[str, str, bytes]:
-    """File name, type and bytes of the one part of an upload."""
-    head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
-    body: Any = message_from_bytes(head + request.post_data_buffer)
-    [part] = body.get_payload()
-    assert part.get_param("name", header="content-disposition") == "image"
-    return part.get_filename(), part.get_content_type(), part.get_payload(decode=True)
 
 
 def test_a_picture_is_drawn_apart_from_the_page(visit: Visit, lesion: bytes) -> None:
@@ -45,7 +36,7 @@ def test_the_picture_is_made_upright_and_small_and_loses_its_metadata(
 
     visitor.check(page, phone_photograph)
 
-    _, kind, data = _sent(requests[0])
+    _, kind, data = visitor.sent(requests[0])
     sent = Image.open(io.BytesIO(data))
     assert kind == "image/jpeg"
     assert sent.size == (768, 1024)
@@ -63,7 +54,7 @@ def test_what_the_browser_cannot_draw_is_sent_unchanged_and_the_page_says_so(vis
     visitor.send(page)
     page.wait_for_selector("body[data-state=result]")
 
-    assert _sent(requests[0]) == ("spot.heic", "image/heic", heic)
+    assert visitor.sent(requests[0]) == ("spot.heic", "image/heic", heic)
     assert "cannot be shown" in page.inner_text(".ll-picture")
 
 
@@ -86,7 +77,7 @@ LATE = {"a script": "**/js/check.js", "the start": "**/js/home.js", "a text": "*
 
 
 class _Gate:
-    """Holds back the files of a pattern until it is opened."""
+    """Delays requests that match a pattern until it is opened."""
 
     def __init__(self, page: Any, pattern: str) -> None:
         self._held: list[Any] | None = []
@@ -105,7 +96,7 @@ class _Gate:
 
 
 def _unready(visit: Visit, pattern: str) -> tuple[Any, _Gate, list[Any]]:
-    """A page whose files of the pattern do not arrive, and all its posts."""
+    """A page whose matching files are delayed, the gate, and the page's POST requests."""
     page = visit(ready=False)
     gate = _Gate(page, pattern)
     posts: list[Any] = []
@@ -117,7 +108,7 @@ def _unready(visit: Visit, pattern: str) -> tuple[Any, _Gate, list[Any]]:
 
 
 def _insist(page: Any, picture: bytes) -> None:
-    """Choose, agree and send, by every means that a visitor has."""
+    """Choose, agree and send, in every way a visitor can."""
     page.set_input_files("#image", {"name": "l.jpg", "mimeType": "image/jpeg", "buffer": picture})
     if page.is_visible("#consent"):
         page.check("#consent")
@@ -144,7 +135,7 @@ def test_a_picture_chosen_before_the_page_is_ready_is_taken_up_and_loses_its_pla
     with page.expect_request("**/v1/classify*") as sent:
         page.click("#send")
 
-    _, _, data = _sent(sent.value)
+    _, _, data = visitor.sent(sent.value)
     assert not Image.open(io.BytesIO(data)).getexif()
     assert b"Exif" not in data
 
@@ -197,7 +188,7 @@ def test_the_square_that_the_model_sees_can_be_moved_and_is_what_is_sent(visit: 
     visitor.send(page)
     page.wait_for_selector("body[data-state=result]")
 
-    sent = Image.open(io.BytesIO(_sent(requests[0])[2])).convert("RGB")
+    sent = Image.open(io.BytesIO(visitor.sent(requests[0])[2])).convert("RGB")
     assert sent.size == (300, 300)
     red = np.asarray(sent)[150, :, 0]
     assert red[20] < 140 < 200 < red[280]
@@ -219,6 +210,29 @@ def test_the_square_follows_the_finger_and_stays_inside(visit: Visit, lesion: by
     square = page.locator(".ll-crop__square").bounding_box()
     assert square["x"] + square["width"] == pytest.approx(box["x"] + box["width"], abs=1)
     assert square["y"] == pytest.approx(box["y"], abs=1)
+
+
+# ---- what could be better ------------------------------------------------------------------------
+
+FAULTY = {
+    "blurred": dermatoscopic(600, 450).filter(ImageFilter.GaussianBlur(12)),
+    "very dark": dermatoscopic(600, 450).point(lambda value: value // 12),
+    "very bright": dermatoscopic(600, 450).point(lambda value: 225 + value // 9),
+    "too few pixels": dermatoscopic(72, 60),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTY)
+def test_what_could_be_better_is_said_before_anything_is_sent(visit: Visit, fault: str) -> None:
+    page = visit()
+    requests = service.answer(page, service.result())
+
+    visitor.choose(page, encoded(FAULTY[fault], "PNG"), "spot.png", "image/png")
+
+    page.wait_for_selector(f"#quality:has-text('{fault}')")
+    assert "could be better" in page.inner_text("#quality")
+    assert page.locator("#consent:checked").count() == 0
+    assert requests == []
 
 
 # ---- without JavaScript -------------------------------------------------------------------------
@@ -272,7 +286,7 @@ _INLINE = """() => new Promise((done) => {
 
 
 def test_the_policy_allows_nothing_inline(browser: Any, site: str) -> None:
-    # Not by `visit`: the browser writes to the console what it refuses, and here it shall refuse.
+    # Without `visit`, which fails on console errors: here the policy is meant to block.
     page = browser.new_page()
     response = page.goto(site)
 

@@ -1,4 +1,4 @@
-"""Every state in every language, size and light: no fault, no overflow, a screenshot."""
+"""Every state in every language, size and colour scheme: axe, overflow, screenshots."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -34,7 +34,7 @@ def _overflow(page: Any) -> int:
 
 
 def _states(page: Any, picture: bytes) -> Iterator[str]:
-    """Lead the page through its states; yields the name of each as it is reached."""
+    """Bring the page into each of its states and yield the name."""
     yield "question"
     visitor.unfolded(page)
     yield "all-open"
@@ -126,7 +126,7 @@ def test_no_table_is_cut_off_on_a_telephone(visit: Visit, width: int) -> None:
     assert page.locator(".ll-matrix thead abbr", has_text="mel").is_visible()
 
 
-# Of the page of 26 November, in pixels.
+# Height in pixels on 26 November 2026.
 TALL = {"phone": 11708, "desktop": 7272}
 
 

@@ -1,4 +1,4 @@
-"""The page's text: every key in every language, every key used, nothing that must not be said."""
+"""The page's texts: the same keys in every language, all used, no forbidden words."""
 
 import json
 import re
@@ -14,9 +14,12 @@ SCRIPTS = "\n".join(path.read_text() for path in sorted((WEB / "js").glob("*.js"
 PAGES = {name: (WEB / f"{name}.html").read_text() for name in ("index", "without", "model", "404")}
 
 
+PLURALS = {"zero", "one", "two", "few", "many", "other"}  # CLDR
+
+
 def _flat(node: Any, prefix: str = "") -> dict[str, Any]:
-    # The plural forms of a text are one text.
-    if not isinstance(node, dict) or "one" in node:
+    # The plural forms of a text count as one.
+    if not isinstance(node, dict) or node.keys() <= PLURALS:
         return {prefix: node}
     return {
         key: value
@@ -26,7 +29,7 @@ def _flat(node: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def _texts(language: str) -> dict[str, Any]:
-    """All parts of a language's texts; no two parts have a key in common."""
+    """All texts of a language; the files must not share keys."""
     parts = [_flat(json.loads(p.read_text())) for p in (WEB / "text").rglob(f"{language}.json")]
     merged = {key: value for part in parts for key, value in part.items()}
     assert len(merged) == sum(map(len, parts))
@@ -118,7 +121,7 @@ def test_the_html_carries_the_english_text(name: str) -> None:
 def test_every_text_of_the_html_has_a_key(name: str) -> None:
     body = PAGES[name][PAGES[name].index("<body") :]
     loose = re.findall(r"<(?![^<>]*data-text=)[a-z][^<>]*>([^<>]*\w[^<>]*)<", body)
-    # The name of the page, of each language in itself, its code, and the command.
+    # The names of the page and of the languages, a language code, and the command.
     assert {text.strip() for text in loose} - {"curl -F image=@lesion.jpg"} == {
         "LesionLens", "English", "EN", "हिन्दी", "मराठी",
     }  # fmt: skip
@@ -128,7 +131,7 @@ def test_every_text_is_used_and_every_text_used_exists() -> None:
     named = {key for name in PAGES for key, _ in _page(name)}
     named |= set(re.findall(r'\btext\(\s*"([\w.-]+)"', SCRIPTS))
     named |= set(re.findall(r'"((?:\w+)\.[\w-]+)"', SCRIPTS)) & set(TEXTS["en"])
-    # Keys that a script puts together from what the service says, or from a list beside them.
+    # Keys composed at run time.
     families = ("problem.", "warning.", "level.", "kind.", "disease.", "model.", "help.",
                 "urgency.", "here.stage.", "quality.", "crop.", "table.", "letter.")  # fmt: skip
     known = set(TEXTS["en"])
@@ -140,7 +143,7 @@ def test_every_text_is_used_and_every_text_used_exists() -> None:
     assert unused == set()
 
 
-# What a doctor may say and this page may not: that a lesion is benign, or someone safe.
+# The page must not call a lesion benign or a person safe.
 FORBIDDEN = {
     "en": r"\b(benign|safe|harmless)\b",
     "hi": r"सौम्य|सुरक्षित|हानिरहित",
@@ -155,7 +158,7 @@ def test_no_verdict_of_benign_or_safe(language: str) -> None:
         for key, text in TEXTS[language].items()
         if re.search(FORBIDDEN[language], str(text), re.IGNORECASE)
     }
-    # A class has the word in its proper name, which stands in small beside the plain words.
+    # The formal name of a class may contain the word.
     assert {key for key in said if not key.endswith(".formal")} == set()
 
 
@@ -166,7 +169,7 @@ def test_no_number_about_the_model_is_typed_in(language: str) -> None:
         for key, text in TEXTS[language].items()
         if (numbers := re.findall(r"\d+", re.sub(r"HAM10000", "", str(text))))
     }
-    # The level of the intervals; and the hundred pictures that people count by.
+    # Confidence levels, and the denominator of natural frequencies.
     assert typed == {
         "model.measuredText": ["95"],
         "practitioner.interval": ["95"],

@@ -1,4 +1,4 @@
-"""What checkers from npm say of the page: its HTML, and Lighthouse."""
+"""The page passes checkers from npm: html-validate and Lighthouse."""
 
 import subprocess
 from pathlib import Path
@@ -36,6 +36,6 @@ def test_lighthouse_finds_nothing(site: str) -> None:
     except npm.Unavailable as error:
         pytest.skip(str(error))
 
-    # Performance depends on the machine and is reported by the benchmark, not judged here.
+    # Performance depends on the machine; the audit reports it.
     found.pop("performance")
     assert found == dict.fromkeys(found, (100, []))

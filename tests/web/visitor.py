@@ -1,5 +1,6 @@
-"""What a visitor does and sees, as steps that tests are written in."""
+"""Steps of a visitor, shared by the tests."""
 
+from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ DESKTOP = {"width": 1280, "height": 900}
 
 
 def answer_yes(page: Any) -> None:
-    """Say that the picture was taken through a dermatoscope, where that is asked."""
+    """Answer the first question with Yes, if it is shown."""
     if page.is_visible("#question"):
         page.click("#yes")
 
@@ -33,35 +34,45 @@ def send(page: Any) -> None:
 
 
 def check(page: Any, data: bytes) -> None:
-    """The whole way of a visitor: choose, agree, send, read."""
+    """Choose, agree and send, and wait for the result."""
     choose(page, data)
     send(page)
     page.wait_for_selector("body[data-state=result]")
+
+
+def sent(request: Any) -> tuple[str, str, bytes]:
+    """File name, media type and bytes of an upload, which has one part."""
+    head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
+    body: Any = message_from_bytes(head + request.post_data_buffer)
+    [part] = body.get_payload()
+    assert part.get_param("name", header="content-disposition") == "image"
+    return part.get_filename(), part.get_content_type(), part.get_payload(decode=True)
 
 
 # ---- what is looked at --------------------------------------------------------------------------
 
 
 def faults(page: Any) -> list[str]:
-    """What axe finds against WCAG 2.2 AA and its best practices."""
+    """Violations of WCAG 2.2 AA and of best practices that axe finds."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    # A colour that still fades in is no colour to be judged.
+    # Contrast is wrong while colours are animated.
     page.evaluate("Promise.all(document.getAnimations().map((motion) => motion.finished))")
     found = axe.Axe().run(page).response["violations"]
     return [f"{v['id']}: {n['target']} {n['failureSummary']}" for v in found for n in v["nodes"]]
 
 
 def unfolded(page: Any) -> None:
-    """Open all that is folded."""
+    """Open every <details>."""
     page.evaluate("document.querySelectorAll('main details').forEach((part) => (part.open = true))")
 
 
 def artefact(name: str, kind: str = "png") -> Path:
-    """Where to keep a screenshot or a printed page."""
+    """Path of a screenshot or printed page."""
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
     return ARTEFACTS / f"{name}.{kind}"
 
 
 def picture_of(page: Any, name: str) -> None:
-    """Keep a screenshot as an artefact."""
-    page.screenshot(path=artefact(name), full_page=True)
+    """Save a screenshot as an artefact."""
+    # Tall pages take long to draw on a busy machine.
+    page.screenshot(path=artefact(name), full_page=True, timeout=60_000)

@@ -1,7 +1,6 @@
 """What the model card shows beside the metrics, measured on the test part and as served."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -18,6 +17,7 @@ from .external import External
 from .faithfulness import Deletion
 from .leakage import Figures
 from .reliability import Reliability, UnderPrior
+from .robustness import Robustness
 from .roc import Curves
 from .served_predictions import Answers, collect
 from .subgroups import Group
@@ -48,7 +48,7 @@ class Evidence(Struct, frozen=True):
     calibration: Calibrated
     roc: Curves
     subgroups: dict[str, dict[str, Group]]
-    robustness: dict[str, Any]
+    robustness: Robustness
     deletion: Deletion
     # These two join it when the release is made.
     elsewhere: External | None = None
@@ -110,9 +110,8 @@ def summary(found: Evidence) -> str:
         for origin, figures in found.calibration.by_origin.items()
     )
     lines.append("balanced accuracy and sensitivity to malignancy on worse pictures")
-    for name, figures in robustness.rows(found.robustness):
+    for name, figures in found.robustness.rows():
         lines.append(
-            f"  {name:<16}{text(figures['balanced_accuracy'])}  "
-            f"{text(figures['malignancy_sensitivity'])}"
+            f"  {name:<16}{text(figures.balanced_accuracy)}  {text(figures.malignancy_sensitivity)}"
         )
     return "\n".join(lines)

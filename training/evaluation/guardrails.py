@@ -1,14 +1,18 @@
-"""What tells a reader when not to believe the model: detector, quality limits, several views."""
+"""Safeguards of a release: the out-of-distribution detector, quality limits, averaged views."""
 
+import hashlib
 from dataclasses import dataclass
-from typing import Any
 
+import msgspec
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from lesionlens.imaging.model_input import VIEWS, Preprocessing, views
 from lesionlens.model import ood
 from lesionlens.model.classifier import FEATURES
+from lesionlens.model.figures import Interval
+from lesionlens.model.manifest import InDistribution, Quality
 
 from ..data import decoding, kinds
 from ..data.close_ups import CloseUp
@@ -18,11 +22,12 @@ from ..data.split import Split
 from ..learning import mobilenet
 from . import evaluate, inference, metrics, ood_report, quality_limits
 from .ood_fit import Fitted, Shown
+from .ood_report import Share
 
 VIEW_COUNTS = (1, 2, 4, len(VIEWS))
-# Validation images of which several views are averaged, at most.
+# Validation images that the effect of averaged views is measured on, at most.
 VIEWED = 400
-# Of the pictures that could be made alike, one in this many is.
+# One in this many pictures is equalized in resolution, shape and compression.
 EQUALIZED_EVERY = 3
 
 
@@ -46,43 +51,71 @@ class Subject:
         return inference.run(self.model, frames, (FEATURES,))[FEATURES]
 
 
-def measure(subject: Subject) -> tuple[dict[str, Any], bytes]:
-    """Return what the manifest says of a model's safeguards, and the detector."""
+class Safeguards(Struct, frozen=True):
+    """What the stage safeguard leaves, for the manifest."""
+
+    model_sha256: str  # of the exported model that was measured
+    in_distribution: InDistribution
+    quality: Quality
+    views: dict[str, Interval]  # balanced accuracy by the number of views
+
+
+class Equalized(Struct, frozen=True):
+    """Shares where all pictures have the same side (pixels) and JPEG quality."""
+
+    side: int
+    quality: int
+    dermatoscopic_accepted: Share
+    close_ups_refused: Share
+
+
+class DetectorReport(ood_report.Report, frozen=True):
+    """`InDistribution.report`."""
+
+    taught: dict[str, int]  # training pictures by kind
+    equalized: Equalized
+    skin_tones: dict[str, dict[str, Share]]  # close-ups refused, by origin left out and tone
+
+
+def measure(subject: Subject) -> tuple[Safeguards, bytes]:
+    """Return what the manifest says of a model's safeguards, and the detector's file."""
     chosen = subject.split.validation
     labels, validation = subject.dataset.labels[chosen], subject.frames(chosen)
     found, fitted = _in_distribution(subject)
-    return {
-        "in_distribution": found,
-        "quality": quality_limits.limits(
+    safeguards = Safeguards(
+        model_sha256=hashlib.sha256(subject.model).hexdigest(),
+        in_distribution=found,
+        quality=quality_limits.limits(
             validation,
             labels,
             lambda frames: inference.predict(subject.model, frames),
             lambda frames: fitted.accepts(subject.features(frames)),
             subject.seed,
         ),
-        "views": _views(subject, validation),
-    }, fitted.detector.write()
+        views=_views(subject, validation),
+    )
+    return safeguards, fitted.detector.write()
 
 
-def summary(found: dict[str, Any]) -> str:
+def summary(found: Safeguards) -> str:
     """A table for the terminal."""
-    detected = found["in_distribution"]["report"]
+    detected = msgspec.convert(found.in_distribution.report, DetectorReport)
     groups = {
-        "accepted": detected["dermatoscopic_accepted"],
-        "accepted, left out": detected["left_out"]["dermatoscopic_accepted"],
-        "close-ups refused, left out": detected["left_out"]["close_ups_refused"],
-        "other pictures refused": detected["other_refused"],
+        "accepted": detected.dermatoscopic_accepted,
+        "accepted, left out": detected.left_out.dermatoscopic_accepted,
+        "close-ups refused, left out": detected.left_out.close_ups_refused,
+        "other pictures refused": detected.other_refused,
     }
     shares = {
-        f"{title}: {name} ({entry['pictures']})": entry["share"]
+        f"{title}: {name} ({entry.pictures})": entry.share
         for title, entries in groups.items()
         for name, entry in entries.items()
-    } | {f"{views} views": figure for views, figure in found["views"].items()}
+    } | {f"{views} views": figure for views, figure in found.views.items()}
     lines = [f"{name:<64}{evaluate.text(figure)}" for name, figure in shares.items()]
-    return "\n".join([*lines, f"limits: {found['quality']['limits']}"])
+    return "\n".join([*lines, f"limits: {found.quality.limits}"])
 
 
-def _in_distribution(subject: Subject) -> tuple[dict[str, Any], Fitted]:
+def _in_distribution(subject: Subject) -> tuple[InDistribution, Fitted]:
     preprocessing = subject.preprocessing
     pictures = kinds.pictures(subject.dataset, subject.split, subject.close_ups, subject.seed)
     material = kinds.material(pictures, preprocessing)
@@ -90,27 +123,31 @@ def _in_distribution(subject: Subject) -> tuple[dict[str, Any], Fitted]:
     shown = ood_report.shown(pictures, features, material.altered, material.framed)
     fitted = ood_report.fit(shown)
     report, refused = ood_report.report(shown, fitted)
-    return {
-        "method": "softmax regression on three kinds, and Mahalanobis distance",
-        "layers": list(mobilenet.FEATURE_LAYERS),
-        "components": fitted.detector.projection.shape[1],
-        "fitted_to": len(material.altered),
-        "threshold": fitted.farthest,
-        "log_odds": fitted.least_log_odds,
-        "report": {
-            "taught": {
-                kind: sum(picture.kind == kind for picture in material.altered)
-                for kind in ood.KINDS
-            },
-            **report,
-            "equalized": _equalized(subject, pictures, fitted),
-            "skin_tones": _skin_tones(shown, material.frames[: len(pictures)], refused),
+    detailed = DetectorReport(
+        report.dermatoscopic_accepted,
+        report.other_refused,
+        report.missed,
+        report.left_out,
+        taught={
+            kind: sum(picture.kind == kind for picture in material.altered) for kind in ood.KINDS
         },
-    }, fitted
+        equalized=_equalized(subject, pictures, fitted),
+        skin_tones=_skin_tones(shown, material.frames[: len(pictures)], refused),
+    )
+    in_distribution = InDistribution(
+        method="softmax regression on three kinds, and Mahalanobis distance",
+        layers=tuple(mobilenet.FEATURE_LAYERS),
+        components=fitted.detector.projection.shape[1],
+        fitted_to=len(material.altered),
+        threshold=fitted.farthest,
+        log_odds=fitted.least_log_odds,
+        report=msgspec.to_builtins(detailed),
+    )
+    return in_distribution, fitted
 
 
-def _equalized(subject: Subject, pictures: list[Picture], fitted: Fitted) -> dict[str, Any]:
-    """What is accepted and refused where resolution, shape and compression are all the same."""
+def _equalized(subject: Subject, pictures: list[Picture], fitted: Fitted) -> Equalized:
+    """Measure on pictures of equal resolution, shape and compression: only content tells them."""
     judged = [
         picture
         for picture in pictures
@@ -121,21 +158,21 @@ def _equalized(subject: Subject, pictures: list[Picture], fitted: Fitted) -> dic
     frames = kinds.frames(judged, preprocessing, kinds.equalizing(preprocessing))
     shown = ood_report.shown(judged, subject.features(frames))
     accepted, home = fitted.accepts(shown.features), shown.kinds == ood.DERMATOSCOPIC
-    return {
-        "side": kinds.EQUAL_SIDE,
-        "quality": kinds.EQUAL_QUALITY,
-        "dermatoscopic_accepted": ood_report.share(accepted, shown, home),
-        "close_ups_refused": ood_report.share(~accepted, shown, ~home),
-    }
+    return Equalized(
+        side=kinds.EQUAL_SIDE,
+        quality=kinds.EQUAL_QUALITY,
+        dermatoscopic_accepted=ood_report.share(accepted, shown, home),
+        close_ups_refused=ood_report.share(~accepted, shown, ~home),
+    )
 
 
 def _skin_tones(
     shown: Shown, frames: NDArray[np.uint8], refused: NDArray[np.bool_]
-) -> dict[str, dict[str, Any]]:
-    """Close-ups refused where their origin was left out, by the tone of the picture."""
+) -> dict[str, dict[str, Share]]:
+    """Close-ups refused where their origin was left out, by origin and tone of the picture."""
     close = np.flatnonzero(shown.kinds[: len(frames)] == ood.CLOSE_UP)
     named = ood_report.tones(frames[close])
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Share]] = {}
     for origin in np.unique(shown.origins[close]):
         found[str(origin)] = {}
         for tone in ood_report.TONES:
@@ -146,7 +183,7 @@ def _skin_tones(
     return found
 
 
-def _views(subject: Subject, validation: NDArray[np.uint8]) -> dict[str, metrics.Interval]:
+def _views(subject: Subject, validation: NDArray[np.uint8]) -> dict[str, Interval]:
     """Balanced accuracy by the number of views of ``validation``'s frames that are averaged."""
     drawn = np.random.default_rng(subject.seed).permutation(len(validation))[:VIEWED]
     seen = [views(image[np.newaxis].astype(np.float32), len(VIEWS)) for image in validation[drawn]]

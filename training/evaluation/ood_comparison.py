@@ -39,12 +39,16 @@ def compare(
         joined = np.concatenate([features[block] for block in blocks], axis=1)
         shown = ood_report.shown(pictures, joined, material.altered, material.framed)
         found, _ = ood_report.report(shown, ood_report.fit(shown))
-        left = found["left_out"]
-        accepted = [one["share"]["value"] for one in left["dermatoscopic_accepted"].values()]
+        left_out = found.left_out
+        accepted = [
+            value
+            for one in left_out.dermatoscopic_accepted.values()
+            if (value := one.share["value"]) is not None
+        ]
         table["blocks " + " + ".join(map(str, blocks))] = {
             "accepted": min(accepted, default=None),
-            "close-ups refused": left["close_ups_refused"]["all"]["share"]["value"],
-            **{name: one["share"]["value"] for name, one in found["other_refused"].items()},
+            "close-ups refused": left_out.close_ups_refused["all"].share["value"],
+            **{name: one.share["value"] for name, one in found.other_refused.items()},
         }
     return table
 

@@ -1,14 +1,14 @@
-"""What the detector accepts and refuses, by origin: of what taught it, and of what it never saw.
+"""What the detector accepts and refuses, by origin: those it was fitted to, and unseen ones.
 
-Whole origins are left out in turn: the detector is fitted again without them, limits included, and
-asked for them. That is what its figures on pictures of other clinics and telephones rest on.
+Leave-one-origin-out: the detector is fitted again without each origin, limits included, and
+evaluated on that origin. Its figures for pictures of other clinics and telephones are these.
 """
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 from skimage.color import rgb2lab
 
@@ -24,6 +24,29 @@ DEVIATIONS = 1.96
 # Individual typology angles, in degrees, from which on a picture's colour counts as that of lighter
 # skin: Chardon, Cretois and Hourseau, "Skin colour typology and suntanning pathways", 1991.
 TONES = {"dark": -30.0, "brown": 10.0, "tan": 28.0, "light": math.inf}
+
+
+class Share(Struct, frozen=True):
+    """A share of so many pictures."""
+
+    pictures: int
+    share: Interval
+
+
+class LeftOut(Struct, frozen=True):
+    """By origin, each judged by a detector that was fitted without it."""
+
+    dermatoscopic_accepted: dict[str, Share]
+    close_ups_refused: dict[str, Share]
+
+
+class Report(Struct, frozen=True):
+    """``missed``: the share accepted of each source of other pictures, where there is one."""
+
+    dermatoscopic_accepted: dict[str, Share]  # by part of the split, and on test by origin
+    other_refused: dict[str, Share]  # by whether the detector was fitted to the source
+    missed: dict[str, float]
+    left_out: LeftOut
 
 
 def shown(
@@ -47,19 +70,17 @@ def shown(
 
 
 def fit(shown: Shown, without: str | None = None) -> Fitted:
-    """Fit to what teaches, but for the origin that is left out."""
+    """Fit to the training pictures but those of the origin that is left out."""
     kept = shown.origins != without
     home = shown.kinds == DERMATOSCOPIC
     validation = kept & home & (shown.parts == VALIDATION) & shown.untouched
     return ood_fit.fit(shown.subset(kept & (shown.parts == TRAIN)), shown.subset(validation))
 
 
-def report(shown: Shown, fitted: Fitted) -> tuple[dict[str, Any], Mask]:
-    """Shares accepted and refused, each with its number of pictures and an interval.
+def report(shown: Shown, fitted: Fitted) -> tuple[Report, Mask]:
+    """Shares accepted and refused, with intervals.
 
-    Dermatoscopic images by origin, and where that origin was left out; close-ups by origin, each
-    left out; pictures of other things by whether their source taught the detector. Also returned,
-    (N,): whether a close-up was refused by the detector that never saw its origin.
+    Also returned, (N,): whether a close-up was refused by the detector fitted without its origin.
     """
     clean = shown.untouched
     accepted = fitted.accepts(shown.features)
@@ -68,43 +89,44 @@ def report(shown: Shown, fitted: Fitted) -> tuple[dict[str, Any], Mask]:
     close = clean & (shown.kinds == CLOSE_UP)
     families = [str(origin) for origin in np.unique(shown.origins[close])]
     held_out = home & (shown.parts != TRAIN)
-    found: dict[str, Any] = {
-        "dermatoscopic_accepted": {
-            part: share(accepted, shown, home & (shown.parts == part))
-            for part in (VALIDATION, TEST)
-        }
-        | {
-            origin: share(accepted, shown, home & (shown.parts == TEST) & (shown.origins == origin))
-            for origin in origins
-        },
-        "other_refused": {
-            name: share(~accepted, shown, clean & (shown.kinds == OTHER) & (shown.parts == part))
-            for name, part in (("sources that taught", TRAIN), ("other sources", TEST))
-        },
-        "missed": _missed(accepted, shown, clean & (shown.kinds == OTHER)),
-        "left_out": {"dermatoscopic_accepted": {}, "close_ups_refused": {}},
+    others = clean & (shown.kinds == OTHER)
+    by_part = {
+        part: share(accepted, shown, home & (shown.parts == part)) for part in (VALIDATION, TEST)
     }
-    left = found["left_out"]
+    by_origin = {
+        origin: share(accepted, shown, home & (shown.parts == TEST) & (shown.origins == origin))
+        for origin in origins
+    }
+    left_out = LeftOut({}, {})
     if len(origins) > 1:
         for origin in origins:
             judged = held_out & (shown.origins == origin)
-            stranger = fit(shown, without=origin).accepts(shown.features)
-            left["dermatoscopic_accepted"][origin] = share(stranger, shown, judged)
+            without = fit(shown, without=origin).accepts(shown.features)
+            left_out.dermatoscopic_accepted[origin] = share(without, shown, judged)
     refused = np.zeros(len(accepted), bool)
     for family in families:
         judged = close & (shown.origins == family)
         taught = bool((judged & (shown.parts == TRAIN)).any())
         one = fit(shown, without=family) if taught else fitted
         refused[judged] = ~one.accepts(shown.features[judged])
-        left["close_ups_refused"][family] = share(refused, shown, judged)
-    left["close_ups_refused"]["all"] = share(refused, shown, close)
+        left_out.close_ups_refused[family] = share(refused, shown, judged)
+    left_out.close_ups_refused["all"] = share(refused, shown, close)
+    found = Report(
+        dermatoscopic_accepted=by_part | by_origin,
+        other_refused={
+            name: share(~accepted, shown, others & (shown.parts == part))
+            for name, part in (("sources that taught", TRAIN), ("other sources", TEST))
+        },
+        missed=_missed(accepted, shown, others),
+        left_out=left_out,
+    )
     return found, refused
 
 
-def share(chosen: Mask, shown: Shown, among: Mask) -> dict[str, Any]:
+def share(chosen: Mask, shown: Shown, among: Mask) -> Share:
     """The share of the pictures ``among`` these that are chosen, with its interval."""
     groups = len(np.unique(shown.groups[among]))
-    return {"pictures": int(among.sum()), "share": wilson(chosen[among], groups)}
+    return Share(int(among.sum()), wilson(chosen[among], groups))
 
 
 def wilson(chosen: Mask, groups: int) -> Interval:

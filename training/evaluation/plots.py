@@ -1,14 +1,14 @@
 """The figures of a run as PNG: the paper's 5 to 9, confusion matrix, ROC curves, reliability."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from .analysis import Calibrated
 from .roc import Curves
@@ -31,7 +31,7 @@ def distribution(counts: dict[str, tuple[int, int]], path: Path) -> None:
     _save(figure, path)
 
 
-def curves(history: Sequence[dict[str, Any]], path: Path) -> None:
+def curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
     """Loss, log loss and balanced accuracy by epoch (the paper's figures 6, 8 and 9: accuracy)."""
     names = ("loss", "log_loss", "balanced_accuracy")
     figure, grid = plt.subplots(1, len(names), figsize=(12, 3.6), layout="constrained")
@@ -104,7 +104,7 @@ def reliability(found: Calibrated, path: Path) -> None:
     _save(figure, path)
 
 
-def _save(figure: Any, path: Path) -> None:
+def _save(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Without the date, the same figures give the same file.
     figure.savefig(path, dpi=100, metadata={"Software": None})

@@ -1,19 +1,19 @@
-"""Measure from where on a picture is too blurred, too dark, too bright or too small.
+"""Choose the limits beyond which a picture counts as too blurred, dark, bright or small.
 
-Sharpness and brightness: what hardly any image of the validation part falls short of. Size: where
-balanced accuracy begins to fall. Also measured: whether an image that is made worse is still
-recognized as dermatoscopic, so that its owner is told what is wrong with it and not that it shows
-no lesion.
+The limits of sharpness and brightness are quantiles of the validation images; that of size is where
+balanced accuracy begins to fall. Also measured: how many degraded images are still recognized as
+dermatoscopic, so that their owners are told what is wrong with the picture and not that it shows no
+lesion.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from lesionlens.imaging.image_quality import BRIGHTEST, DARKEST, SHARPNESS, SIDE, measures
+from lesionlens.model.manifest import Quality
 
 from . import metrics
 from .evaluate import Predict
@@ -22,10 +22,10 @@ RECOGNIZED = "recognized"
 
 # The share of validation images that each limit of sharpness and brightness may warn of.
 WARNED = 0.005
-# The balanced accuracy that a small image may cost before it is warned of.
+# The loss of balanced accuracy from which on a small image is warned of.
 ACCURACY_BOUND = 0.02
 SIDES = (32, 64, 96, 128, 160)  # pixels
-# Validation images that are made worse, at most: for the accuracy by size, and for the warnings.
+# Validation images that are degraded, at most: for the accuracy by size, and for the warnings.
 RESIZED, WORSENED = 300, 100
 BLURS = (1.0, 2.0, 4.0)  # standard deviations, pixels of the model's input
 EXPOSURES = (0.2, 0.4, 1.8, 2.5)  # factors
@@ -37,8 +37,8 @@ def limits(
     predict: Predict,
     accepts: Callable[[NDArray[np.uint8]], NDArray[np.bool_]],
     seed: int,
-) -> dict[str, Any]:
-    """Return the limits, and what they warn of, from (V, S, S, 3) frames of the validation part.
+) -> Quality:
+    """Choose the limits on (V, S, S, 3) frames of the validation part; measure what they warn of.
 
     ``accepts`` tells (N,) whether (N, S, S, 3) frames are recognized as dermatoscopic.
     """
@@ -54,17 +54,17 @@ def limits(
         BRIGHTEST: round(float(high[1]), 1),
         SIDE: _least_side({**accuracies, frames.shape[1]: whole}, whole),
     }
-    return {
-        "limits": kept,
-        "warned": {
+    return Quality(
+        limits=kept,
+        warned={
             name: _warned(_changed(frames[:WORSENED], change), kept, accepts)
             for name, change in _CHANGES.items()
         },
-        "balanced_accuracy_by_side": {
+        balanced_accuracy_by_side={
             **{str(side): round(accuracy, 4) for side, accuracy in accuracies.items()},
             "undisturbed": round(whole, 4),
         },
-    }
+    )
 
 
 def _measured(frame: NDArray[np.uint8]) -> tuple[float, float]:
@@ -120,10 +120,10 @@ def _changed(
 
 def _warned(
     frames: NDArray[np.uint8],
-    kept: dict[str, Any],
+    kept: dict[str, float],
     accepts: Callable[[NDArray[np.uint8]], NDArray[np.bool_]],
 ) -> dict[str, float]:
-    """The shares of images that each limit warns of, and that are recognized all the same."""
+    """The shares of images that each limit warns of, and the share recognized as dermatoscopic."""
     sharpness, brightness = np.array([_measured(frame) for frame in frames]).T
     shares = {
         SHARPNESS: sharpness < kept[SHARPNESS],

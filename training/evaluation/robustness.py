@@ -1,20 +1,22 @@
-"""How the shipped model does when pictures are worse than those of the data set."""
+"""How a release performs on degraded pictures: blurred, compressed, dark, noisy and the like."""
 
 import io
 import math
 from collections.abc import Callable
-from typing import Any
 
+import msgspec
 import numpy as np
+from msgspec import Struct
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from lesionlens.model.classifier import Classifier
+from lesionlens.model.figures import Interval
 
 from ..data.dataset import Record
 from . import metrics
 from .served_predictions import Answers, collect
 
-# From an upright RGB image, a strength and a source of chance to a worse image.
+# Degrades an upright RGB image at a strength, with a random generator.
 Worsen = Callable[[Image.Image, float, np.random.Generator], Image.Image]
 
 HAIR_COLOUR = (45, 30, 25)
@@ -45,7 +47,7 @@ def rotation(image: Image.Image, strength: float, random: np.random.Generator) -
 
 
 def hair(image: Image.Image, strength: float, random: np.random.Generator) -> Image.Image:
-    """Draw ``strength`` dark curved lines across, a hundredth of the short side wide at most."""
+    """Draw ``strength`` dark curved lines, at most a hundredth of the short side wide."""
     drawn = image.copy()
     pen = ImageDraw.Draw(drawn)
     width, height = image.size
@@ -75,7 +77,7 @@ def noise(image: Image.Image, strength: float, random: np.random.Generator) -> I
 
 
 def frame(image: Image.Image, strength: float, random: np.random.Generator) -> Image.Image:
-    """Leave a centred disc of the diameter ``strength``, a share of the short side; else black."""
+    """Blacken all but a centred disc; ``strength``: its diameter as a share of the short side."""
     radius = strength * min(image.size) / 2
     x, y = image.width / 2, image.height / 2
     disc = Image.new("L", image.size)
@@ -83,7 +85,8 @@ def frame(image: Image.Image, strength: float, random: np.random.Generator) -> I
     return Image.composite(image, Image.new("RGB", image.size), disc)
 
 
-# Each kind with its strengths, from mild to strong; for brightness, dark and bright.
+# Each kind with its strengths, from mild to strong; for brightness, dark and bright. The names are
+# fields of `Robustness`.
 SETTINGS: dict[str, tuple[Worsen, tuple[float, ...]]] = {
     "blur": (blur, (0.005, 0.01, 0.02)),
     "jpeg": (jpeg, (50, 20, 10)),
@@ -91,38 +94,64 @@ SETTINGS: dict[str, tuple[Worsen, tuple[float, ...]]] = {
     "rotation": (rotation, (45, 90, 180)),
     "hair": (hair, (5, 15, 40)),
     "noise": (noise, (10,)),
-    "black frame": (frame, (1.0,)),
+    "black_frame": (frame, (1.0,)),
 }
 
 
-def report(classifier: Classifier, undisturbed: Answers, seed: int) -> dict[str, Any]:
-    """Figures of the images as they are, and of every kind and strength."""
-    records = undisturbed.records
-    return {
-        "none": _figures(undisturbed, undisturbed, seed),
-        **{
-            kind: [
-                {
-                    "strength": strength,
-                    **_figures(
-                        _worsened(classifier, records, worsen, strength, seed), undisturbed, seed
-                    ),
-                }
-                for strength in strengths
-            ]
-            for kind, (worsen, strengths) in SETTINGS.items()
-        },
+class Figures(Struct, frozen=True):
+    """Figures of the same images, degraded in one way or left as they are."""
+
+    balanced_accuracy: Interval
+    difference: Interval  # of balanced accuracy to the images as they are, paired over lesions
+    malignancy_sensitivity: Interval
+    malignancy_specificity: Interval
+    in_distribution: float | None  # share accepted by the detector; None: there is no detector
+
+
+class AtStrength(Figures, frozen=True):
+    """Figures at one strength of one kind of degradation; see the functions of `SETTINGS`."""
+
+    strength: float
+
+
+class Robustness(Struct, frozen=True, rename={"black_frame": "black frame"}):
+    """Figures of the images as they are, and of each kind of degradation by strength.
+
+    Earlier releases lack some of the kinds.
+    """
+
+    none: Figures
+    blur: tuple[AtStrength, ...] = ()
+    jpeg: tuple[AtStrength, ...] = ()
+    brightness: tuple[AtStrength, ...] = ()
+    rotation: tuple[AtStrength, ...] = ()
+    hair: tuple[AtStrength, ...] = ()
+    noise: tuple[AtStrength, ...] = ()
+    black_frame: tuple[AtStrength, ...] = ()
+
+    def rows(self) -> list[tuple[str, Figures]]:
+        """Name and figures of each setting, for a table."""
+        rows: list[tuple[str, Figures]] = [("none", self.none)]
+        for kind in SETTINGS:
+            found: tuple[AtStrength, ...] = getattr(self, kind)
+            title = kind.replace("_", " ")
+            rows.extend((f"{title} {figures.strength:g}", figures) for figures in found)
+        return rows
+
+
+def report(classifier: Classifier, undisturbed: Answers, seed: int) -> Robustness:
+    """Classify the images of ``undisturbed`` again, degraded in every way of `SETTINGS`."""
+
+    def at(worsen: Worsen, strength: float) -> AtStrength:
+        answers = _worsened(classifier, undisturbed.records, worsen, strength, seed)
+        figures = _figures(answers, undisturbed, seed)
+        return AtStrength(**{**msgspec.structs.asdict(figures), "strength": strength})
+
+    degraded = {
+        kind: tuple(at(worsen, strength) for strength in strengths)
+        for kind, (worsen, strengths) in SETTINGS.items()
     }
-
-
-def rows(found: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Name and figures of each setting of a `report`, for a table."""
-    worse = [
-        (f"{kind} {figures['strength']:g}", figures)
-        for kind in SETTINGS
-        for figures in found.get(kind, [])
-    ]
-    return [("none", found["none"]), *worse]
+    return Robustness(_figures(undisturbed, undisturbed, seed), **degraded)
 
 
 def _worsened(
@@ -133,24 +162,23 @@ def _worsened(
     seed: int,
 ) -> Answers:
     def change(image: Image.Image, index: int) -> Image.Image:
-        # One image meets the same chance at every strength, whichever thread it falls to.
+        # An image gets the same random numbers at every strength, and from whichever thread.
         return worsen(image, strength, np.random.default_rng((seed, index)))
 
     return collect(classifier, records, change)
 
 
-def _figures(answers: Answers, undisturbed: Answers, seed: int) -> dict[str, Any]:
+def _figures(answers: Answers, undisturbed: Answers, seed: int) -> Figures:
     weights = metrics.resampled_weights(answers.lesions, seed)
     accuracy, before = (
         metrics.balanced_accuracies(one.predicted, weights) for one in (answers, undisturbed)
     )
     rates = metrics.rates(answers.flagged, answers.malignant, weights)
     passed = answers.in_distribution
-    return {
-        "balanced_accuracy": metrics.interval(accuracy),
-        # Paired: the same lesions, drawn together.
-        "difference": metrics.interval(accuracy - before),
-        "malignancy_sensitivity": rates["sensitivity"],
-        "malignancy_specificity": rates["specificity"],
-        "in_distribution": None if passed is None else round(float(passed.mean()), 4),
-    }
+    return Figures(
+        balanced_accuracy=metrics.interval(accuracy),
+        difference=metrics.interval(accuracy - before),
+        malignancy_sensitivity=rates["sensitivity"],
+        malignancy_specificity=rates["specificity"],
+        in_distribution=None if passed is None else round(float(passed.mean()), 4),
+    )

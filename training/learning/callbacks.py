@@ -1,25 +1,34 @@
-"""What every epoch leaves in the folder of a run, and how a killed run takes it up again."""
+"""Checkpoints: what each epoch leaves in the folder of a run, from which a killed run resumes."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import keras
+import msgspec
+from msgspec import Struct
 
 from . import cluster, mobilenet
 from .cluster import Cluster
 
 CHECKPOINT = "checkpoint"
 
+# Of one epoch: its number, "epoch", and Keras' metrics by name.
+Epoch = dict[str, int | float]
 
-def saved(folder: Path, team: Cluster) -> tuple[int, list[dict[str, Any]]]:
-    """The last epoch that was saved, or 0, and the history up to it; the same for all workers."""
+
+class State(Struct, frozen=True):
+    """What a checkpoint holds beside the weights and the optimizer."""
+
+    epoch: int = 0  # the last one that was saved
+    history: list[Epoch] = []
+
+
+def saved(folder: Path, team: Cluster) -> State:
+    """The state of the last checkpoint, or the initial one; the same for all workers."""
     cluster.copy_from_chief(team, folder, f"{CHECKPOINT}*")
     state = folder / f"{CHECKPOINT}.json"
     if not state.exists():
-        return 0, []
-    document = json.loads(state.read_text())
-    return document["epoch"], document["history"]
+        return State()
+    return msgspec.json.decode(state.read_bytes(), type=State)
 
 
 def restore(network: keras.Model, folder: Path, epoch: int) -> None:
@@ -29,18 +38,16 @@ def restore(network: keras.Model, folder: Path, epoch: int) -> None:
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
-    """Saves weights, optimizer and history after every epoch, atomically, if this is the chief.
+    """Adds each epoch to the history; on the chief, also saves weights, optimizer and history.
 
-    The last epoch of a `fit` is saved at its very end, after Keras has put the averaged weights in
-    place: a resumed run then continues from exactly what an uninterrupted one would have had.
+    Saving is atomic. The last epoch of a `fit` is saved at its very end, after Keras has put the
+    averaged weights in place: a resumed run then continues from exactly what an uninterrupted one
+    would have had.
     """
 
-    def __init__(
-        self, folder: Path, last_epoch: int, history: list[dict[str, Any]], is_chief: bool
-    ) -> None:
+    def __init__(self, folder: Path, last_epoch: int, history: list[Epoch], team: Cluster) -> None:
         super().__init__()
-        self.folder, self.last_epoch, self.history = folder, last_epoch, history
-        self.is_chief = is_chief
+        self.folder, self.last_epoch, self.history, self.team = folder, last_epoch, history, team
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         # Keras does not save where the dropout's random stream stands: start one for each epoch.
@@ -51,20 +58,18 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         figures = {name: float(value) for name, value in (logs or {}).items()}
         self.history.append({"epoch": epoch + 1, **figures})
         if epoch + 1 < self.last_epoch:
-            self._save()
+            self.team.on_chief(self._save)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        self._save()
+        self.team.on_chief(self._save)
 
     def _save(self) -> None:
-        if not self.is_chief:
-            return
-        epoch = self.history[-1]["epoch"]
+        epoch = int(self.history[-1]["epoch"])
         weights = self.folder / f"{CHECKPOINT}-{epoch}.weights.h5"
         with cluster.apart():
             self.model.save_weights(weights)
         state = self.folder / f"{CHECKPOINT}.partial"
-        state.write_text(json.dumps({"epoch": epoch, "history": self.history}, indent=1))
+        state.write_bytes(msgspec.json.encode(State(epoch, self.history)))
         state.rename(self.folder / f"{CHECKPOINT}.json")
         for old in self.folder.glob(f"{CHECKPOINT}-*.weights.h5"):
             if old != weights:

@@ -12,7 +12,7 @@ not run under TensorFlow's MultiWorkerMirroredStrategy (keras issue 20585).
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,23 @@ class Cluster:
     def is_chief(self) -> bool:
         """Whether this is the worker that writes checkpoints and figures, and publishes."""
         return self.index == 0
+
+    def own_folder(self, folder: Path) -> Path:
+        """``folder`` for the chief, a folder in it for each other worker: they may share a disk."""
+        return folder if self.is_chief else folder / f"worker-{self.index}"
+
+    def on_chief(self, action: Callable[[], None]) -> None:
+        """Call ``action`` if this is the chief; it must not wait for the other workers."""
+        if self.is_chief:
+            action()
+
+    def leave_to_chief(self) -> None:
+        """End the process, with success, unless it is the chief's: the others have done their part.
+
+        Raises SystemExit.
+        """
+        if not self.is_chief:
+            raise SystemExit(0)
 
     def rows(self, batch: int) -> slice:
         """Which rows of a global batch, a multiple of ``workers``, are this worker's share."""

@@ -1,14 +1,13 @@
 """Training proper: the head first, then the whole network, at growing sizes, resumable."""
 
-import dataclasses
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from ..config import Config
@@ -25,6 +24,7 @@ from . import (
     schedules,
 )
 from .batches import Batches, Examples, validation
+from .callbacks import Epoch, State
 from .cluster import ALONE, Cluster
 
 # Names of the weights that weight decay leaves alone.
@@ -61,7 +61,7 @@ def fit(
     resume: bool,
     start: bytes | None = None,
     team: Cluster = ALONE,
-) -> tuple[keras.Model, list[dict[str, Any]]]:
+) -> tuple[keras.Model, list[Epoch]]:
     """Train as configured; return the model with its averaged weights, and the history by epoch.
 
     ``run`` receives the checkpoints. With ``resume`` a run that was killed
@@ -81,14 +81,13 @@ def fit(
         return _fit(Setting(config, examples, run, team, devices), resume, start)
 
 
-def _fit(
-    setting: Setting, resume: bool, start: bytes | None
-) -> tuple[keras.Model, list[dict[str, Any]]]:
+def _fit(setting: Setting, resume: bool, start: bytes | None) -> tuple[keras.Model, list[Epoch]]:
     config, examples = setting.config, setting.examples
     keras.utils.set_random_seed(config.seed)
     weights = mobilenet.imagenet_weights() if config.imagenet_weights else None
     network = mobilenet.build(len(CLASSES), config.width, config.training.dropout, weights)
-    done, history = callbacks.saved(setting.run, setting.team) if resume else (0, [])
+    state = callbacks.saved(setting.run, setting.team) if resume else State()
+    done, history = state.epoch, list(state.history)
     if start:
         batches = Batches(examples, config, config.training.stages[0].size, epoch=0)
         some = (batches[index][0] for index in range(min(STATISTICS_BATCHES, len(batches))))
@@ -116,9 +115,7 @@ def _fit(
 
 def _statistics(examples: Examples, config: Config) -> Iterator[NDArray[np.float32]]:
     """Unmixed batches of the last stage's kind, at the size that is served."""
-    unmixed = dataclasses.replace(
-        config, augmentation=dataclasses.replace(config.augmentation, mixup=0.0)
-    )
+    unmixed = replace(config, augmentation=replace(config.augmentation, mixup=0.0))
     # An epoch that no training has drawn.
     epoch = config.training.head_epochs + sum(stage.epochs for stage in config.training.stages)
     batches = Batches(examples, unmixed, config.preprocessing.size, epoch)
@@ -173,12 +170,12 @@ def prepare(network: keras.Model, config: Config, examples: Examples, leg: Leg) 
 
 
 def _fit_leg(
-    network: keras.Model, setting: Setting, leg: Leg, first: int, history: list[dict[str, Any]]
+    network: keras.Model, setting: Setting, leg: Leg, first: int, history: list[Epoch]
 ) -> None:
     """Train from the epoch ``first`` on, and add the epochs to ``history``."""
     config, examples, team = setting.config, setting.examples, setting.team
     batch = config.training.batch
-    called = [callbacks.Checkpoint(setting.run, leg.last, history, team.is_chief)]
+    called = [callbacks.Checkpoint(setting.run, leg.last, history, team)]
     if not leg.head_only:
         # Validation judges the averaged weights: they are what will be released.
         called.append(keras.callbacks.SwapEMAWeights())
@@ -194,5 +191,5 @@ def _fit_leg(
         callbacks=called,
         # Keras would shuffle the batches anew, from a stream that a resumed run has lost.
         shuffle=False,
-        verbose=(1 if sys.stdout.isatty() else 2) if team.is_chief else 0,
+        verbose=1 if sys.stdout.isatty() else 2,
     )

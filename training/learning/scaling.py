@@ -14,9 +14,9 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 TRAINING = Path(__file__).parents[1]
 WORKERS = (1, 2)
@@ -145,9 +145,7 @@ def work(core: int, steps: int) -> Step:
 
     malloc.keep_what_is_freed()
     settings = config.load(CONFIG)
-    settings = dataclasses.replace(
-        settings, training=dataclasses.replace(settings.training, batch=BATCH)
-    )
+    settings = replace(settings, training=replace(settings.training, batch=BATCH))
     width, height = settings.data.frame
     frames = np.random.default_rng(0).integers(0, 255, (BATCH, height, width, 3), np.uint8)
     count = BATCH * steps
@@ -190,8 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=STEPS, help="(%(default)s)")
     options = parser.parse_args(arguments)
     if options.core is not None:
-        found: dict[str, Any] = dataclasses.asdict(work(options.core, options.steps))
-        print(json.dumps(found))
+        print(json.dumps(dataclasses.asdict(work(options.core, options.steps))))
         return
     written = text({workers: measure(workers, options.steps) for workers in WORKERS})
     (TRAINING / "SCALING.md").write_text(written)

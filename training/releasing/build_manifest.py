@@ -10,19 +10,16 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from lesionlens.imaging.model_input import Preprocessing
-from lesionlens.model.figures import Interval
 from lesionlens.model.manifest import (
     MODEL,
     SCHEMA_VERSION,
     Counted,
     Data,
     Export,
-    InDistribution,
     Input,
     Licence,
     Manifest,
     Part,
-    Quality,
     Split,
 )
 
@@ -32,6 +29,7 @@ from ..data import split as splits
 from ..data.dataset import CLASSES, Dataset
 from ..evaluation.analysis import Evidence
 from ..evaluation.evaluate import Evaluation
+from ..evaluation.guardrails import Safeguards
 from . import card
 from .provenance import Origin
 from .publish import describe
@@ -56,15 +54,6 @@ class Exported(Struct, frozen=True):
     model_sha256: str  # of the Keras model
     export: Export
     evaluation: Evaluation
-
-
-class Safeguards(Struct, frozen=True):
-    """What the stage safeguard leaves."""
-
-    model_sha256: str  # of the exported model that was measured
-    in_distribution: InDistribution
-    quality: Quality
-    views: dict[str, Interval]
 
 
 def describe_model(

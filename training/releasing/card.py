@@ -8,7 +8,7 @@ import msgspec
 from lesionlens.model.figures import Interval
 from lesionlens.model.manifest import Manifest
 
-from ..evaluation import leakage, robustness
+from ..evaluation import leakage
 from ..evaluation.analysis import WORSENED_PER_CLASS, Evidence
 from ..evaluation.evaluate import text
 from ..evaluation.guardrails import VIEWED
@@ -50,7 +50,7 @@ def _filled(template: str, manifest: Manifest, evidence: Evidence) -> str:
     return environment.get_template(template).render(
         manifest=manifest,
         evidence=evidence,
-        robustness=robustness.rows(evidence.robustness),
+        robustness=evidence.robustness.rows(),
         worsened_per_class=WORSENED_PER_CLASS,
         viewed=VIEWED,
         paper=leakage.table(evidence.paper) if evidence.paper else "",

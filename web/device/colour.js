@@ -5,9 +5,9 @@
 
 import { Elsewhere } from "./elsewhere.js";
 
-const SAME = 2; // levels by which a profile may differ from sRGB and count as the same
-// Linear light is kept in so many steps, as Little CMS does for 8 bits (OptimizeMatrixShaper): its
-// rounding is part of the server's pixels.
+const SAME = 2; // a profile that differs from sRGB by no more levels counts as sRGB
+// Linear light is quantized to this many steps, as Little CMS does for 8 bits (OptimizeMatrixShaper),
+// because its rounding shows in the server's pixels.
 const FINE = 16384;
 // From XYZ under D50 to linear sRGB: the inverse of the sRGB profile's own matrix.
 const TO_SRGB = [

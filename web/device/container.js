@@ -1,8 +1,8 @@
 /**
- * What a picture's file says beside its pixels, and the file without it.
+ * A picture file's metadata, and the file without it.
  *
- * Browsers turn and recolour a picture each in their own way, Firefox for the screen in use. They are
- * given files without orientation and profile, and both are applied here, by the one rule of
+ * Browsers apply orientation and colour profile each in their own way (Firefox converts to the profile of
+ * the screen). They are given files without either, and both are applied here, by the rule of
  * function/lesionlens/imaging/decode.py.
  */
 

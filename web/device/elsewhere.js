@@ -1,4 +1,4 @@
-/** The picture has to go to the server; `reason` says why, for a text of the page. */
+/** The picture has to go to the server; `reason` selects the page's text that says why. */
 export class Elsewhere extends Error {
   constructor(reason, detail = "") {
     super(detail || reason);

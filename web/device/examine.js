@@ -1,4 +1,4 @@
-/** The journey of a picture on the device: as function/lesionlens/pipeline.py and model/result.py. */
+/** From a picture to the result document: function/lesionlens/pipeline.py and model/result.py, on the device. */
 
 import { explanation } from "./cam.js";
 import { prepare } from "./decode.js";
@@ -15,7 +15,7 @@ const CLOSE = 0.005; // in a probability, to what the server says of the same JP
 /**
  * @typedef {object} Release
  * @property {object} manifest
- * @property {object} device       what the service says of itself for devices (v1/device)
+ * @property {object} device       the document of v1/device
  * @property {ArrayBuffer} model
  * @property {ArrayBuffer | null} detector
  */
@@ -38,8 +38,8 @@ export class Examiner {
   }
 
   /**
-   * Whether this browser decodes and computes as the server does: two stored pictures against what
-   * the server's own interpreter made of them. @throws {Elsewhere}
+   * Check that this browser decodes and computes as the server does, by comparing two stored pictures'
+   * outputs with those of the server's interpreter. @throws {Elsewhere} if any differs
    */
   async check() {
     for (const { picture, probabilities, exact } of this.device.check) {

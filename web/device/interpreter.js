@@ -1,10 +1,10 @@
-/** Runs an int8 model of TensorFlow Lite and gives LiteRT's outputs, bit for bit. */
+/** An interpreter for int8 TensorFlow Lite models whose outputs equal LiteRT's bit for bit. */
 
 import { count, need, OPERATIONS } from "./operations.js";
 import { plain } from "./plain.js";
 import { FLOAT32, INT8, read } from "./tflite.js";
 
-/** The kernel with SIMD, or the plain one where the browser has none. @param {BufferSource | null} wasm */
+/** The SIMD kernel, or the plain JavaScript one where the browser lacks SIMD. @param {BufferSource | null} wasm */
 export async function kernel(wasm) {
   try {
     if (wasm) return (await WebAssembly.instantiate(wasm)).instance.exports;
@@ -53,10 +53,10 @@ export class Interpreter {
       [name, this.floats(this.tensors[index]).slice()]));
   }
 
-  /** Bytes of the kernel's memory, for values of any type. */
+  /** Reserve bytes of the kernel's memory, aligned for any type; returns their address. */
   reserve(bytes) {
     const at = (this.top + 15) & ~15;
-    // The kernel reads a vector at a time, so a little more than there is.
+    // The kernel reads whole vectors, which may reach past the end.
     this.top = at + bytes + 16;
     const missing = this.top - this.memory.buffer.byteLength;
     if (missing > 0) this.memory.grow(Math.ceil(missing / 65536));

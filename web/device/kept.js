@@ -1,4 +1,4 @@
-/** The release that the visitor asked to have on this device: fetched once, checked, kept by the browser. */
+/** The release that the visitor downloaded: fetched once, verified, and stored in the browser's cache. */
 
 import { Elsewhere } from "./elsewhere.js";
 import { sha256 } from "./hash.js";
@@ -7,13 +7,13 @@ const NAME = "lesionlens-release";
 const MODEL = "model.tflite", DETECTOR = "detector.npz";
 const address = (version, file) => new URL(`../releases/${version}/${file}`, import.meta.url);
 
-/** What the browser reads of a release, beside its manifest. */
+/** The files of a release that the browser needs beside its manifest. */
 const wanted = ({ files }) => [MODEL, DETECTOR].filter((name) => files[name]);
 
 /** Bytes of the files of a release. */
 export const size = (manifest) => wanted(manifest).reduce((sum, name) => sum + manifest.files[name].size, 0);
 
-/** The manifest of the release that is kept; null if there is none. */
+/** The manifest of the stored release; null if there is none. */
 export async function manifest() {
   if (!(await caches.has(NAME))) return null;
   const kept = await caches.open(NAME);
@@ -21,7 +21,7 @@ export async function manifest() {
   return key ? (await kept.match(key)).json() : null;
 }
 
-/** Whether what is kept is the release of this manifest. */
+/** Whether the stored release is that of this manifest. */
 export const isCurrent = (kept, manifest) =>
   kept?.version === manifest.version && kept.files[MODEL].sha256 === manifest.files[MODEL].sha256;
 
@@ -31,7 +31,7 @@ async function checked(data, name, { files }) {
 }
 
 /**
- * Fetch a release, and keep it in the place of any other.
+ * Fetch a release and store it in place of any other.
  * @param {string} version
  * @param {(share: number) => void} progress from 0 to 1
  * @throws {Elsewhere} "damaged" if its bytes are not those of its manifest; TypeError without a connection
@@ -44,7 +44,7 @@ export async function fetchRelease(version, progress) {
   };
   const [manifest, device] = await Promise.all(
     [address(version, "manifest.json"), new URL("../v1/device", import.meta.url)].map(async (url) => (await get(url)).json()));
-  // A promotion came between the two; another try will find both alike.
+  // A promotion happened between the two requests; the next attempt will find both alike.
   if (device.version !== manifest.version) throw new TypeError("two releases");
   const json = (document) => new Blob([JSON.stringify(document)], { type: "application/json" });
   const files = new Map([["device.json", json(device)]]);
@@ -66,12 +66,12 @@ export async function fetchRelease(version, progress) {
   await caches.delete(NAME);
   const cache = await caches.open(NAME);
   for (const [name, blob] of files) await cache.put(address(version, name), new Response(blob));
-  // Last: what has a manifest is whole.
+  // Last: a release with a manifest is complete.
   await cache.put(address(version, "manifest.json"), new Response(json(manifest)));
   return manifest;
 }
 
-/** Read what is kept, each byte checked against its manifest. @returns {Promise<import("./examine.js").Release>} */
+/** Read the stored release and verify each file against its manifest. @returns {Promise<import("./examine.js").Release>} */
 export async function load() {
   const found = await manifest();
   if (!found) throw new Elsewhere("missing");

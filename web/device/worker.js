@@ -1,7 +1,7 @@
 /**
- * Checks one picture with the kept release, apart from the page; ends with it, memory and all.
+ * Checks one picture with the stored release, in a worker that the page ends afterwards to free its memory.
  *
- * Takes a Blob; tells {stage}, then {answer} or {refused, detail}.
+ * Receives a Blob; posts {stage} as it goes on, then {answer} or {refused, detail}.
  */
 
 import { Elsewhere } from "./elsewhere.js";
@@ -14,7 +14,7 @@ async function kernelFile() {
   try {
     return await (await fetch(new URL("kernel.wasm", import.meta.url))).arrayBuffer();
   } catch {
-    return null; // the plain kernel does
+    return null; // the plain kernel takes over
   }
 }
 

@@ -1,41 +1,41 @@
-/** What an answer means for the visitor: what kind of picture, how urgent, how likely. */
+/** Interprets the service's answer for the visitor: kind of picture, urgency, probability. */
 
 import { byId } from "./dom.js";
 import { counted, has, lesion, number, percent, text } from "./text.js";
 
-/** Warnings about the picture itself, which another picture may not have. */
+/** Codes of warnings about the quality of the picture, which retaking it may remove. */
 const FAULTS = ["blurred", "underexposed", "overexposed", "low-resolution", "small-lesion"];
 
-/** How urgent a class is, stated once: in the page's list of diseases. */
+/** The urgency of a class. Its only source is the list of diseases in the page. */
 const urgency = (label) => byId(`disease-${label}`)?.dataset.urgency ?? "appointment";
 
-/** A release that cannot tell the kinds names a class of every picture. @returns {"dermatoscopic" | "close-up" | "other"} */
+/** The kind of picture. A release without a detector predicts a class for every picture. @returns {"dermatoscopic" | "close-up" | "other"} */
 export function kind({ input, prediction }) {
   if (prediction) return "dermatoscopic";
   return input.kind === "close-up" ? "close-up" : "other";
 }
 
-/** How soon a doctor should look. @returns {"soon" | "appointment" | "watch"} */
+/** How soon a doctor should see the lesion. @returns {"soon" | "appointment" | "watch"} */
 export function level({ prediction, malignancy, probabilities }) {
   const headline = probabilities.find(({ label }) => label === prediction.label);
   if (!malignancy.flag && !headline.malignant) return "watch";
-  // Melanoma need not stand first to count: enough of it to be marked by itself is enough.
+  // Melanoma counts even if another class ranks first, as soon as its own probability reaches the threshold.
   const { threshold } = malignancy.decision;
   const enough = probabilities.filter(({ probability }) => probability >= threshold);
   return [headline, ...enough].some(({ label, malignant }) => malignant && urgency(label) === "soon")
     ? "soon" : "appointment";
 }
 
-/** Whether more than half of the pictures like this one were cancer. */
+/** Whether the probability of malignancy is at least one half. */
 export const probable = ({ malignancy }) => malignancy.probability >= 0.5;
 
-/** The warnings to be told; that a picture is not dermatoscopic is what the answer itself says. */
+/** The warnings to show. The kind of picture is left out where it already is the answer. */
 export const warnings = ({ input, prediction }) =>
   input.warnings.filter(({ code }) => prediction || !["not-dermatoscopic", "close-up"].includes(code));
 
 /**
- * What to do next, in a few words and in some more. A faulty picture in which nothing was flagged is to
- * be taken again; a flag stands in spite of a fault.
+ * The advice: a heading and a paragraph. A picture of poor quality in which nothing was flagged should be
+ * retaken; a flag stays in force whatever the quality.
  * @returns {{urgency: "soon" | "appointment" | "watch" | "unknown", retake?: true, title: string, words: string}}
  */
 export function advised(result) {
@@ -48,18 +48,18 @@ export function advised(result) {
   return { urgency, title: text(`level.${urgency}`), words: text(`level.${urgency}${probable(result) ? "Most" : "Text"}`) };
 }
 
-/** The advice in a few words. */
+/** The heading of the advice. */
 export const advice = (result) => advised(result).title;
 
-/** Of a hundred pictures: 0 and 100 are never said, because a model is never that sure. */
+/** A share as a whole number out of a hundred. */
 export function ofHundred(share) {
   return Math.max(0, Math.min(100, Math.round(100 * share)));
 }
 
-/** Whether the picture says something: it is dermatoscopic, and good enough for what was found. */
+/** Whether the estimate is shown: the picture is dermatoscopic and need not be retaken. */
 export const judged = (result) => kind(result) === "dermatoscopic" && !advised(result).retake;
 
-/** The chance of cancer as people count; empty where the picture says nothing. */
+/** The chance of cancer as a natural frequency, never 0 or 100 in 100; empty where no estimate is shown. */
 export function chance(result) {
   if (!judged(result)) return "";
   const { probability } = result.malignancy;
@@ -68,23 +68,23 @@ export function chance(result) {
   return counted("chance.text", ofHundred(probability));
 }
 
-/** The class that stands first, with its probability. */
+/** The most probable class, with its probability. */
 export const likely = ({ prediction }) => text("result.likely", {
   name: lesion(prediction.label, prediction.name), percent: percent(prediction.probability) });
 
-/** A warning of the service in the visitor's language, as far as the page knows it. */
+/** A warning in the visitor's language; the service's own text if the page has no translation. */
 export const warned = ({ code, message }) => (has(`warning.${code}`) ? text(`warning.${code}`) : message);
 
-/** The caution under every answer. */
+/** The disclaimer under every answer. */
 export const notice = ({ prediction }) => text(prediction ? "result.notice" : "result.noEstimate");
 
-/** One in how many malignant lesions stays unmarked; told in numbers only when they are known. */
+/** The rate of false negatives as "1 in n"; without the number until the model's document has arrived. */
 export function missed(facts) {
   const sensitivity = facts?.malignancy.test?.sensitivity.value;
   return sensitivity < 1
     ? text("chance.missed", { n: number(1 / (1 - sensitivity)) }) : text("chance.missedSome");
 }
 
-/** What answered, and under which request the log knows it. */
+/** Model, version and request id, for support. */
 export const support = ({ model, request_id: id }) =>
   `${text("result.model", model)}. ${text("result.request", { id })}`;

@@ -1,8 +1,8 @@
-/** The service, seen from the page. Its addresses are relative: page and service share an origin. */
+/** Client of the service. Addresses are relative: page and service share an origin. */
 
 const PATIENCE = 90_000; // milliseconds for one answer, a cold start included
 
-/** What went wrong: the service's problem document, or a reason of the browser's. */
+/** A failure: the service's problem document (RFC 9457), or a reason found in the browser. */
 export class Problem extends Error {
   constructor({ slug, status = 0, detail = "", requestId = "", retryAfter = 0 }) {
     super(detail || slug);
@@ -10,7 +10,7 @@ export class Problem extends Error {
   }
 }
 
-/** Retry-After is a number of seconds or a date. @returns {number} seconds, 0 when absent */
+/** Parse Retry-After: seconds or a date. @returns {number} seconds, 0 when absent */
 function seconds(header) {
   if (!header) return 0;
   const wait = /^\d+$/.test(header) ? Number(header) : (Date.parse(header) - Date.now()) / 1000;
@@ -22,7 +22,7 @@ function problemOf(request) {
   try {
     body = JSON.parse(request.responseText);
   } catch {
-    // A proxy's own error page is no problem document; the status has to do.
+    // A proxy's error page is not JSON; fall back to the status.
   }
   const slugs = {
     408: "too-slow",
@@ -40,7 +40,7 @@ function problemOf(request) {
 }
 
 /**
- * Send one picture. XMLHttpRequest, because fetch tells nothing of an upload's progress.
+ * Send one picture. XMLHttpRequest is used because fetch does not report upload progress.
  * @param {Blob} blob
  * @param {{onProgress: (share: number) => void, onSent: () => void, signal: AbortSignal}} on
  * @returns {Promise<object>} the result as in the service's OpenAPI document

@@ -1,4 +1,4 @@
-/** The chance of cancer as people count: of a hundred pictures like this, so many. */
+/** The chance of cancer as a natural frequency: so many of a hundred pictures like this. */
 
 import { chance, judged, level, missed, ofHundred, probable } from "./answer.js";
 import { make } from "./dom.js";
@@ -19,7 +19,7 @@ export function chanceOf(result, facts) {
     level(result) === "watch" ? make("p", { class: "ll-missed" }, missed(facts)) : null);
 }
 
-/** A hundred dots; those that count are full, the others are rings: told by shape, not by colour alone. */
+/** A hundred dots: filled for cancer, rings for the rest, so that shape and not only colour tells them apart. */
 function dots(marked) {
   const node = (name, properties) => {
     const made = document.createElementNS(SVG, name);

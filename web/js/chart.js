@@ -3,7 +3,7 @@
 import { bar, make } from "./dom.js";
 import { lesion, percent, text } from "./text.js";
 
-/** "cancer or its precursor", with a sign: told by words and shape, not by colour alone. */
+/** A tag for malignant classes, with text and a symbol, so that colour is not the only cue. */
 export const malignantTag = () => make("span", { class: "ll-tag" }, text("diseases.malignant"));
 
 /** @param {{label: string, name: string, probability: number, malignant: boolean}[]} probabilities */

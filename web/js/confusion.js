@@ -13,7 +13,7 @@ export function confusion(classes, matrix) {
       make("th", { scope: "row" }, make("span", {}, `${lesion(label)}: `), label),
       matrix[i].map((count, j) => cell(count, total ? count / total : 0, i === j)));
   };
-  // On a telephone only the short names fit beside the counts; the list below says what they mean.
+  // On a phone only the short labels fit; the list below explains them.
   return make("div", {},
     make("div", { class: "ll-scroll", tabindex: "0", role: "region", "aria-label": text("model.matrix") },
       make("table", { class: "ll-matrix" },
@@ -22,7 +22,7 @@ export function confusion(classes, matrix) {
     make("p", { class: "ll-small" }, classes.map((label) => `${label}: ${lesion(label)}`).join("; ")));
 }
 
-/** The shade is the share of its row, kept light enough for the number on it. */
+/** Shaded by the share of the row; light enough for the contrast of the number. */
 function cell(count, share, right) {
   const node = make("td", { class: right && "ll-matrix__right" }, number(count));
   node.style.setProperty("--share", `${Math.round(100 * share)}%`);

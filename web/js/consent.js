@@ -1,4 +1,4 @@
-/** Agreeing before anything is sent; what is missing is said beside the box, not in a bubble over the page. */
+/** Validation of the consent checkbox, with an inline message instead of the browser's bubble. */
 
 import { byId } from "./dom.js";
 
@@ -10,7 +10,7 @@ export function listen() {
     else box.removeAttribute("aria-invalid");
   };
   box.addEventListener("invalid", (event) => {
-    event.preventDefault(); // the browser's bubble covers what it is about
+    event.preventDefault(); // the browser's bubble covers the text of the consent
     tell(true);
     box.focus();
   });

@@ -1,13 +1,19 @@
-/** The square that the model sees, over the picture: dragged, or moved with three sliders. */
+/** The model's input square over the picture, moved by dragging or with three sliders. */
 
 import { make } from "./dom.js";
 import { text } from "./text.js";
 
 const SMALLEST = 224; // pixels of the file: the model's own input is not larger
 
+/** The largest centred square, the model's input by default. @param {import("./picture.js").Picture} picture */
+export function middle({ width, height }) {
+  const side = Math.min(width, height);
+  return { x: (width - side) / 2, y: (height - side) / 2, side };
+}
+
 /**
  * @param {import("./picture.js").Picture} picture
- * @param {import("./picture.js").Square | null} before a square chosen earlier
+ * @param {import("./picture.js").Square | undefined} before a square chosen earlier
  * @param {(square: import("./picture.js").Square, moved: boolean) => void} changed
  * @returns {HTMLElement[]}
  */
@@ -15,8 +21,8 @@ export function crop(picture, before, changed) {
   const { width, height, address, scale } = picture;
   const shorter = Math.min(width, height);
   const least = Math.min(shorter, Math.ceil(SMALLEST * Math.min(1, scale)));
-  const middle = { x: (width - shorter) / 2, y: (height - shorter) / 2, side: shorter };
-  let square = before ?? middle;
+  const central = middle(picture);
+  let square = before ?? central;
 
   const frame = make("span", { class: "ll-crop__square" });
   const image = make("img", { id: "preview-image", src: address, alt: text("upload.preview"), width, height, draggable: "false" });
@@ -30,7 +36,7 @@ export function crop(picture, before, changed) {
   const size = slider("size", least, shorter, (side) => put({
     side, x: square.x + (square.side - side) / 2, y: square.y + (square.side - side) / 2 }));
 
-  /** Keep the square inside of the picture, show it, and tell. */
+  /** Clamp the square to the picture, draw it and report it. */
   function put(part) {
     square = { ...square, ...part };
     square.x = Math.max(0, Math.min(square.x, width - square.side));
@@ -44,7 +50,7 @@ export function crop(picture, before, changed) {
     across.value = across.disabled ? 500 : 1000 * square.x / (width - square.side);
     down.value = down.disabled ? 500 : 1000 * square.y / (height - square.side);
     size.value = square.side;
-    const same = Object.keys(middle).every((key) => Math.abs(middle[key] - square[key]) < 1);
+    const same = Object.keys(central).every((key) => Math.abs(central[key] - square[key]) < 1);
     changed(square, !same);
   }
 

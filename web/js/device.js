@@ -17,17 +17,17 @@ const megabytes = (bytes) => number(Math.ceil((bytes + PAGE_BYTES) / 1e5) / 10, 
 /** The service's manifest; what is kept, when there is no connection. */
 const served = () => facts().catch(() => null);
 
-/** Say what can be done here with a picture. @param {import("./picture.js").Picture} picture */
-export async function offer(picture) {
+/** Say what can be done here with the pictures. @param {import("./picture.js").Picture[]} pictures */
+export async function offer(pictures) {
   const box = byId("device");
   box.hidden = !able;
   if (!able) return;
   const kept = await manifest();
   const current = await served();
-  const readable = picture.redrawn && READ.includes(picture.file.type);
+  const readable = pictures.every(({ redrawn, file }) => redrawn && READ.includes(file.type));
   const ready = kept && (!current || isCurrent(kept, current));
   const source = current ?? kept;
-  const values = source && { size: megabytes(size(source)), picture: number(picture.blob.size / 1024) };
+  const values = source && { size: megabytes(size(source)), picture: number(pictures.reduce((sum, { blob }) => sum + blob.size, 0) / 1024) };
   byId("device-text").textContent = !readable ? text("here.elsewhere")
     : ready ? text("here.ready") : !source ? text("here.unknown") : text(kept ? "here.newer" : "here.costs", values);
   const button = byId("device-check");

@@ -1,4 +1,4 @@
-/** The list of diseases: an open one also shows what the service says of its class. */
+/** The list of diseases; an open entry also shows the codes that the service gives for its class. */
 
 import { read } from "./api.js";
 import { malignantTag } from "./chart.js";
@@ -13,24 +13,24 @@ export function start() {
   document.addEventListener("language", draw);
   addEventListener("hashchange", open);
   open();
-  // A toggle does not bubble, but it can be captured.
+  // The toggle event does not bubble, but it can be captured.
   byId("diseases").addEventListener("toggle", load, { capture: true });
 }
 
-/** Asked for when the first disease is opened: most visitors open none. */
+/** Loaded when the first entry is opened; most visitors open none. */
 async function load() {
   if (labels) return;
   labels = [];
   try {
     ({ labels } = await read("v1/labels"));
   } catch {
-    // The descriptions stand without codes.
+    // The descriptions are complete without codes.
     labels = null;
   }
   draw();
 }
 
-/** A link to a disease opens it. */
+/** Open the entry that the address names. */
 function open() {
   const aimed = byId(decodeURIComponent(location.hash.slice(1)));
   if (aimed instanceof HTMLDetailsElement) aimed.open = true;

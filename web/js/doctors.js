@@ -1,11 +1,11 @@
-/** Ways to a doctor by country, from one small file that names its sources. */
+/** Contacts by country, from help.json, which names the source of each. */
 
 import { read } from "./api.js";
 import { byId, make } from "./dom.js";
 import { country, text } from "./text.js";
 
 let countries = [];
-/** The visitor's country as far as the device tells it, or as chosen; undefined when unknown. */
+/** The visitor's country, guessed or chosen; undefined when unknown. */
 let home;
 
 export async function start() {
@@ -14,12 +14,12 @@ export async function start() {
     countries = await read("help.json");
     home = guess();
   } catch {
-    // The general words stand by themselves.
+    // The general advice is still shown.
   }
   draw();
 }
 
-/** The time zone says where somebody is; the language only what they speak. */
+/** Guess the country from the time zone, else from the region of the browser's languages. */
 function guess() {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
   const near = countries.find(({ zones }) => zones.some((part) => zone.startsWith(part)));
@@ -45,15 +45,15 @@ function way({ kind, name, phone, source }) {
     phone ? [" ", outside(source, `${text("help.source")}: ${new URL(source).host}`)] : null);
 }
 
-/** A link to another site opens beside this page, so that a result is not lost. */
+/** A link to another site, in a new tab so that the result is kept. */
 const outside = (address, words) => make("a", { href: address, target: "_blank", rel: "noopener" }, words);
 
-/** Beside a result: the number or finder of the visitor's country, and a choice of country. */
+/** The section beside a result: contacts in the visitor's country, and a choice of country. */
 export function nearest() {
   const box = make("section", { class: "ll-doctor" });
   const fill = () => {
     const own = countries.find((entry) => entry.country === home);
-    // The emergency number is for emergencies; a finder or a health line is for a spot.
+    // A skin lesion is no emergency: the emergency number is left out.
     const useful = own?.ways.filter(({ kind }) => !["emergency", "information"].includes(kind)) ?? [];
     box.replaceChildren(make("h2", {}, text("doctor.title")),
       make("p", {}, text("doctor.general")),
@@ -68,7 +68,7 @@ function choice(changed) {
   const select = make("select", { "aria-label": text("doctor.country"), change: () => {
     home = select.value || undefined;
     changed();
-    // The choice is drawn anew; the focus stays on it.
+    // The select was replaced; restore its focus.
     document.querySelector(".ll-doctor select")?.focus();
     draw();
   } }, [...options, ["", text("doctor.elsewhere")]].map(([code, name]) =>

@@ -1,11 +1,11 @@
-/** Small helpers to find and make elements. */
+/** Helpers to find and create elements. */
 
 /** @param {string} id @returns {HTMLElement} */
 export const byId = (id) => document.getElementById(id);
 
 /**
  * make("p", { class: "ll-small" }, "text", otherElement)
- * A function among the properties is a listener; false and undefined leave the property out.
+ * Functions among the properties become listeners; false, null and undefined omit the property.
  */
 export function make(name, properties = {}, ...children) {
   const node = document.createElement(name);
@@ -18,14 +18,14 @@ export function make(name, properties = {}, ...children) {
   return node;
 }
 
-/** A bar as long as a share of its track. The policy forbids style attributes, not this. */
+/** A bar whose length is a share of its track. The content security policy forbids style attributes but allows the CSSOM. */
 export function bar(share, properties = {}) {
   const node = make("span", { class: "ll-bar", "aria-hidden": "true", ...properties }, make("span"));
   node.firstChild.style.setProperty("inline-size", `${Math.max(0.5, 100 * share)}%`);
   return node;
 }
 
-/** Show one of several elements. */
+/** Show one of several elements and hide the others. */
 export function only(shown, all) {
   for (const node of all) node.hidden = node !== shown;
 }

@@ -1,4 +1,4 @@
-/** A file that the page makes, given to the visitor. */
+/** Offer generated content as a file. */
 
 import { make } from "./dom.js";
 
@@ -6,6 +6,6 @@ import { make } from "./dom.js";
 export function download(content, type, name) {
   const address = URL.createObjectURL(new Blob([content], { type }));
   make("a", { href: address, download: name }).click();
-  // The browser has taken the blob when the click returns; some take it a moment later.
+  // Some browsers read the blob only after the click returns.
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }

@@ -1,11 +1,11 @@
-/** What the service says of its model, asked for once and only where it is needed. */
+/** The document of v1/model, requested once and only when needed. */
 
 import { read } from "./api.js";
 
 let asked = null;
 let known = null;
 
-/** @returns {Promise<object>} the document of v1/model; a failure is tried again by the next call */
+/** @returns {Promise<object>} the document; after a failure the next call tries again */
 export function facts() {
   asked ??= read("v1/model").then((document) => (known = document), (problem) => {
     asked = null;
@@ -14,5 +14,5 @@ export function facts() {
   return asked;
 }
 
-/** The document if it has arrived, else null. */
+/** The document if it has been loaded, else null. */
 export const arrived = () => known;

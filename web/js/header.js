@@ -1,4 +1,4 @@
-/** What every page has at its top: the menu, and the language. */
+/** The header of every page: menu and language switch. */
 
 import { byId } from "./dom.js";
 import { preferred, speak } from "./text.js";
@@ -11,7 +11,7 @@ export async function start() {
   await speak(preferred());
 }
 
-/** A menu closes when something else is clicked, and with Escape. */
+/** Close a menu on a click elsewhere and on Escape. */
 function menus() {
   const all = [...document.querySelectorAll(".ll-menu")];
   addEventListener("click", (event) => {
@@ -27,7 +27,7 @@ function menus() {
   });
 }
 
-/** Changing the language keeps the picture and the result; it lives in the address only. */
+/** Switch the language without reloading, so that picture and result are kept; it is stored in the address only. */
 async function change(event) {
   const link = event.target.closest("a");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -39,7 +39,7 @@ async function change(event) {
   carry();
 }
 
-/** The language's name, and links to the other pages that keep it. */
+/** Mark the current language, and carry it over into links to the other pages. */
 function show(language) {
   for (const link of document.querySelectorAll("[hreflang]")) {
     const current = link.hreflang === language;

@@ -1,11 +1,11 @@
-/** Where the model looked: the picture beside the same with its heat map, with a legend and in words. */
+/** The heat map: the picture with and without it, a legend, and a description in words. */
 
 import { make } from "./dom.js";
 import { lesion, percent, text } from "./text.js";
 
 const STRONG = 0.5; // of the strongest activation
 
-/** Where the activation is, in words. @param {number[][]} grid values in [0, 1], rows from the top */
+/** The position and extent of the activation. @param {number[][]} grid values in [0, 1], rows from the top */
 export function place(grid) {
   let sum = 0, down = 0, right = 0, strong = 0, cells = 0;
   grid.forEach((row, y) => row.forEach((value, x) => {
@@ -21,7 +21,7 @@ export function place(grid) {
   return { where, share: strong / cells };
 }
 
-/** The picture, with what the model saw framed, and with the heat map if wanted. */
+/** The picture with the model's input framed, optionally under its heat map. */
 export function stack({ explanation, input }, picture, heat) {
   const box = make("div", { class: "ll-stack" });
   box.style.setProperty("aspect-ratio", `${input.width} / ${input.height}`);
@@ -57,7 +57,7 @@ function words({ grid, label }) {
   return text("heatmap.text", { name: lesion(label), place: text("heatmap.place")[where], percent: percent(share) });
 }
 
-/** The square that the model saw, as fractions of the picture. */
+/** A frame around the model's input, given as fractions of the picture. */
 function frame(...fractions) {
   const node = make("span", { class: "ll-stack__region", "aria-hidden": "true" });
   ["left", "top", "width", "height"].forEach((side, i) =>

@@ -1,4 +1,4 @@
-/** The first page, started: listening first, then the language, then the rest. */
+/** Entry point of the first page. Listeners are registered first, then the texts are loaded. */
 
 import * as check from "./check.js";
 import * as diseases from "./diseases.js";
@@ -13,6 +13,6 @@ try {
   await header.start();
   check.ready();
 } catch {
-  // The page keeps its English words and says that it is not ready; nothing can be sent.
+  // The page keeps its English text and says that it is not ready; sending stays disabled.
 }
 await doctors.start();

@@ -1,4 +1,4 @@
-/** One page for the doctor: what the visitor fills in, and what the page said. Nothing of it is kept. */
+/** The page for the doctor: the visitor's notes and the result. Nothing is stored. */
 
 import * as answer from "./answer.js";
 import { byId, make } from "./dom.js";
@@ -8,7 +8,7 @@ import { date, lesion, percent, text } from "./text.js";
 const FIELDS = ["site", "since", "changed", "notes"];
 const CHANGES = ["size", "shape", "colour", "bleeds", "itches", "none"];
 
-/** What was filled in, so that a change of language does not lose it. */
+/** What was filled in, kept across a change of language. */
 let filled = {};
 let ticked = new Set();
 let shown = false;
@@ -25,10 +25,10 @@ export function open() {
   byId("letter-title").focus();
 }
 
-/** The form, and the page that is printed; both show what was filled in before. */
-export function letter(result, picture, judged) {
+/** The form and the printed page, with what was filled in before. @param {string} agreement of several pictures */
+export function letter(result, picture, agreement) {
   const page = make("div", { class: "ll-paper" });
-  const draw = () => page.replaceChildren(...paper(result, picture, judged));
+  const draw = () => page.replaceChildren(...paper(result, picture, agreement));
   const form = make("div", {},
     make("h2", { id: "letter-title", tabindex: "-1" }, text("letter.open")),
     make("p", {}, text("letter.lead")),
@@ -58,7 +58,8 @@ function changes(draw) {
   return make("fieldset", {}, make("legend", {}, text("letter.noticed")), CHANGES.map(box));
 }
 
-function* paper(result, picture, judged) {
+function* paper(result, picture, agreement) {
+  const judged = answer.judged(result);
   const told = { ...filled, changed: [...CHANGES.filter((key) => ticked.has(key)).map((key) => text(`letter.changes.${key}`)), filled.changed].filter(Boolean).join(", ") };
   yield make("h2", {}, text("letter.title"));
   yield make("dl", {},
@@ -69,6 +70,7 @@ function* paper(result, picture, judged) {
     judged && result.explanation ? pictured("letter.heat", stack(result, picture, true)) : null);
   yield make("h3", {}, text("letter.said"));
   yield make("p", {}, make("strong", {}, `${answer.advice(result)}.`), " ", answer.chance(result));
+  if (agreement) yield make("p", {}, agreement);
   for (const warning of answer.warnings(result)) yield make("p", {}, answer.warned(warning));
   if (judged) {
     yield make("ol", {}, result.probabilities.map(({ label, name, probability }) =>

@@ -1,4 +1,4 @@
-/** The page "Data and model": every number is read from the service. */
+/** Entry point of the page "Data and model"; every number comes from the service. */
 
 import { confusion } from "./confusion.js";
 import { bar, byId, make } from "./dom.js";
@@ -68,7 +68,7 @@ function* numbers(document) {
 const heads = (...keys) => keys.map((key) => text(`model.${key}`));
 const figure = (key, value) => make("div", {}, make("dt", {}, text(key)), make("dd", {}, value));
 
-/** How many pictures of each class, the most frequent first. */
+/** The number of pictures of each class, the most frequent first. */
 function distribution({ images, distribution: classes }) {
   const rows = Object.entries(classes).sort(([, a], [, b]) => b.images - a.images);
   return table(text("model.data"), heads("class", "images", "lesions"), rows.map(([label, count]) =>

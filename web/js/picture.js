@@ -16,6 +16,10 @@ import { redraw } from "./redraw.js";
  * @property {number} [width]
  * @property {number} [height]
  * @property {number} [scale]   pixels of the drawn picture for one of the file
+ * @property {Square} [square]  what the model sees of it
+ * @property {boolean} [moved]  whether the visitor moved the square
+ * @property {number} [settling] a timer until the square is looked at
+ * @property {string[]} [faults] measures beyond their limits, once they are known
  */
 
 /** @param {File} file @returns {Promise<Picture>} */
@@ -59,7 +63,8 @@ async function apart(file, square) {
 export const maybePicture = (file) =>
   !file.type || file.type.startsWith("image/") || file.type === "application/dicom";
 
-/** Give the memory back. @param {Picture | null} picture */
-export function forget(picture) {
-  if (picture?.address) URL.revokeObjectURL(picture.address);
+/** Give the memory back. @param {Picture} picture */
+export function forget({ address, settling }) {
+  clearTimeout(settling);
+  if (address) URL.revokeObjectURL(address);
 }

@@ -1,4 +1,4 @@
-/** A page without parts of its own, such as the one for an address that does not exist. */
+/** Entry point of pages with no more than the header, such as the one for an address that does not exist. */
 
 import { start } from "./header.js";
 

@@ -1,54 +1,56 @@
-/** The chosen picture before it is sent: what will be sent, the model's square, and what could be better. */
+/** The preview: what will be sent, the model's input square, and remarks on quality. */
 
-import { crop } from "./crop.js";
+import { crop, middle } from "./crop.js";
 import { byId, make } from "./dom.js";
 import { facts } from "./facts.js";
 import { cut } from "./picture.js";
 import { faults } from "./quality.js";
+import * as tray from "./tray.js";
 import { number, text } from "./text.js";
 
 const SETTLED = 150; // milliseconds without a movement of the square
 
-let square = null;
-let moved = false;
-let settling = 0;
-
-/** @param {import("./picture.js").Picture} picture */
-export function show(picture) {
+/** Show the current picture of the tray. */
+export function show() {
+  tray.draw();
+  const picture = tray.current();
   const { name, blob, redrawn, width, height } = picture;
   byId("preview-text").textContent = redrawn
     ? text("upload.redrawn", { width, height, size: `${number(blob.size / 1024)} KB` })
     : text("upload.unchanged", { name });
-  byId("quality").replaceChildren();
-  byId("crop").replaceChildren(...(redrawn ? crop(picture, square, (to, away) => {
-    square = to;
-    moved = away;
-    clearTimeout(settling);
-    settling = setTimeout(() => judge(picture), SETTLED);
+  byId("crop").replaceChildren(...(redrawn ? crop(picture, picture.square, (square, moved) => {
+    Object.assign(picture, { square, moved });
+    clearTimeout(picture.settling);
+    picture.settling = setTimeout(() => judge(picture), SETTLED);
   }) : []));
+  say(picture);
 }
 
 export function forget() {
-  clearTimeout(settling);
-  square = null;
-  moved = false;
   byId("crop").replaceChildren();
   byId("quality").replaceChildren();
 }
 
-/** The picture to send: all of it, or the square where the visitor has moved it. */
-export const chosen = async (picture) => (moved ? cut(picture, square) : picture);
+/** The picture to send: the whole, or the square if the visitor has moved it. */
+export const chosen = async (picture) => (picture.moved ? cut(picture, picture.square) : picture);
 
-async function judge(picture) {
+/** Measure the quality of a picture, whether or not it is the one shown. */
+export async function judge(picture) {
+  if (!picture.redrawn) return;
   let release;
   try {
     release = await facts();
   } catch {
-    // Without the limits nothing can be said here; the service still says it with its answer.
+    // The limits are unknown; the service's answer will carry the warnings.
     return;
   }
-  const found = faults(picture, square, release);
+  picture.faults = faults(picture, picture.square ?? middle(picture), release);
+  if (picture === tray.current()) say(picture);
+  tray.mark(picture);
+}
+
+function say({ faults: found = [] }) {
   byId("quality").replaceChildren(...(found.length ? [make("div", { class: "ll-warnings" },
-    make("h3", {}, text("quality.title")), make("ul", {}, found.map((words) => make("li", {}, words))),
+    make("h3", {}, text("quality.title")), make("ul", {}, found.map((name) => make("li", {}, text(`quality.${name}`)))),
     make("p", {}, text("quality.anyway")))] : []));
 }

@@ -1,4 +1,4 @@
-/** What went wrong, in plain words, with another try where one may help. */
+/** The message for a failure, with a retry where one may help. */
 
 import { Problem } from "./api.js";
 import { byId } from "./dom.js";
@@ -13,12 +13,16 @@ export function show(found, kept) {
   problem = found;
   byId("problem").hidden = !found;
   if (!found) return;
-  const { slug, status, detail, requestId } = found;
-  byId("problem-text").textContent = text(has(`problem.${slug}`) ? `problem.${slug}` : "problem.other", { name: detail });
+  const { status, requestId } = found;
+  byId("problem-text").textContent = told(found);
   byId("problem-support").textContent = status ? text("problem.support", { status, id: requestId || "–" }) : "";
   const again = kept && worthwhile(found);
   byId("problem-again").hidden = !again;
   byId("problem-other").hidden = again;
 }
+
+/** The message in the visitor's language. @param {Problem} found */
+export const told = ({ slug, detail }) =>
+  text(has(`problem.${slug}`) ? `problem.${slug}` : "problem.other", { name: detail });
 
 export const redraw = (kept) => show(problem, kept);

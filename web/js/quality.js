@@ -1,8 +1,7 @@
-/** Whether a picture is sharp, well lit and large enough, told before it is sent: by the measures and limits of the release. */
+/** Sharpness, brightness and size of a picture before it is sent, against the release's limits. */
 
 import { exceeded, measures } from "../device/quality.js";
 import { fit, reduce } from "../device/resample.js";
-import { text } from "./text.js";
 
 /**
  * @param {import("./picture.js").Picture} picture
@@ -20,7 +19,6 @@ export function measured({ pixels: { data, width }, scale }, { x, y, side }, siz
   return measures(fit({ data: rgb, width: length, height: length }, size), size, side / scale);
 }
 
-/** What is wrong, as texts that say what to do. @param {object} release the document of v1/model */
-export function faults(picture, square, { quality: { limits }, input: { size } }) {
-  return exceeded(measured(picture, square, size), limits).map((name) => text(`quality.${name}`));
-}
+/** The names of the measures beyond their limits. @param {object} release the document of v1/model @returns {string[]} */
+export const faults = (picture, square, { quality: { limits }, input: { size } }) =>
+  exceeded(measured(picture, square, size), limits);

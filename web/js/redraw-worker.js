@@ -1,4 +1,4 @@
-/** Redraws one picture apart from the page. Takes {file, square}; tells a Redrawn, or {failed}. */
+/** Redraws one picture off the main thread. Receives {file, square}; posts a Redrawn, or {failed}. */
 
 import { redraw } from "./redraw.js";
 

@@ -1,4 +1,4 @@
-/** A calendar entry to look at the spot again, for what was not marked. Source: RFC 5545. */
+/** A calendar entry to look at the lesion again, offered where nothing was flagged. Source: RFC 5545. */
 
 import { download } from "./download.js";
 import { date, text } from "./text.js";
@@ -30,7 +30,7 @@ const digits = (day) =>
 
 const escaped = (words) => words.replace(/[\\;,]/g, "\\$&").replace(/\n/g, "\\n");
 
-/** Long lines are broken between characters, each further one begun with a space. */
+/** Fold a long line between characters; continuation lines begin with a space (RFC 5545, 3.1). */
 function folded(line) {
   const encoder = new TextEncoder();
   const parts = [""];

@@ -1,4 +1,4 @@
-/** The result of one picture: advice, chance, picture and doctor first, then all the rest. */
+/** The result: advice, chance, picture and contacts first, details after. */
 
 import * as answer from "./answer.js";
 import { chanceOf } from "./chance.js";
@@ -10,19 +10,19 @@ import { heatmap } from "./heatmap.js";
 import * as letter from "./letter.js";
 import { practitioner } from "./practitioner.js";
 import { remind } from "./reminder.js";
+import { agreement, leading, list } from "./several.js";
 import { canShare, share } from "./share.js";
 import { lesion, text } from "./text.js";
 
-/** What is shown, to draw it again in another language. */
+/** What is shown, kept to be redrawn in another language. */
 let shown = null;
 
 /**
- * @param {object} result the service's answer
- * @param {import("./picture.js").Picture} picture as it was sent
+ * @param {import("./several.js").Found[]} found a picture, as it was sent, with its answer; or several of one spot
  * @param {{restart: () => void, example: string | undefined, onDevice: boolean}} options example: the class it is listed as
  */
-export function show(result, picture, options) {
-  shown = { result, picture, ...options };
+export function show(found, options) {
+  shown = { found, ...leading(found), ...options };
   redraw();
   if (!arrived()) facts().then(redraw, () => {});
 }
@@ -35,25 +35,25 @@ export function forget() {
 
 export function redraw() {
   if (!shown) return;
-  const { result, picture } = shown;
+  const { found, result, picture } = shown;
   const judged = answer.judged(result);
   const open = [...byId("result").querySelectorAll("details")].map((part) => part.open);
   byId("result").replaceChildren(...[
     shown.example ? make("p", { class: "ll-note" }, text("examples.note", { name: lesion(shown.example) })) : null,
-    first(result, picture), ...(judged ? resembles(result) : [helps()]), actions(result, picture, judged),
-    letter.letter(result, picture, judged), judged ? heatmap(result, picture) : null,
-    notice(result), practitioner(result, arrived())].filter(Boolean));
+    first(result, picture), list(found), ...(judged ? resembles(result) : [helps(result)]), actions(result, picture, judged),
+    letter.letter(result, picture, agreement(found)), judged ? heatmap(result, picture) : null,
+    notice(result), practitioner(result, arrived(), found)].filter(Boolean));
   byId("result").querySelectorAll("details").forEach((part, i) => (part.open = open[i] ?? part.open));
 }
 
-/** The advice gets the focus, without moving the page: it stands at the top. */
+/** Move the focus to the heading and the page to its top. */
 export function focus() {
   byId("result-title").focus({ preventScroll: true });
   scrollTo({ top: 0, behavior: "instant" });
 }
 
-/** The result in a sentence. */
-export const summary = (result) =>
+/** The result in a sentence, for screen readers. */
+export const summary = ({ result } = shown) =>
   text("result.ready", { advice: answer.advice(result), chance: answer.chance(result) });
 
 function first(result, picture) {
@@ -64,7 +64,7 @@ function first(result, picture) {
     doctors.nearest());
 }
 
-/** One box: what to do, and what is wrong with the picture. */
+/** One box with the advice and the remarks on the picture. */
 function advice(result) {
   const { urgency, retake, title, words } = answer.advised(result);
   const parts = [make("p", {}, words), answer.warnings(result).map((warning) => make("p", { class: "ll-fault" }, answer.warned(warning)))];
@@ -82,10 +82,10 @@ function* resembles(result) {
     make("details", {}, make("summary", {}, text("result.all")), chart(probabilities)));
 }
 
-/** For a picture about which nothing can be said. */
-const helps = () => make("section", {}, make("h2", {}, text("kind.next")),
+/** General advice, for a picture without an estimate. */
+const helps = (result) => make("section", {}, make("h2", {}, text("kind.next")),
   make("ul", { class: "ll-list" }, ["doctor", "signs"].map((key) => make("li", {}, text(`kind.${key}`)))),
-  make("p", {}, make("a", { class: "ll-button ll-button--main", href: "without.html" }, text("kind.without"))));
+  make("p", {}, make("a", { class: answer.advised(result).retake ? "ll-button" : "ll-button ll-button--main", href: "without.html" }, text("kind.without"))));
 
 function notice(result) {
   const named = Boolean(result.prediction);
@@ -104,5 +104,5 @@ function actions(result, picture, judged) {
     button("letter.open", letter.open, judged),
     canShare() ? button("result.share", () => share(result, picture)) : null,
     judged && answer.level(result) === "watch" ? button("result.remind", remind) : null,
-    button("result.again", shown.restart));
+    button("result.again", shown.restart, answer.advised(result).retake));
 }

@@ -1,11 +1,11 @@
-/** Trying again when the service says "later". */
+/** Retries while the service is busy or not ready. */
 
 const RETRIED = [429, 503];
 export const TRIES = 4;
 const WAIT = 5; // seconds, when the service names none
-const LONGEST_WAIT = 60; // seconds: nobody watches a countdown for longer
+const LONGEST_WAIT = 60; // seconds
 
-/** Whether the same picture may well be answered at another try: no connection, too slow, later. */
+/** Whether a retry with the same picture may succeed. */
 export const worthwhile = ({ slug, status }) =>
   !slug.startsWith("device-") && (!status || [408, 429].includes(status) || status >= 500);
 

@@ -1,4 +1,4 @@
-/** Asking the server about a picture, again where it says "later". */
+/** Check a picture on the server, with retries. */
 
 import { classify } from "./api.js";
 import { patiently } from "./retry.js";
@@ -7,7 +7,7 @@ import * as waiting from "./waiting.js";
 /** @param {import("./picture.js").Picture} picture @param {AbortSignal} signal @returns {Promise<object>} */
 export const check = (picture, signal) => patiently(() => once(picture, signal), waiting.pause, signal);
 
-/** One attempt, with its progress shown. */
+/** One attempt; shows its progress. */
 async function once({ redrawn, name, blob }, signal) {
   const { end, ...listeners } = waiting.attempt();
   try {

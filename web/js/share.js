@@ -1,11 +1,11 @@
-/** A result given to the device's own sheet, where there is one. */
+/** Sharing a result through the system's share sheet, where there is one. */
 
 import * as answer from "./answer.js";
 import { text } from "./text.js";
 
 export const canShare = () => typeof navigator.share === "function";
 
-/** The advice, the chance and the caution in words, with the picture if the device takes files. */
+/** Share advice, chance and disclaimer as text, with the picture if files can be shared. */
 export async function share(result, picture) {
   const words = [answer.advice(result), answer.chance(result), answer.judged(result) ? answer.likely(result) : "", answer.notice(result)];
   const data = { title: text("share.title"), text: words.filter(Boolean).join("\n") };
@@ -14,7 +14,7 @@ export async function share(result, picture) {
   try {
     await navigator.share(data);
   } catch (error) {
-    // Closing the sheet is a choice, not a fault.
+    // AbortError: the visitor closed the sheet.
     if (error.name !== "AbortError") throw error;
   }
 }

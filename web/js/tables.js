@@ -1,4 +1,4 @@
-/** Tables of measures: on a telephone each row is a card, so that no column is cut off. */
+/** Tables of measures; on a phone each row is shown as a card, so that no column is cut off. */
 
 import { make } from "./dom.js";
 import { number, text } from "./text.js";
@@ -19,7 +19,7 @@ export function table(label, heads, rows) {
           cells.map((cell, i) => make("td", { "data-head": heads[i + 1] }, cell)))))));
 }
 
-/** Sensitivity and specificity of the mark, on all test pictures and by where they came from. */
+/** Sensitivity and specificity of the flag, on all test pictures and by origin. */
 export function origins({ malignancy }) {
   const parts = [[text("table.all"), malignancy.test], ...Object.entries(malignancy.test.by_origin ?? {})];
   const heads = ["origin", "sensitivity", "specificity"].map((key) => text(`table.${key}`));

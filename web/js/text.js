@@ -1,20 +1,20 @@
-/** The visitor's language: which one, its text, its numbers. */
+/** Language, texts, and formats of numbers and dates. */
 
 export const LANGUAGES = ["en", "hi", "mr"];
 
 let language = "en";
 let texts = {};
-/** Folders of texts that are needed beside the common ones. @type {Set<string>} */
+/** Folders of texts loaded in addition to the common ones. @type {Set<string>} */
 const parts = new Set([document.documentElement.dataset.texts].filter(Boolean));
 
-/** The language asked for in the address, else the browser's first that the page has. */
+/** The language in the address, else the first of the browser's that the page has. */
 export function preferred() {
   const asked = new URLSearchParams(location.search).get("lang");
   const wishes = [asked, ...navigator.languages].map((tag) => tag?.toLowerCase().split("-")[0]);
   return wishes.find((wish) => LANGUAGES.includes(wish)) ?? "en";
 }
 
-/** Texts lie beside the scripts, wherever the page itself is (the 404 page is anywhere). */
+/** Resolved against this module: the address of the 404 page can be at any depth. */
 async function load(path) {
   const answer = await fetch(new URL(`../text/${path}`, import.meta.url));
   if (!answer.ok) throw new Error(`text/${path}: ${answer.status}`);
@@ -32,11 +32,11 @@ export async function speak(wanted) {
   language = wanted;
   document.documentElement.lang = wanted;
   write(document);
-  // What scripts have drawn (result, numbers) is drawn again by whoever drew it.
+  // Modules redraw their own content on this event.
   document.dispatchEvent(new Event("language"));
 }
 
-/** Load a further part of the texts, such as those of an answer. @param {string} part a folder */
+/** Load another folder of texts, such as those of an answer. @param {string} part a folder */
 export async function learn(part) {
   if (parts.has(part)) return;
   const wanted = language;
@@ -46,7 +46,7 @@ export async function learn(part) {
   else await speak(language);
 }
 
-/** data-text="KEY" is an element's text, data-text-NAME="KEY" its attribute NAME. */
+/** Fill in data-text="KEY", an element's text, and data-text-NAME="KEY", its attribute NAME. */
 function write(root) {
   for (const node of root.querySelectorAll("[data-text]")) node.textContent = text(node.dataset.text);
   for (const name of ["aria-label", "alt", "content"]) {
@@ -73,18 +73,18 @@ export function text(key, values = {}) {
 export const counted = (key, n, values = {}) =>
   text(`${key}.${new Intl.PluralRules(language).select(n)}`, { n: number(n), ...values });
 
-/** A class in plain words; a class that the page does not know keeps the service's name. */
+/** The plain name of a class; the service's name for a class that the page does not know. */
 export const lesion = (label, name = label) =>
   has(`disease.${label}.name`) ? text(`disease.${label}.name`) : name;
 
-/** Latin digits throughout, so that the page's own text and its numbers agree. */
+/** Latin digits in every language, as in the texts. */
 const locale = () => `${language}-u-nu-latn`;
 
 export const number = (value, digits = 0, style = "decimal") =>
   new Intl.NumberFormat(locale(), { style, minimumFractionDigits: digits, maximumFractionDigits: digits })
     .format(value);
 
-/** A probability; never 0% or 100%, because a model is never that sure. */
+/** A probability as a percentage; never 0% or 100%, which would overstate the model's certainty. */
 export function percent(share, digits = 0) {
   const least = 10 ** -(2 + digits);
   if (share < least) return `< ${number(least, digits, "percent")}`;

@@ -1,20 +1,22 @@
-/** The ways by which a picture arrives: choose, camera, drop, paste. */
+/** Input of pictures: file chooser, camera, drop and paste. */
 
 import { byId } from "./dom.js";
 
-/** @param {(file: File) => void} take called with every file that arrives */
+/** @param {(files: File[]) => void} take called with the files that arrive together */
 export function listen(take) {
-  // A dropped or pasted picture leaves the input empty, and that is not an error any more.
+  // Dropped and pasted pictures leave the input empty.
   byId("image").required = false;
+  // Only with the script: the address of the plain form takes a single picture.
+  byId("image").multiple = true;
 
   for (const input of [byId("image"), byId("camera")]) {
     input.addEventListener("change", () => {
-      if (input.files[0]) take(input.files[0]);
+      if (input.files.length) take([...input.files]);
     });
   }
 
   const drop = byId("drop");
-  // The whole window accepts, so that a near miss does not make the browser open the file.
+  // The whole window accepts drops; elsewhere the browser would open the file.
   addEventListener("dragover", (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
@@ -25,21 +27,22 @@ export function listen(take) {
   });
   addEventListener("drop", (event) => {
     drop.classList.remove("ll-drop--over");
-    const [file] = event.dataTransfer?.files ?? [];
-    if (!file) return;
-    event.preventDefault();
-    take(file);
+    arrived(event, event.dataTransfer);
   });
 
   addEventListener("paste", (event) => {
-    const [file] = event.clipboardData?.files ?? [];
-    if (!file) return;
-    event.preventDefault();
-    take(file);
+    arrived(event, event.clipboardData);
   });
+
+  function arrived(event, transfer) {
+    const files = [...(transfer?.files ?? [])];
+    if (!files.length) return;
+    event.preventDefault();
+    take(files);
+  }
 }
 
-/** Empty the inputs, so that choosing the same file again counts as a choice. */
+/** Reset the inputs, so that choosing the same file again fires a change event. */
 export function clear() {
   byId("image").value = "";
   byId("camera").value = "";

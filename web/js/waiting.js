@@ -1,4 +1,4 @@
-/** What is shown while a picture is sent and looked at. */
+/** The view shown while a picture is sent and checked. */
 
 import { byId } from "./dom.js";
 import { TRIES } from "./retry.js";
@@ -6,16 +6,18 @@ import { number, text } from "./text.js";
 
 const WAKING_AFTER = 2000; // milliseconds in which nothing moves
 
-/** Tell a screen reader what the eye can see. */
+/** Announce to screen readers. */
 export const say = (words) => (byId("status").textContent = words);
 
-/** The thumbnail of what is looked at. */
-export function begin({ address }) {
+/** Show the thumbnail, and which of how many pictures it is. */
+export function begin({ address }, index, all) {
+  byId("waiting-title").textContent = all > 1
+    ? text("several.checking", { n: index + 1, all }) : text("waiting.title");
   byId("waiting-image").hidden = !address;
   if (address) byId("waiting-image").src = address;
 }
 
-/** One attempt: its progress, as listeners of an upload. */
+/** Show the progress of one attempt. @returns listeners for the upload */
 export function attempt() {
   const note = byId("waiting-note");
   const wait = byId("waiting-text");
@@ -45,18 +47,18 @@ export function attempt() {
   return { onProgress, onSent, end: () => clearTimeout(waking) };
 }
 
-/** A stage of the check on this device. @param {number} [share] of it that is done */
+/** Show a stage of the check on this device. @param {number} [share] of it that is done */
 export function stage(words, share) {
   const progress = byId("progress");
   if (share === undefined) progress.removeAttribute("value");
   else progress.value = share;
   byId("waiting-note").hidden = true;
-  // A percentage is not announced each time that it changes.
+  // Percentages are not announced.
   if (share === undefined) say(words);
   byId("waiting-text").textContent = words;
 }
 
-/** The pause before another attempt. */
+/** Show the countdown to the next attempt. */
 export function pause({ status }, seconds, next) {
   const why = text(status === 429 ? "waiting.busy" : "waiting.loading");
   const note = byId("waiting-note");

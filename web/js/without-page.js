@@ -1,4 +1,4 @@
-/** The page for those without a dermatoscope. */
+/** Entry point of the page for visitors without a dermatoscope. */
 
 import * as doctors from "./doctors.js";
 import * as header from "./header.js";

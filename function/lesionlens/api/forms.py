@@ -88,9 +88,10 @@ def parse(
     except UnicodeDecodeError:
         raise MalformedRequest(f"The field {text!r} is not text in UTF-8.") from None
     except ParserError as error:
-        if not form.names:
+        if not form.names and not beginning.lstrip().startswith(delimiter + b"\r\n"):
             raise MalformedRequest(_unfound(boundary, beginning)) from None
-        raise MalformedRequest(f"The form is malformed: {error}.") from None
+        # A second argument would quote the form.
+        raise MalformedRequest(f"The form is malformed: {error.args[0].rstrip('.')}.") from None
     return form
 
 

@@ -11,11 +11,9 @@ https://github.com/GoogleCloudPlatform/functions-framework-python, _http/gunicor
 """
 
 import select
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from gunicorn import config, util
@@ -23,7 +21,9 @@ from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import _DEFER, ThreadWorker
 from werkzeug.wsgi import ClosingIterator
 
+from . import heap
 from .deadlines import DEADLINES, Deadline
+from .slow_clients import Uploads, linger, within
 
 REQUEST_LINE_BYTES = 8190  # gunicorn's own default
 FIRST_BYTE_S = 1.0  # then a connection waits in the poller, without a thread
@@ -32,16 +32,6 @@ FIRST_BYTE_S = 1.0  # then a connection waits in the poller, without a thread
 NEXT_MS = 5
 NOTIFY_S = 1.0  # between two signs of life to the master, not with every event
 HEAD_S = 3.0  # from the first byte of a request's head to its last
-# A body may stand still for so long, and must on average arrive as fast as a slow telephone sends.
-STALL_S = 5.0
-SLOWEST_UPLOAD = 4096  # bytes a second
-ANSWER_S = 5.0  # for a client to take an answer, and a second more for each SLOWEST bytes of it
-SLOWEST = 50_000
-# After an answer that ends the connection, its client may still be sending and not yet reading:
-# closing at once would reset the connection, and the answer would be lost (RFC 9112, 9.6).
-LINGER_BYTES = 64 * 1024 * 1024
-LINGER_S = 10.0
-LINGER_IDLE_S = 1.0
 
 
 def install(application: Callable[..., Iterable[bytes]]) -> None:
@@ -57,6 +47,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.cfg.set("limit_request_line", REQUEST_LINE_BYTES)
         self._head = threading.local()
         self._notified = 0.0
+        self._uploads = Uploads(self._hold_up)
+        heap.return_what_is_freed()
         super().init_process()
 
     def notify(self) -> None:
@@ -71,7 +63,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
         def bounded(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             body = application(environ, start_response)
-            writing = _within(body, environ["gunicorn.socket"])
+            writing = within(body, environ["gunicorn.socket"])
             return ClosingIterator(writing, getattr(body, "close", None))
 
         self.wsgi = bounded
@@ -86,12 +78,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _asks_again(self, conn: Any) -> bool:
         """Wait a moment for a connection's next request, if no other waits for this thread."""
-        wanted = not self.tpool._work_queue.empty()
-        if wanted or not self.alive or conn.parser.unreader.buf.getvalue():
+        if self._wanted() or not self.alive or conn.parser.unreader.buf.getvalue():
             return False
         poll = select.poll()
         poll.register(conn.sock, select.POLLIN)
         return bool(poll.poll(NEXT_MS))
+
+    def _wanted(self) -> bool:
+        """Whether a connection waits for a thread."""
+        return not self.tpool._work_queue.empty()
+
+    def _hold_up(self, uploads: int) -> bool:
+        """Whether so many uploads hold others up: those that wait for a thread, or soon would."""
+        return self._wanted() or uploads >= max(self.cfg.threads - 1, 2)
 
     def _answer(self, conn: Any) -> Any:
         """Answer one request; return whether the connection can take another."""
@@ -102,7 +101,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         finally:
             DEADLINES.end(deadline)
         if reusable is False:
-            _linger(conn.sock)
+            linger(conn.sock, self._wanted)
             # gunicorn would linger once more, in the thread that accepts connections.
             conn.close = lambda graceful=False: util.close(conn.sock)
         return reusable
@@ -110,7 +109,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def handle_request(self, req: Any, conn: Any) -> Any:
         DEADLINES.end(self._head.deadline)
         try:
-            with _moving(conn.parser.unreader, conn.sock):
+            with self._uploads.moving(conn.parser.unreader, conn.sock):
                 return super().handle_request(req, conn)
         except (ConnectionError, TimeoutError):
             # Of the client's connection; gunicorn would log some of them as errors of ours.
@@ -122,60 +121,3 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         except (ParseException, OSError):
             # The rest of a body that nobody read is malformed: no second answer for that.
             return False
-
-
-@contextmanager
-def _moving(unreader: Any, client: socket.socket) -> Iterator[None]:
-    """Within the block, let reading from a client that stands still raise TimeoutError.
-
-    Each byte that arrives buys time, at `SLOWEST_UPLOAD`, up to `STALL_S`.
-    """
-    read: Callable[[int | None], bytes] = unreader.chunk
-    left = STALL_S
-
-    def chunk(size_hint: int | None = None) -> bytes:
-        nonlocal left
-        started = time.monotonic()
-        client.settimeout(max(left, 0.001))
-        try:
-            received = read(size_hint)
-        finally:
-            client.settimeout(None)
-        left += len(received) / SLOWEST_UPLOAD - (time.monotonic() - started)
-        left = min(left, STALL_S)
-        return received
-
-    unreader.chunk = chunk
-    try:
-        yield
-    finally:
-        del unreader.chunk
-
-
-def _within(body: Iterable[bytes], client: socket.socket) -> Iterator[bytes]:
-    """Yield the parts of an answer; shut the connection down where writing them takes too long."""
-    left = ANSWER_S
-    for part in body:
-        left += len(part) / SLOWEST
-        started = time.monotonic()
-        deadline = DEADLINES.begin(client, left, socket.SHUT_RDWR)
-        try:
-            yield part
-        finally:
-            DEADLINES.end(deadline)
-        left -= time.monotonic() - started
-
-
-def _linger(client: socket.socket) -> None:
-    """Tell the client that nothing more comes, and read what it still sends, within bounds."""
-    left, until = LINGER_BYTES, time.monotonic() + LINGER_S
-    try:
-        client.shutdown(socket.SHUT_WR)
-        client.settimeout(LINGER_IDLE_S)
-        while left > 0 and time.monotonic() < until:
-            received = len(client.recv(1 << 16))
-            if not received:
-                return
-            left -= received
-    except OSError:
-        return

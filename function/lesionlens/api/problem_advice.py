@@ -39,7 +39,8 @@ ADVICE = {
         "Accept application/json, or one of the types that the detail lists.",
     ),
     "too-slow": Advice(
-        "The body did not arrive within the time that an upload may take.",
+        "The body did not arrive within the time that an upload may take, which is shorter while "
+        "slow uploads keep others waiting.",
         "Send a smaller image (600 to 1,200 pixels a side are enough) or fewer images a request, "
         "or use a faster connection.",
         ONCE,

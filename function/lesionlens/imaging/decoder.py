@@ -1,4 +1,4 @@
-"""The server's end of one decoder process: a picture is sent, and its answer judged."""
+"""The server's end of one decoder process: sends a picture and validates the answer."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from . import wire
 from .fork_server import ForkServer
 from .model_input import CAUTIONS, Prepared, Preprocessing
 
-# What a decoder may refuse a picture for, by name: nothing else is believed.
+# The problems that a decoder may report, by name; anything else is distrusted.
 _PROBLEMS: dict[str, type[Problem]] = {
     name: found
     for name, found in vars(errors).items()
@@ -23,21 +23,20 @@ _MAX_DETAIL = 1000  # characters
 
 
 class DecoderFault(RuntimeError):
-    """A fault of ours in a decoder; the message names the type of the error and its place."""
+    """An internal error in a decoder; the message names the exception's type and location."""
 
 
 class Exceeded(Exception):
-    """The picture needs more than it was allowed, or the decoder has gone."""
+    """The picture exceeds the limits, or the decoder has exited."""
 
 
 class Decoder:
-    """A decoder process, and the kinds of files it was warmed for."""
+    """A decoder process, for the kind of files that its parent was started for."""
 
-    def __init__(self, parent: ForkServer, kind: str) -> None:
-        """Have one forked. Raises OSError, EOFError, ValueError if its parent has gone."""
+    def __init__(self, parent: ForkServer) -> None:
+        """Fork a decoder. Raises one of `fork_server.GONE` if the fork server has exited."""
         self.parent: ForkServer | None = parent
-        self.pid, connected = parent.fork(kind)
-        self.kinds = frozenset(parent.kinds)
+        self.pid, connected = parent.fork()
         self.reusable = True
         self._peer = wire.Peer(connected)
 
@@ -62,7 +61,7 @@ class Decoder:
         except TimeoutError:
             raise Overloaded("Decoding took too long beside others; try again.") from None
         except (EOFError, OSError, ValueError, LookupError, TypeError):
-            # Gone, or not itself any more.
+            # It has exited, or is compromised.
             raise Exceeded from None
         self.reusable = not large
         return prepared

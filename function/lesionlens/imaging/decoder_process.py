@@ -1,9 +1,9 @@
 """The processes that decode: a fork server, and the decoders that it forks.
 
-`python -m lesionlens.imaging.decoder_process FD` is started by `fork_server.ForkServer` with a
-socket to it. The fork server imports what decoding needs once; a decoder is forked from it in a few
-milliseconds, drops its rights, and serves until its socket closes or a limit ends it. What they say
-to each other is in `wire`.
+`python -m lesionlens.imaging.decoder_process FD KIND` is started by `fork_server.ForkServer` with a
+socket to it. The fork server imports what decoding files of a kind (`file_kinds`) needs; a decoder
+is forked from it in a few milliseconds, drops its rights, and serves until its socket closes or a
+limit ends it. What they say to each other is in `wire`.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import Problem
-from . import decode, file_kinds, preprocess, sandbox, sizes, wire
+from . import decode, preprocess, sandbox, sizes, wire
 from .model_input import Preprocessing
 from .sizes import LARGE_MEMORY, LARGE_SECONDS, MODEST_MEMORY, MODEST_SECONDS
 
@@ -32,15 +32,15 @@ _FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 
 
 def serve_forks(control: socket.socket) -> None:
-    """Fork and end decoders as asked, until the server has gone."""
+    """Say that this is ready; fork and end decoders as asked, until the server has gone."""
     me = os.getpid()
+    control.sendall(b"{}")
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, wire.MAX_HEAD, 1)
         if not message:
             return
         asked = json.loads(message)
         if "fork" in asked:
-            decode.warm(asked["fork"])
             child = os.fork()
             if child == 0:
                 _run(control, descriptors[0], me)
@@ -120,12 +120,12 @@ def _answer(
 
 
 def main() -> None:
-    descriptor = int(sys.argv[1])
+    descriptor, kind = int(sys.argv[1]), sys.argv[2]
     # What libraries of the server may have left open to every child.
     os.closerange(3, descriptor)
     os.closerange(descriptor + 1, 4096)
     with socket.socket(fileno=descriptor) as control, contextlib.suppress(ConnectionError):
-        decode.warm(file_kinds.USUAL)
+        decode.warm(kind)
         serve_forks(control)
 
 

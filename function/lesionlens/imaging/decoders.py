@@ -14,7 +14,7 @@ from contextlib import suppress
 from ..errors import Overloaded, TooCostly, Undecodable
 from . import file_kinds, fork_server
 from .decoder import Decoder, Exceeded
-from .fork_server import ForkServer
+from .fork_server import GONE, ForkServer
 from .lane import Lane
 from .model_input import Prepared, Preprocessing
 from .sizes import LARGE_MEMORY, LARGE_SECONDS
@@ -37,23 +37,23 @@ _TOO_COSTLY = (
 
 
 class Decoders:
-    """The decoder processes of this process. Safe for use by several threads.
+    """The decoder processes of this process. Thread-safe.
 
-    They start when they are first needed, or with `start`. Should the fork server die, the next
-    picture starts another.
+    Each kind of file (`file_kinds.kind`) has a fork server of its own, started when the first such
+    file arrives or by `start`, so that nobody waits for the imports of a format that others sent.
+    A fork server that has died is replaced when the next picture needs it.
     """
 
     def __init__(self) -> None:
         self._modest = Lane(MODEST_PLACES, MODEST_WAITING)
         self._large = Lane(LARGE_PLACES, LARGE_WAITING)
-        self._lock = threading.Lock()
-        self._fork_server: ForkServer | None = None
+        self._lock = threading.Lock()  # of the two below; never held while a process answers
+        self._fork_servers: dict[str, ForkServer] = {}
         self._idle: list[Decoder] = []
 
     def start(self) -> None:
-        """Start the fork server, which takes a moment, without waiting for it."""
-        with self._lock:
-            self._running()
+        """Start the fork server of the usual formats, without waiting until it is ready."""
+        self._running(file_kinds.USUAL)
 
     def wait(self) -> None:
         """Return when a decoder is ready. Raises Overloaded if there can be none."""
@@ -68,6 +68,7 @@ class Decoders:
         Raises ImageProblem, UnsupportedType, and Overloaded where others leave no time.
         """
         kind = file_kinds.kind(data)
+        self._await_ready(kind, until or _unhurried())
         with suppress(Exceeded), self._modest.enter(until):
             decoder = self._take(kind)
             try:
@@ -89,31 +90,42 @@ class Decoders:
     def close(self) -> None:
         """End all processes."""
         with self._lock:
-            self._stop()
+            parents = list(self._fork_servers.values())
+        for parent in parents:
+            self._drop(parent)
 
     def abandon(self) -> None:
         """Forget the processes, which belong to the process that this one was forked from."""
         for decoder in self._idle:
             decoder.close()
-        if self._fork_server:
-            self._fork_server.abandon()
+        for parent in self._fork_servers.values():
+            parent.abandon()
         self.__init__()  # type: ignore[misc]
+
+    def _await_ready(self, kind: str, until: float) -> None:
+        """Wait for the imports that the first file of a kind needs, without taking a place."""
+        try:
+            self._running(kind).wait(until)
+        except TimeoutError:
+            raise Overloaded("The decoder for this format is starting; try again.") from None
+        except GONE:
+            return  # `_fork` starts another
 
     def _take(self, kind: str) -> Decoder:
         with self._lock:
             for decoder in reversed(self._idle):
-                if kind in decoder.kinds:
+                if decoder.parent is self._fork_servers.get(kind):
                     self._idle.remove(decoder)
                     return decoder
         return self._fork(kind)
 
     def _fork(self, kind: str) -> Decoder:
-        with self._lock:
-            for _ in range(2):
-                try:
-                    return Decoder(self._running(), kind)
-                except (OSError, EOFError, ValueError):
-                    self._stop()
+        for _ in range(2):
+            parent = self._running(kind)
+            try:
+                return Decoder(parent)
+            except GONE:
+                self._drop(parent)
         raise Overloaded("The decoders cannot be started at the moment; try again.")
 
     def _leave(self, decoder: Decoder) -> None:
@@ -132,29 +144,32 @@ class Decoders:
 
         None if that cannot be told, as its parent has gone.
         """
+        decoder.close()
+        parent, decoder.parent = decoder.parent, None
+        if parent is None:
+            return None
+        try:
+            return parent.end(decoder.pid)
+        except GONE:
+            self._drop(parent)
+            return None
+
+    def _running(self, kind: str) -> ForkServer:
         with self._lock:
-            decoder.close()
-            parent, decoder.parent = decoder.parent, None
-            if parent is None or parent is not self._fork_server:
-                return None
-            try:
-                return parent.end(decoder.pid)
-            except (OSError, EOFError, ValueError):
-                self._stop()
-                return None
+            if kind not in self._fork_servers:
+                self._fork_servers[kind] = fork_server.obtain(kind)
+            return self._fork_servers[kind]
 
-    def _running(self) -> ForkServer:
-        if self._fork_server is None:
-            self._fork_server = fork_server.obtain()
-        return self._fork_server
-
-    def _stop(self) -> None:
-        for decoder in self._idle:
+    def _drop(self, parent: ForkServer) -> None:
+        """End a fork server and its decoders, unless that was done."""
+        with self._lock:
+            if self._fork_servers.get(parent.kind) is parent:
+                del self._fork_servers[parent.kind]
+            orphans = [decoder for decoder in self._idle if decoder.parent is parent]
+            self._idle = [decoder for decoder in self._idle if decoder not in orphans]
+        for decoder in orphans:
             decoder.close()
-        self._idle.clear()
-        if self._fork_server:
-            self._fork_server.close()
-        self._fork_server = None
+        parent.close()
 
 
 def _unhurried() -> float:

@@ -1,10 +1,10 @@
-"""Which libraries a decoder needs for a file, told by its first bytes.
+"""The libraries that a decoder needs for a file, determined by its first bytes.
 
-Apart from `formats`, so that the server can ask without importing an image library.
+Separate from `formats`, so that the server need not import an image library.
 """
 
 DICOM, HEIF = "DICOM", "HEIF"
-USUAL = ""  # what Pillow decodes by itself
+USUAL = ""  # decoded by Pillow alone
 
 PREAMBLE = 128  # bytes of anything at all, before DICOM's magic word
 MAGIC = b"DICM"

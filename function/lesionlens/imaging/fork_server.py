@@ -1,6 +1,6 @@
-"""The server's end of the process that forks decoders: it is started, asked, and ended.
+"""The server's end of the process that forks decoders: starts it, sends requests, stops it.
 
-Little is imported here, so that a server can call `start_ahead` before it imports the rest.
+Imports little, so that a server can call `start_ahead` before its other imports.
 """
 
 import atexit
@@ -11,6 +11,8 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +21,29 @@ from . import file_kinds, wire
 # Seconds for the processes to start, and to fork.
 START_S = 20.0
 
+# What `ForkServer` raises if the process has gone.
+GONE = (OSError, EOFError, ValueError)
+
 _MODULE = f"{__package__}.decoder_process"
 # The folder that holds the package `lesionlens`.
 _FOLDER = str(Path(__file__).parents[2])
 
 
 class ForkServer:
-    """The process that forks decoders, see `decoder_process`."""
+    """A running fork server for one kind of files, see `decoder_process`. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._lock = threading.Lock()  # one question at a time
+        self._ready = False
         self._control, theirs = socket.socketpair()
-        self.kinds = {file_kinds.USUAL}
         with theirs:
             descriptor = theirs.fileno()
             # Nothing of the environment, which holds secrets; the paths stand for site-packages,
             # whose search -S saves. One arena, and what a usual picture takes is kept for the next
             # (which saves 1 ms); larger blocks go back when they are freed.
             self._process = subprocess.Popen(
-                [sys.executable, "-S", "-P", "-m", _MODULE, str(descriptor)],
+                [sys.executable, "-S", "-P", "-m", _MODULE, str(descriptor), kind],
                 env={
                     # This package first, which an editable install may have found without a path.
                     "PYTHONPATH": os.pathsep.join(filter(None, (_FOLDER, *sys.path))),
@@ -53,19 +60,32 @@ class ForkServer:
                 process_group=0,
             )
 
-    def fork(self, kind: str) -> tuple[int, socket.socket]:
-        """Return a new decoder's process id and socket.
+    def wait(self, until: float) -> None:
+        """Return when the process has imported what it needs.
 
-        Raises OSError, EOFError, ValueError if the process has gone.
+        Raises TimeoutError at the monotonic time ``until``, and one of the other `GONE`.
         """
+        if self._ready:
+            return
+        if not self._lock.acquire(timeout=max(until - time.monotonic(), 0)):
+            raise TimeoutError("the fork server is still starting")
+        try:
+            if not self._ready:
+                self._control.settimeout(max(until - time.monotonic(), 0.001))
+                self._receive()
+                self._ready = True
+        finally:
+            self._lock.release()
+
+    def fork(self) -> tuple[int, socket.socket]:
+        """Return a new decoder's process id and socket. Raises one of `GONE`."""
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                pid = int(self._ask({"fork": kind}, [theirs.fileno()])["pid"])
+                pid = int(self._ask({"fork": True}, [theirs.fileno()])["pid"])
             except BaseException:
                 ours.close()
                 raise
-        self.kinds.add(kind)
         return pid, ours
 
     def end(self, pid: int) -> bool:
@@ -73,25 +93,32 @@ class ForkServer:
         return bool(self._ask({"end": pid}, [])["crashed"])
 
     def close(self) -> None:
-        self._control.close()
-        try:
-            self._process.wait(START_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        """End the process and, with it, its decoders; nothing if that was done."""
+        with self._lock:
+            self._control.close()
+            try:
+                self._process.wait(START_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
 
     def abandon(self) -> None:
-        """Let go of it: another process of this family uses it."""
+        """Close this end without stopping it: another process has taken it over."""
         self._control.close()
         self.disown()
 
     def disown(self) -> None:
-        """Do not wait for its end: it is another's child, or another's to end."""
+        """Do not wait for its exit: another process is its parent, or stops it."""
         self._process.returncode = 0
 
     def _ask(self, message: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
-        self._control.settimeout(START_S)
-        socket.send_fds(self._control, [json.dumps(message).encode()], descriptors)
+        self.wait(time.monotonic() + START_S)
+        with self._lock:
+            self._control.settimeout(START_S)
+            socket.send_fds(self._control, [json.dumps(message).encode()], descriptors)
+            return self._receive()
+
+    def _receive(self) -> dict[str, Any]:
         answer = self._control.recv(wire.MAX_HEAD)
         if not answer:
             raise EOFError("the fork server has gone")
@@ -99,31 +126,33 @@ class ForkServer:
         return parsed
 
 
-# Started ahead of need; for the first that needs one.
+# Started ahead of need, for the first caller of `obtain`.
 _ahead: ForkServer | None = None
 
 
 @functools.cache
 def start_ahead() -> None:
-    """Start a fork server that imports its libraries while this process imports its own.
+    """Start the usual formats' fork server: it imports its libraries while this process does so.
 
-    It serves this process, or the first that is forked from it: gunicorn's worker. Once a process;
-    where it fails, one is started when it is needed.
+    It serves this process, or the first process that is forked from it (gunicorn's worker). Only
+    the first call has an effect. If the start fails, `obtain` starts one on demand.
     """
     global _ahead
     with contextlib.suppress(OSError):
-        _ahead = ForkServer()
+        _ahead = ForkServer(file_kinds.USUAL)
 
 
-def obtain() -> ForkServer:
-    """Return the fork server that was started ahead, the first time, or start one."""
+def obtain(kind: str) -> ForkServer:
+    """Start a fork server, or return the one that was started ahead if it is of that kind."""
     global _ahead
+    if _ahead is None or _ahead.kind != kind:
+        return ForkServer(kind)
     ready, _ahead = _ahead, None
-    return ready or ForkServer()
+    return ready
 
 
 def _given_away() -> None:
-    """In the parent of a fork: what was started ahead is the child's."""
+    """In the parent after a fork: the child has taken over what was started ahead."""
     global _ahead
     if _ahead:
         _ahead.abandon()

@@ -1,6 +1,6 @@
-"""The model's input and how it is made, as plain data: the server's side of preprocessing.
+"""The model's input and its preprocessing options as plain data, without an image library.
 
-Pillow is not imported here: the server hands files to decoder processes, and starts without it.
+The server passes files to decoder processes and does not need Pillow itself.
 """
 
 from dataclasses import asdict, dataclass

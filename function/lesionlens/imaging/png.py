@@ -29,23 +29,29 @@ def read(data: bytes) -> Png:
     Ancillary chunks with a wrong checksum are ignored; critical ones are the decoder's to judge.
     Source: PNG specification, third edition (W3C, 2025).
     """
-    kept: list[bytes | memoryview] = [data[: len(SIGNATURE)]]
+    kept: list[bytes | memoryview] = []
     said: dict[bytes, bytes] = {}
     view, at = memoryview(data), len(SIGNATURE)
+    start = 0  # of the chunks next to each other that are to be kept
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
-        chunk = view[at : at + 12 + length]
-        at += len(chunk)
-        if kind in _CRITICAL:
-            if kind == b"IDAT" and b"tRNS" in said:
-                kept.append(_chunk(b"tRNS", _eight_bit_key(kept[1], said.pop(b"tRNS"))))
-            kept.append(chunk)
-        elif kind in _MEANING and _is_sound(chunk, length):
-            said.setdefault(kind, bytes(chunk[8:-4]))
+        end = min(at + 12 + length, len(data))
+        if kind not in _CRITICAL or (kind == b"IDAT" and not length):
+            if start < at:
+                kept.append(view[start:at])
+            start = end
+            if kind in _MEANING and _is_sound(view[at:end], length):
+                said.setdefault(kind, bytes(view[at + 8 : end - 4]))
+        elif kind == b"IDAT" and b"tRNS" in said:
+            kept.append(view[start:at])
+            start = at
+            kept.append(_chunk(b"tRNS", _eight_bit_key(data[8:33], said.pop(b"tRNS"))))
+        at = end
+    kept.append(view[start:])
     code_points = said.get(b"cICP", b"")
     frames = said.get(b"acTL", b"")
     return Png(
-        data=b"".join([*kept, data[at:]]),
+        data=b"".join(kept),
         profile=(
             CodePoints(code_points[0], code_points[1])
             if len(code_points) == 4

@@ -55,13 +55,13 @@ class Classifier:
         self._lock = threading.Lock()
         self._running = 0
         self._wide = _runner(release, _cores())
-        # Made when two images first meet: the first answer does not wait for them.
+        # Created when two images first overlap, so that the first answer does not wait for them.
         self._make_narrow = partial(_runner, release, 1)
         self._narrow: list[Any] = []
         size, classes = self.manifest.preprocessing.size, len(self.manifest.classes)
         try:
             with self._runner() as runner:
-                # LiteRT would silently resize the graph to whatever it is given.
+                # LiteRT silently resizes the graph to the shape of its input.
                 taken = runner.get_input_details()[IMAGE]["shape"].tolist()
             outputs = self.run(np.zeros((1, size, size, 3), np.float32))
         except (ValueError, RuntimeError, KeyError) as error:
@@ -86,7 +86,7 @@ class Classifier:
         return Outputs(outputs[LOGITS][0], outputs[ACTIVATION_MAPS][0], features[0])
 
     def recognize(self, outputs: Outputs) -> Recognition | None:
-        """What the image is; None if the release cannot tell."""
+        """Return what the image is, or None if the release has no detector."""
         farthest = self.manifest.in_distribution_threshold
         if self.detector is None or farthest is None:
             return None
@@ -95,7 +95,7 @@ class Classifier:
 
     @contextmanager
     def _runner(self) -> Iterator[Any]:
-        # An interpreter shared by two threads raises; fewer interpreters than threads is fine.
+        # An interpreter raises if two threads share it; threads wait for a free one.
         with self._permits:
             with self._lock:
                 alone = self._running == 0
@@ -119,7 +119,7 @@ def _cores() -> int:
 
 
 def _runner(release: Release, threads: int) -> Any:
-    # Imported here: /health answers without it.
+    # Imported on demand: /health does not need it.
     from ai_edge_litert.interpreter import Interpreter
 
     try:

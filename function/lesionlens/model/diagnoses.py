@@ -1,6 +1,6 @@
-"""The seven HAM10000 classes: what they are called, which are malignant, and their public codes.
+"""The seven HAM10000 classes: their names, which are malignant, and their public codes.
 
-The order of a model's outputs is not written here: it stands in the release's manifest.
+The order of a model's outputs is defined by the release's manifest alone.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Code:
-    """A code of a public terminology; ``match``: of the class itself, or of one of its group."""
+    """A code of a public terminology; ``match``: for the class, or for one of its members."""
 
     system: str
     code: str

@@ -1,4 +1,4 @@
-"""The figures of merit in a manifest, with intervals: how they are written and read."""
+"""The evaluation metrics in a manifest, with confidence intervals, as types."""
 
 from typing import Annotated, TypedDict
 
@@ -9,7 +9,7 @@ Fraction = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Interval(TypedDict):
-    """A figure with its 95% interval; all None where the figure is undefined."""
+    """A metric with its 95% confidence interval; all None where the metric is undefined."""
 
     value: float | None
     low: float | None
@@ -17,7 +17,7 @@ class Interval(TypedDict):
 
 
 class OriginRates(Struct, frozen=True, forbid_unknown_fields=True):
-    """Of the images of one origin: how the flag does, and how malignancy orders them."""
+    """Performance of the flag, and AUC of malignancy, on the images of one origin."""
 
     images: Count
     lesions: Count
@@ -28,7 +28,7 @@ class OriginRates(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OperatingPoint(Struct, frozen=True, forbid_unknown_fields=True):
-    """Sensitivity and specificity of the flag: origins weighing alike, and each by itself."""
+    """Sensitivity and specificity of the flag, averaged over origins and for each origin."""
 
     sensitivity: Interval
     specificity: Interval
@@ -44,7 +44,7 @@ class ClassMetrics(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UnderPrior(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Figures of the class that stands first, as they are under a prior."""
+    """Metrics of the most likely class under one prior."""
 
     prior: str
     balanced_accuracy: Interval
@@ -54,7 +54,7 @@ class UnderPrior(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class PartMetrics(UnderPrior, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Figures of one part of the data, under the uniform prior; ``default``: under the usual."""
+    """Metrics of one part of the data under the uniform prior; ``default``: under the default."""
 
     images: Count
     lesions: Count

@@ -1,11 +1,12 @@
 """What a picture is: a dermatoscopic image, a close-up of skin without a dermatoscope, or other.
 
-Two judges read the averages of the network's inner layers over the image. A linear classifier of
-the three kinds knows what it was shown: outlier exposure, Hendrycks et al., "Deep Anomaly Detection
-with Outlier Exposure", ICLR 2019. The Mahalanobis distance from dermatoscopic images, in the space
-of their principal components, catches what nobody showed it: Lee et al., "A Simple Unified
-Framework for Detecting Out-of-Distribution Samples and Adversarial Attacks", NeurIPS 2018. A
-picture is dermatoscopic if both say so. `training.evaluation.ood_fit` fits and measures them.
+Both parts of the detector use inner layers of the network, averaged over the image. A linear
+classifier separates the three kinds that it was trained on (outlier exposure, Hendrycks et al.,
+"Deep Anomaly Detection with Outlier Exposure", ICLR 2019). The Mahalanobis distance from
+dermatoscopic images, in the space of their principal components, rejects kinds that were not in
+training (Lee et al., "A Simple Unified Framework for Detecting Out-of-Distribution Samples and
+Adversarial Attacks", NeurIPS 2018). A picture is dermatoscopic if both accept it.
+`training.evaluation.ood_fit` fits and measures them.
 """
 
 import io
@@ -47,30 +48,30 @@ class Detector:
     bias: NDArray[np.float32]
 
     def distances(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Distance (…) of (…, F) features, as a multiple of the typical one."""
+        """Return the distance (…) of (…, F) features, as a multiple of the typical distance."""
         whitened = (features - self.mean) @ self.projection
         distance: NDArray[np.float32] = np.sqrt((whitened**2).mean(axis=-1))
         return distance
 
     def logits(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Logits (…, 3) of the kinds, of (…, F) features."""
+        """Return the logits (…, 3) of `KINDS` for (…, F) features."""
         return np.asarray((features - self.mean) @ self.weights + self.bias)
 
     def recognize(
         self, features: NDArray[np.float32], farthest: float, least_log_odds: float
     ) -> Recognition:
-        """What the picture with these (F,) features is.
+        """Classify a picture by its (F,) features.
 
-        Dermatoscopic images have at most the distance ``farthest``, and at least these log-odds.
+        Dermatoscopic images have at most the distance ``farthest`` and at least ``least_log_odds``.
         """
         distance, logits = self.distances(features), self.logits(features)
         accepted = distance <= farthest and log_odds(logits) >= least_log_odds
-        # Whichever of the others is likelier; also where only the distance refuses.
+        # The likelier of the two others, also where only the distance rejects.
         refused = CLOSE_UP if logits[1] > logits[2] else OTHER
         return Recognition(DERMATOSCOPIC if accepted else refused, float(distance))
 
     def write(self) -> bytes:
-        """The detector as a file of a release."""
+        """Serialize the detector to a file of a release."""
         buffer = io.BytesIO()
         mean, projection, weights, bias = (
             np.ascontiguousarray(getattr(self, name), "<f4") for name in _FIELDS
@@ -82,17 +83,17 @@ class Detector:
     def read(cls, data: bytes) -> "Detector":
         """Raises ReleaseError if ``data`` is not what `write` wrote.
 
-        No array is made that ``data`` does not hold byte for byte: nothing is decompressed, and
-        nothing allocated by what a header claims.
+        Arrays are views of bytes that ``data`` contains: nothing is decompressed, and no allocation
+        depends on what a header claims.
         """
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 arrays = {name: _array(archive, name) for name in _FIELDS[:2]}
-                # Releases of before the classifier go by the distance alone.
+                # Releases that predate the classifier have the distance alone.
                 with_classifier = bool({"weights.npy", "bias.npy"} & set(archive.namelist()))
                 for name in _FIELDS[2:] if with_classifier else ():
                     arrays[name] = _array(archive, name)
-        # Of hostile bytes the two parsers, of zip files and of array headers, raise many kinds.
+        # On hostile bytes the parsers of zip files and array headers raise many exceptions.
         except Exception as error:
             raise ReleaseError(f"the detector cannot be read: {error}") from None
         count, components = len(arrays["mean"]), arrays["projection"].shape[-1]
@@ -117,12 +118,12 @@ _FIELDS = ("mean", "projection", "weights", "bias")
 
 
 def log_odds(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How much the logit of dermatoscopic exceeds the others' highest: (…) of (…, 3) logits."""
+    """Return by how much the dermatoscopic logit exceeds the larger other: (…) of (…, 3) logits."""
     return np.asarray(logits[..., 0] - logits[..., 1:].max(axis=-1))
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> NDArray[np.float32]:
-    """An uncompressed array of float32. Raises ValueError, KeyError, BadZipFile."""
+    """Read an uncompressed float32 array. Raises ValueError, KeyError, BadZipFile."""
     member = archive.getinfo(f"{name}.npy")
     if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
         raise ValueError(f"{name} is compressed or encrypted")

@@ -1,10 +1,10 @@
-"""What a caller may ask for beside the class."""
+"""The options of a classification request."""
 
 from dataclasses import dataclass
 
 from .manifest import DATASET
 
-# Stands for whichever class the model will predict.
+# The class that the model predicts, whichever that is.
 PREDICTED = "predicted"
 
 

@@ -1,7 +1,7 @@
 """From a model's logits to one posterior over the classes, under one stated prior.
 
-Every number of an answer is read off such a posterior: the probabilities, the class that stands
-first, and malignancy as the sum of the malignant classes.
+Every number in a result comes from one such posterior: the class probabilities, the most likely
+class, and malignancy as the sum over the malignant classes.
 
 Sources: vector scaling, Guo et al., "On Calibration of Modern Neural Networks", ICML 2017; another
 prior by Bayes' rule, Saerens, Latinne and Decaestecker, "Adjusting the Outputs of a Classifier to
@@ -29,10 +29,10 @@ STEPS = 2.0**52
 
 @dataclass(frozen=True)
 class Prior:
-    """How frequent the classes are taken to be.
+    """The assumed frequencies of the classes.
 
-    ``shares`` (C,): above 0, of sum 1, in the order of the outputs; ``malignant``: the share of
-    malignant lesions.
+    ``shares`` (C,): positive, summing to 1, in the order of the outputs; ``malignant``: the share
+    of malignant lesions.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Prior:
 
 
 def named_prior(manifest: Manifest, name: str) -> Prior:
-    """The prior of this name in the manifest. Raises KeyError."""
+    """Return the manifest's prior of that name. Raises KeyError."""
     return _prior(name, manifest.priors[name], manifest.classes)
 
 
-# A server needs the same few for every image.
+# Every image uses the same few.
 @lru_cache(16)
 def _prior(name: str, weights: tuple[float, ...], classes: tuple[str, ...]) -> Prior:
     shares = np.array(weights, np.float64)
@@ -55,7 +55,7 @@ def _prior(name: str, weights: tuple[float, ...], classes: tuple[str, ...]) -> P
 
 
 def prior_of_prevalence(manifest: Manifest, prevalence: float) -> Prior:
-    """The default prior with malignant lesions as frequent as ``prevalence``, in (0, 1).
+    """Return the default prior, reweighted to a share ``prevalence``, in (0, 1), of malignancy.
 
     Among the malignant classes, and among the benign ones, the shares stay as they are: the odds of
     malignant against benign are all that changes.
@@ -69,7 +69,7 @@ def prior_of_prevalence(manifest: Manifest, prevalence: float) -> Prior:
 
 
 def is_malignant(classes: Sequence[str]) -> NDArray[np.bool_]:
-    """(C,) whether each class is malignant; read-only."""
+    """Return a read-only (C,) mask of the malignant classes."""
     return _is_malignant(tuple(classes))
 
 
@@ -91,17 +91,17 @@ def posterior(
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
     steps = np.rint(STEPS * exponentials / exponentials.sum(axis=-1, keepdims=True))
     first = steps.argmax(axis=-1)[..., np.newaxis] == np.arange(steps.shape[-1])
-    # What rounding gained or lost goes to the largest, where it is the least of a change.
+    # The rounding error is added to the largest, where its relative effect is smallest.
     return np.asarray((steps + first * (STEPS - steps.sum(axis=-1, keepdims=True))) / STEPS)
 
 
 def malignant_share(
     probabilities: NDArray[np.float64], classes: Sequence[str]
 ) -> NDArray[np.float64]:
-    """(…) the exact sum over the malignant classes of (…, C) from `posterior`."""
+    """Return the exact sum (…) over the malignant classes of (…, C) from `posterior`."""
     return np.asarray(probabilities[..., is_malignant(classes)].sum(axis=-1))
 
 
 def scaled(logits: NDArray[np.floating[Any]], by: Calibration) -> NDArray[np.float64]:
-    """Calibrated logits (…, C): log-likelihoods of the classes, up to a constant of the image."""
+    """Return calibrated logits (…, C): class log-likelihoods up to a constant per image."""
     return np.asarray(logits.astype(np.float64) * by.scales + by.offsets)

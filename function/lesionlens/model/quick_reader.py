@@ -1,9 +1,9 @@
 """Objects of Cloud Storage read through its JSON API, without the client library.
 
-Importing the library takes longer than reading a release. Only what a cold start meets is handled
-here: the service account of the instance, or an emulator, and an answer that is as expected. For
-anything else `QuickReader.read` returns None, and the caller asks the library, which tries again
-and knows what went wrong.
+Importing the library takes longer than reading a release. Only the case of a normal cold start is
+handled here: credentials of the instance's service account (or an emulator), and a successful
+response. In every other case `QuickReader.read` returns None, and the caller falls back to the
+library, which has the retries and the error messages.
 
 https://cloud.google.com/storage/docs/json_api/v1/objects/get
 https://cloud.google.com/run/docs/container-contract#metadata-server
@@ -19,7 +19,7 @@ from urllib.parse import quote, urlsplit
 ENDPOINT = "https://storage.googleapis.com"
 METADATA_HOST = "metadata.google.internal"
 TOKEN_PATH = "/computeMetadata/v1/instance/service-accounts/default/token"  # noqa: S105 - a path
-TIMEOUT_S = 2.0  # of each step; the library has longer ones
+TIMEOUT_S = 2.0  # of each socket operation; the fallback has longer ones
 
 
 @dataclass
@@ -32,9 +32,9 @@ class QuickReader:
     _idle: list[http.client.HTTPConnection] = field(default_factory=list)
 
     def read(self, name: str, at_most: int) -> tuple[bytes, int] | None:
-        """Return an object's bytes and generation, or None if the library is to be asked.
+        """Return an object's bytes and generation, or None if the library has to be used.
 
-        It is asked for what has more than ``at_most`` bytes, too.
+        An object of more than ``at_most`` bytes counts as a failure, too.
         """
         path = f"/download/storage/v1/b/{quote(self.bucket, '')}/o/{quote(name, '')}?alt=media"
         try:
@@ -44,7 +44,7 @@ class QuickReader:
         try:
             connection.request("GET", path, headers=self.headers)
             response = connection.getresponse()
-            # One byte more tells that there are too many. What is cut off has another hash.
+            # One byte more shows that the object is too large. A truncated body fails the hash.
             data = response.read(at_most + 1) if response.status == 200 else b""
             headers = response.headers
             generation = int(headers["X-Goog-Generation"])
@@ -62,10 +62,11 @@ class QuickReader:
 
 
 def open_reader(bucket: str) -> QuickReader | None:
-    """Return a reader with the credentials of the instance; None where others are to be used."""
+    """Return a reader with the instance's credentials; None where other credentials are set."""
     if emulator := os.environ.get("STORAGE_EMULATOR_HOST"):
         return QuickReader(bucket, emulator if "://" in emulator else f"http://{emulator}", {})
-    # Set wherever the function runs on Google Cloud; the other names credentials of its own.
+    # The first is set wherever the function runs on Google Cloud; the second overrides the
+    # instance's credentials.
     if "K_SERVICE" not in os.environ or "GOOGLE_APPLICATION_CREDENTIALS" in os.environ:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The result for one image, as it stands in JSON; openapi.json describes each field."""
+"""The JSON document of one image's result, as types; openapi.json describes each field."""
 
 from typing import NotRequired, TypedDict
 
@@ -26,7 +26,7 @@ class PriorUsed(TypedDict):
 
 
 class Decision(TypedDict):
-    """What the flag rests on: a probability under the default prior, and the threshold."""
+    """The basis of the flag: the probability under the default prior, and the threshold."""
 
     prior: str
     probability: float
@@ -75,7 +75,7 @@ class TimingMs(TypedDict):
 
 
 class Record(TypedDict, total=False):
-    """What the caller sent beside the image, as it was sent."""
+    """Fields that the caller sent with the image, unchanged."""
 
     subject: str
     identifier: str

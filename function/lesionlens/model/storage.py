@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 20
-# A request waits for the model: better a 503 that is tried again than a client that has gone.
+# A request waits for the model: an early 503 can be retried, a client that timed out cannot.
 RETRY_FOR_S = 10
 
 # The precondition "there is no such object yet", as Cloud Storage writes it.
@@ -46,7 +46,7 @@ class Stored:
 
 class Store(Protocol):
     def read(self, name: str, at_most: int) -> Stored:
-        """Return an object; it may have ``at_most`` bytes. Raises StorageError, NotFound."""
+        """Return an object of at most ``at_most`` bytes. Raises StorageError, NotFound."""
 
     def write(self, name: str, data: bytes, generation: int) -> None:
         """Write an object whose present generation is ``generation`` (or `ABSENT`).
@@ -62,7 +62,7 @@ class Store(Protocol):
 
 
 def open_store(uri: str) -> Store:
-    """Return the store at a ``gs://`` or ``file://`` address. Raises ValueError for another."""
+    """Return the store at a ``gs://`` or ``file://`` address. Raises ValueError for any other."""
     parts = urlsplit(uri)
     if parts.scheme == "file":
         return FileStore(Path(unquote(parts.path)))
@@ -114,7 +114,7 @@ class FileStore:
     def names(self) -> list[str]:
         if not self.root.is_dir():
             raise NotFound(f"{self.root} is no folder")
-        # Names that start with a dot are the system's, and this class's own lock.
+        # Names that start with a dot belong to the system, or are this class's lock.
         files = (
             path
             for path in self.root.rglob("*")
@@ -131,12 +131,13 @@ class CloudStore:
 
     @cached_property
     def _quick(self) -> quick_reader.QuickReader | None:
-        """Reads until it cannot; from then on the client library does."""
+        """Tried first, until it fails once; from then on the client library reads."""
         return quick_reader.open_reader(self.bucket_name)
 
     def read(self, name: str, at_most: int) -> Stored:
-        if self._quick is not None:
-            if found := self._quick.read(self._path(name), at_most):
+        quick = self._quick
+        if quick is not None:
+            if found := quick.read(self._path(name), at_most):
                 return Stored(*found)
             self._quick = None
         return self._read_by_client(name, at_most)
@@ -145,7 +146,7 @@ class CloudStore:
         from google.cloud.exceptions import NotFound as NoSuchObject
 
         try:
-            # What is downloaded is the generation whose size was looked at, checked by its CRC32C.
+            # Downloads the generation whose size was checked, and verifies its CRC32C.
             blob = self._bucket.get_blob(
                 self._path(name), timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S), retry=self._retry()
             )
@@ -201,13 +202,13 @@ class CloudStore:
             names = [str(blob.name).removeprefix(prefix) for blob in found]
         except _failures() as error:
             raise StorageError(f"{self._address('')} cannot be listed: {error}") from error
-        # What ends in a slash is a folder that somebody made by hand.
+        # A name that ends in a slash is a folder placeholder, created by hand.
         return sorted(name for name in names if not name.endswith("/") and name)
 
     @cached_property
     def _bucket(self) -> "Bucket":
-        # Imported here: a start that goes well does without. The garbage collector, which finds
-        # nothing in modules, would make the import take a seventh longer.
+        # Imported on demand: a normal start does not need it. The garbage collector finds nothing
+        # to free in modules, and would make the import a seventh slower.
         collecting = gc.isenabled()
         gc.disable()
         try:
@@ -231,7 +232,7 @@ class CloudStore:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """What the storage client raises when it cannot do what it was asked for."""
+    """The exceptions with which the storage client reports failure."""
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
     from google.cloud.storage.exceptions import DataCorruption

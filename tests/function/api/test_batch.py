@@ -3,13 +3,16 @@
 import base64
 import io
 import json
+import time
 from typing import Any
 
 import pytest
 from werkzeug.test import Client
 
+from lesionlens.api import classification
 from lesionlens.errors import Overloaded
 from lesionlens.imaging.decoders import Decoders
+from tests import hostile
 from tests.conftest import create_client
 from tests.multipart_forms import multipart
 from tests.pictures import JPEG, encoded, lesion
@@ -160,3 +163,53 @@ def test_after_one_wait_for_room_the_rest_is_not_tried(
     results = post(shared_client, JPEG, JPEG, JPEG).json["results"]
     assert [entry["problem"]["status"] for entry in results] == [503, 503, 503]
     assert len(tried) == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/classify", "/v1/batch"])
+def test_all_images_of_a_request_share_the_time_from_its_last_byte(
+    shared_client: Client, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """With what a decoder does within that time (`test_decoders.py`), an answer is due in 8 s."""
+    field = "images" if path == "/v1/batch" else "image"
+    images = [JPEG] * (3 if path == "/v1/batch" else 1)
+    body, media_type = multipart(*((field, "a.jpg", image) for image in images))
+    read_at: list[float] = []
+    untils: list[float] = []
+    begun: list[float] = []
+    real = Decoders.prepare
+
+    class Body(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            data = super().read(size)
+            read_at.append(time.monotonic())
+            return data
+
+        def readinto(self, buffer: Any) -> int:
+            count = super().readinto(buffer)
+            read_at.append(time.monotonic())
+            return count
+
+    def prepare(decoders: Decoders, data: bytes, rule: Any, until: float) -> Any:
+        untils.append(until)
+        begun.append(time.monotonic())
+        return real(decoders, data, rule, until)
+
+    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", prepare)
+    answer = shared_client.post(
+        path, input_stream=Body(body), content_length=len(body), content_type=media_type
+    )
+    assert answer.status_code == 200
+    assert len(untils) == len(images)
+    (until,) = set(untils)
+    assert read_at[-1] <= until - classification.DECODE_SECONDS <= begun[0]
+    assert classification.DECODE_SECONDS < 8
+
+
+def test_a_batch_is_answered_when_its_time_is_used_up(
+    shared_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixteen images that each take all the time that is left, and only once."""
+    monkeypatch.setattr(classification, "DECODE_SECONDS", 0.5)
+    slow = hostile.bmp_of_run_lengths(1_500_000)
+    results = post(shared_client, *[slow] * 16).json["results"]
+    assert [entry["problem"]["status"] for entry in results] == [503] * 16

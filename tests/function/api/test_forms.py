@@ -67,6 +67,12 @@ def test_hostile_headers_cost_little(lines: bytes) -> None:
     tracemalloc.stop()
 
 
+@pytest.mark.parametrize("line", [b"nonsense", b'Content-Disposition: form-data; name="im\xff"'])
+def test_a_form_whose_headers_are_malformed_is_not_told_of_its_boundary(line: bytes) -> None:
+    with pytest.raises(MalformedRequest, match=r"The form is malformed: .*[Hh]eader"):
+        parsed(head(line))
+
+
 @pytest.mark.parametrize("parts", [forms.MAX_PARTS, forms.MAX_PARTS + 1])
 def test_parts_are_bounded(parts: int) -> None:
     body, _ = multipart(*[("image", "a", b"x")] * parts)

@@ -20,7 +20,9 @@ def page_of() -> Page:
     """The page of a result with this malignancy, threshold and picture."""
     pages = flask.Flask("test", template_folder=str(app.TEMPLATES))
 
-    def page(probability: float, threshold: float, picture: bytes = b"") -> str:
+    def page(
+        probability: float, threshold: float, picture: bytes = b"", warnings: tuple[str, ...] = ()
+    ) -> str:
         entry = {"label": "nv", "name": "Melanocytic nevus", "probability": 0.9}
         flag = probability >= threshold
         result: dict[str, Any] = {
@@ -39,7 +41,10 @@ def page_of() -> Page:
                     "threshold": threshold,
                 },
             },
-            "input": {"in_distribution": True, "warnings": []},
+            "input": {
+                "in_distribution": True,
+                "warnings": [{"code": code, "message": f"It is {code}."} for code in warnings],
+            },
             "notice": NOTICE,
         }
         with pages.app_context():
@@ -71,6 +76,7 @@ def test_a_probability_is_never_0_or_100(share: float, digits: int, written: str
     ("probability", "said"),
     [
         (0.004, "Of 100 pictures like this, fewer than 1 was skin cancer"),
+        (0.013, "Of 100 pictures like this, about 1 was skin cancer"),
         (0.144, "Of 100 pictures like this, about 14 were skin cancer"),
         (0.996, "Of 100 pictures like this, more than 99 were skin cancer"),
     ],
@@ -98,6 +104,16 @@ def test_a_page_shows_the_picture_that_browsers_can_show(
     document = page_of(0.1, 0.5, picture)
     assert ("cannot be shown here" in document) is (shown is None)
     assert shown is None or f'src="{shown}"' in document
+
+
+def test_a_faulty_picture_without_a_mark_is_to_be_taken_again(page_of: Page) -> None:
+    document = page_of(0.02, 0.07, warnings=("blurred",))
+    assert document.index("Take the picture again") < document.index("It is blurred.")
+    for absent in ("Keep an eye", "Of 100 pictures", "Most like"):
+        assert absent not in document
+    # The fault takes no mark back, and a note is no fault.
+    assert "Take the picture again" not in page_of(0.2, 0.07, warnings=("blurred",))
+    assert "Keep an eye" in page_of(0.02, 0.07, warnings=("first-picture",))
 
 
 def test_a_page_says_how_the_model_was_set(page_of: Page) -> None:

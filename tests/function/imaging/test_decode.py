@@ -3,6 +3,8 @@ import random
 import struct
 import subprocess
 import sys
+import tracemalloc
+import zlib
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from lesionlens.errors import (
     Undecodable,
     UnsupportedType,
 )
-from lesionlens.imaging import decode
+from lesionlens.imaging import decode, png
 from tests.conftest import ROOT
 from tests.lossless_jpeg import lossless_jpeg
 from tests.pictures import JPEG, LESION, SKIN, dermatoscopic, encoded, lesion
@@ -85,6 +87,19 @@ def test_values_of_32_bits_are_refused(kind: type) -> None:
         match=r"(32 bits|floating-point values); whole numbers of",
     ):
         decode.decode(encoded(picture, "TIFF"))
+
+
+@pytest.mark.parametrize("kind", [b"IDAT", b"teXt", b"eXIf"])
+def test_a_png_of_countless_chunks_takes_little_beside_its_bytes(kind: bytes) -> None:
+    sound = encoded(dermatoscopic(), "PNG")
+    chunk = struct.pack(">I4sI", 0, kind, zlib.crc32(kind))
+    data = sound[:33] + chunk * 200_000 + sound[33:]
+    tracemalloc.start()
+    parts = png.read(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert parts.data == sound
+    assert peak < 2 * len(data)
 
 
 def test_text_that_unfolds_in_a_png_is_not_read() -> None:

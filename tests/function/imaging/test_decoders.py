@@ -23,7 +23,7 @@ from lesionlens.errors import (
     Undecodable,
     UnsupportedType,
 )
-from lesionlens.imaging import decoders, preprocess
+from lesionlens.imaging import decoders, file_kinds, preprocess
 from lesionlens.imaging.decoders import Decoders
 from lesionlens.imaging.model_input import Preprocessing
 from tests import hostile
@@ -66,8 +66,7 @@ def soon(seconds: float = 60) -> float:
 
 
 def fork_server(pool: Decoders) -> int:
-    assert pool._fork_server
-    return pool._fork_server._process.pid
+    return pool._fork_servers[file_kinds.USUAL]._process.pid
 
 
 def children(pid: int) -> list[int]:
@@ -165,6 +164,41 @@ def test_many_threads_share_few_decoders(pool: Decoders) -> None:
     assert len(children(fork_server(pool))) <= decoders.MODEST_PLACES
 
 
+def test_nobody_waits_for_the_imports_of_a_format_that_others_sent(own: Decoders) -> None:
+    own.prepare(JPEG, RULE, soon())
+    starting = own._running("DICOM")._process.pid
+    os.kill(starting, signal.SIGSTOP)
+    with ThreadPoolExecutor(decoders.MODEST_PLACES + 1) as threads:
+        files = [FILES["DICOM"]] * (decoders.MODEST_PLACES + 1)
+        answers = [threads.submit(own.prepare, file, RULE, soon()) for file in files]
+        try:
+            assert own.prepare(JPEG, RULE, soon()).width == 600
+            assert not any(answer.done() for answer in answers)
+        finally:
+            os.kill(starting, signal.SIGCONT)
+        assert {answer.result().width for answer in answers} == {320}
+
+
+def test_no_wait_outlives_a_pictures_budget(own: Decoders) -> None:
+    """Neither for a fork server that does not start, nor for a decoder that does not answer."""
+    own.prepare(JPEG, RULE, soon())
+    (decoder,) = children(fork_server(own))
+    os.kill(decoder, signal.SIGSTOP)
+    with pytest.raises(Overloaded, match="took too long"):
+        own.prepare(JPEG, RULE, soon(0.3))
+    assert own.prepare(JPEG, RULE, soon()).width == 600
+    starting = own._running("DICOM")._process.pid
+    os.kill(starting, signal.SIGSTOP)
+    try:
+        with pytest.raises(Overloaded, match="is starting"):
+            own.prepare(FILES["DICOM"], RULE, soon(0.3))
+    finally:
+        os.kill(starting, signal.SIGCONT)
+    # It was not given up.
+    assert own.prepare(FILES["DICOM"], RULE, soon()).width == 320
+    assert own._running("DICOM")._process.pid == starting
+
+
 def test_a_decoder_that_was_killed_is_replaced(own: Decoders) -> None:
     own.prepare(JPEG, RULE, soon())
     (decoder,) = children(fork_server(own))
@@ -229,7 +263,7 @@ from lesionlens.imaging import decoders
 from lesionlens.imaging.model_input import Preprocessing
 data = Path('../infra/smoke.jpg').read_bytes()
 decoders.shared.prepare(data, Preprocessing(96), time.monotonic() + 60)
-print(decoders.shared._fork_server._process.pid, flush=True)
+print(decoders.shared._fork_servers['']._process.pid, flush=True)
 {end}
 """
 ENDS = {
@@ -271,7 +305,7 @@ from lesionlens.imaging.model_input import Preprocessing
 def decoded_by():
     data = Path('../infra/smoke.jpg').read_bytes()
     decoders.shared.prepare(data, Preprocessing(96), time.monotonic() + 60)
-    return decoders.shared._fork_server._process.pid
+    return decoders.shared._fork_servers['']._process.pid
 {then}
 """
 THEN = {

@@ -1,8 +1,8 @@
-import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from lesionlens.imaging import preprocess
@@ -11,7 +11,7 @@ from training import config
 from training.config import Chance
 from training.data.augment import augment, mix
 
-NONE = dataclasses.replace(
+NONE = replace(
     config.load("smoke").augmentation,
     rotation_degrees=0.0,
     flip_horizontal=False,
@@ -34,7 +34,7 @@ def frame() -> np.ndarray:
 
 
 def changed(**changes: Any) -> config.Augmentation:
-    return dataclasses.replace(NONE, **changes)
+    return replace(NONE, **changes)
 
 
 def drawn(seed: int = 0, **changes: Any) -> np.ndarray:
@@ -99,7 +99,7 @@ def test_the_generator_fixes_the_result() -> None:
 def test_mixed_images_keep_more_of_themselves_and_labels_say_how_much() -> None:
     images = np.stack([np.full((2, 2, 3), value, np.float32) for value in (0, 100, 200, 255)])
     labels = np.eye(4, dtype=np.float32)
-    settings = dataclasses.replace(NONE, mixup=0.4)
+    settings = replace(NONE, mixup=0.4)
     mixed, soft = mix(images, labels, settings, np.random.default_rng(0))
     own = soft.diagonal()
     assert (own >= 0.5).all()
@@ -141,7 +141,7 @@ def test_what_shrinks_is_as_sharp_as_serving_makes_it(size: int) -> None:
     assert sharpness(trained) == pytest.approx(sharpness(served), rel=0.05)
     assert np.abs(trained.astype(int) - served).mean() < 1
     # Turned, it loses little; sampled without antialiasing, it would gain a third and more.
-    turning = dataclasses.replace(NONE, rotation_degrees=10.0)
+    turning = replace(NONE, rotation_degrees=10.0)
     turned = augment(frame, size, turning, np.random.default_rng(1))
     middle = slice(size // 5, -size // 5)
     assert sharpness(turned[middle, middle]) == pytest.approx(
@@ -166,14 +166,14 @@ def test_a_flaw_befalls_its_share_of_the_images_and_leaves_them_recognizable(fla
     always = changed(**{flaw: FLAWS[flaw]})
     flawed = augment(frame, 96, always, np.random.default_rng(0))
     assert 0.3 < np.abs(flawed.astype(int) - plain).mean() < 90
-    sometimes = changed(**{flaw: dataclasses.replace(FLAWS[flaw], probability=0.3)})
+    sometimes = changed(**{flaw: replace(FLAWS[flaw], probability=0.3)})
     random = np.random.default_rng(1)
     befallen = [
         not np.array_equal(augment(frame, 32, sometimes, random), augment(frame, 32, NONE, random))
         for _ in range(200)
     ]
     assert np.mean(befallen) == pytest.approx(0.3, abs=0.1)
-    clean = dataclasses.replace(always, clean=1.0)
+    clean = replace(always, clean=1.0)
     np.testing.assert_array_equal(augment(frame, 96, clean, np.random.default_rng(0)), plain)
 
 
@@ -186,18 +186,18 @@ def test_blur_takes_and_noise_and_hair_add_detail(flaw: str, sharper: bool) -> N
 
 
 def test_a_round_field_of_view_leaves_the_middle_and_blackens_the_corners() -> None:
-    settings = dataclasses.replace(NONE, corners=FLAWS["corners"])
+    settings = replace(NONE, corners=FLAWS["corners"])
     image = augment(np.full((240, 320, 3), 200, np.uint8), 100, settings, np.random.default_rng(0))
     assert (image[35:65, 35:65] == 200).all()
     assert image[[0, 0, -1, -1], [0, -1, 0, -1]].max() < 30
 
 
 def test_what_lies_beyond_the_frame_is_black_or_mirrored() -> None:
-    turning = dataclasses.replace(NONE, rotation_degrees=45.0, zoom=(1.3, 1.3))
+    turning = replace(NONE, rotation_degrees=45.0, zoom=(1.3, 1.3))
     white = np.full((240, 320, 3), 255, np.uint8)
     black = augment(white, 60, turning, np.random.default_rng(5))
     assert (black == 0).mean() > 0.02
-    mirrored = dataclasses.replace(turning, mirrored=1.0)
+    mirrored = replace(turning, mirrored=1.0)
     assert augment(white, 60, mirrored, np.random.default_rng(5)).min() == 255
 
 

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from training import config
 from training.data import dataset, split, synthetic
 from training.data.dataset import HAM10000, Dataset
 from training.data.split import PARTS, Split
 
-DATA = dataclasses.replace(config.load("smoke").data, archive_fraction=0.25)
+DATA = replace(config.load("smoke").data, archive_fraction=0.25)
 
 
 def test_no_lesion_crosses_and_every_image_is_in_one_part(drawn: Dataset) -> None:
@@ -52,7 +53,7 @@ def test_the_seed_fixes_the_split(drawn: Dataset) -> None:
 
 
 def test_a_split_by_image_lets_lesions_cross(drawn: Dataset) -> None:
-    parts = split.make(drawn, dataclasses.replace(DATA, by_lesion=False), seed=1)
+    parts = split.make(drawn, replace(DATA, by_lesion=False), seed=1)
     with pytest.raises(AssertionError, match="lesions stand in two parts"):
         split.assert_no_lesion_crosses(drawn, parts)
 
@@ -85,7 +86,7 @@ def test_oversampled_first_the_parts_share_copies_of_images(drawn: Dataset) -> N
         drawn,
         records=drawn.subset(np.union1d(rare, np.flatnonzero(drawn.labels > 0))),
     )
-    data = dataclasses.replace(DATA, oversample_first=True)
+    data = replace(DATA, oversample_first=True)
     parts = split.make(few, data, seed=1)
     everything = np.concatenate([parts.train, parts.validation, parts.test])
     # Every class is as frequent as the largest, and no image is lost.

@@ -4,13 +4,14 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from training import config
 from training.data import split
 from training.data.dataset import Dataset
 from training.evaluation import leakage
 
-DATA = dataclasses.replace(config.load("smoke").data, by_lesion=False)
+DATA = replace(config.load("smoke").data, by_lesion=False)
 
 
 def remembering(dataset: Dataset, parts: split.Split) -> dict[str, np.ndarray]:
@@ -34,7 +35,7 @@ def test_what_was_remembered_is_told_from_what_was_learned(drawn: Dataset) -> No
 
 def test_copies_are_told_from_other_photographs(drawn: Dataset) -> None:
     few = dataclasses.replace(drawn, records=drawn.records[3:])
-    data = dataclasses.replace(DATA, oversample_first=True)
+    data = replace(DATA, oversample_first=True)
     parts = split.make(few, data, seed=2)
     found = leakage.judge(few, parts, remembering(few, parts), seed=0).groups
     held_out = np.concatenate([parts.validation, parts.test])
@@ -44,7 +45,7 @@ def test_copies_are_told_from_other_photographs(drawn: Dataset) -> None:
 
 
 def test_split_by_lesion_nothing_was_seen(drawn: Dataset) -> None:
-    parts = split.make(drawn, dataclasses.replace(DATA, by_lesion=True), seed=1)
+    parts = split.make(drawn, replace(DATA, by_lesion=True), seed=1)
     groups = leakage.judge(drawn, parts, remembering(drawn, parts), seed=0).groups
     assert set(groups) == {"all", "unseen"}
     assert groups["unseen"] == groups["all"]
@@ -58,7 +59,7 @@ def test_runs_of_the_same_data_are_collected(drawn: Dataset, tmp_path: Path) -> 
     for run, fingerprint in (("images", drawn.fingerprint), ("copies", "of other data")):
         folder = tmp_path / f"paper-{run}"
         folder.mkdir()
-        changed = msgspec.structs.replace(found, fingerprint=fingerprint)
+        changed = replace(found, fingerprint=fingerprint)
         (folder / "leakage.json").write_bytes(msgspec.json.encode(changed))
     collected = leakage.collect(tmp_path, "leakage.json", drawn.fingerprint)
     assert collected == {"images": found.groups}

@@ -47,26 +47,24 @@ def shown() -> Shown:
 def test_origins_are_judged_by_a_detector_that_never_saw_them() -> None:
     seen = shown()
     found, refused = ood_report.report(seen, ood_report.fit(seen))
-    accepted = {
-        name: one["share"]["value"] for name, one in found["dermatoscopic_accepted"].items()
-    }
+    accepted = {name: one.share["value"] for name, one in found.dermatoscopic_accepted.items()}
     assert set(accepted) == {VALIDATION, TEST, "home", "abroad"}
     assert min(accepted.values()) > 0.9
-    close = found["left_out"]["close_ups_refused"]
-    assert {name: one["pictures"] for name, one in close.items()} == {
+    close = found.left_out.close_ups_refused
+    assert {name: one.pictures for name, one in close.items()} == {
         "book": 100, "clinic": 100, "strange": 50, "all": 250,
     }  # fmt: skip
-    assert close["clinic"]["share"]["value"] == close["book"]["share"]["value"] == 1
-    assert close["strange"]["share"]["value"] < 0.2
-    assert close["all"]["share"]["value"] == pytest.approx(refused.sum() / 250, abs=1e-4)
-    left = found["left_out"]["dermatoscopic_accepted"]
+    assert close["clinic"].share["value"] == close["book"].share["value"] == 1
+    assert close["strange"].share["value"] < 0.2
+    assert close["all"].share["value"] == pytest.approx(refused.sum() / 250, abs=1e-4)
+    left = found.left_out.dermatoscopic_accepted
     # Held-out images alone: the network has seen the others.
-    assert {name: one["pictures"] for name, one in left.items()} == {"home": 400, "abroad": 200}
-    assert left["abroad"]["share"]["value"] < accepted["abroad"]
-    other = found["other_refused"]
-    assert other["sources that taught"]["share"]["value"] == 1
-    assert other["other sources"]["pictures"] == 80
-    assert set(found["missed"]) == {"moon"}
+    assert {name: one.pictures for name, one in left.items()} == {"home": 400, "abroad": 200}
+    assert left["abroad"].share["value"] < accepted["abroad"]
+    other = found.other_refused
+    assert other["sources that taught"].share["value"] == 1
+    assert other["other sources"].pictures == 80
+    assert set(found.missed) == {"moon"}
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_limits_warn_of_what_is_made_worse_and_hardly_of_what_is_not(
 ) -> None:
     monkeypatch.setattr(quality_limits, "SIDES", (16, 32))
     found = quality_limits.limits(FRAMES, LABELS, seen, bright, seed=0)
-    warned = found["warned"]
+    warned = found.warned
     assert (
         max(warned["undisturbed"][limit] for limit in ("sharpness", "darkest", "brightest")) <= 0.02
     )
@@ -39,8 +39,8 @@ def test_limits_warn_of_what_is_made_worse_and_hardly_of_what_is_not(
     recognized = {name: shares["recognized"] for name, shares in warned.items()}
     assert recognized["undisturbed"] == recognized["blur 4"] == 1
     assert recognized["exposure 0.2"] == 0
-    assert found["balanced_accuracy_by_side"] == {"16": 0.5, "32": 0.5, "undisturbed": 1.0}
-    assert found["limits"]["side"] == 64
+    assert found.balanced_accuracy_by_side == {"16": 0.5, "32": 0.5, "undisturbed": 1.0}
+    assert found.limits["side"] == 64
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from msgspec.structs import asdict
 from PIL import Image, ImageFilter
 
 from lesionlens.model.classifier import Classifier
@@ -81,12 +82,12 @@ def test_every_setting_is_judged_by_the_release(
     monkeypatch.setattr(robustness, "SETTINGS", settings)
     plain = served_predictions.collect(classifier, records)
     found = robustness.report(classifier, plain, seed=0)
-    assert found["none"]["difference"] == {"value": 0, "low": 0, "high": 0}
-    untouched, blurred = found["blur"]
-    assert untouched == {"strength": 0.0, **found["none"]}
-    # Foreign to the detector as drawings are, they are all the more so when blurred.
-    assert blurred["strength"] == 0.05
-    assert set(blurred) == set(untouched)
+    assert found.none.difference == {"value": 0, "low": 0, "high": 0}
+    untouched, blurred = found.blur
+    assert asdict(untouched) == {**asdict(found.none), "strength": 0.0}
+    assert blurred.strength == 0.05
+    assert found.jpeg == ()
+    assert [name for name, _ in found.rows()] == ["none", "blur 0", "blur 0.05"]
     worse = served_predictions.collect(
         classifier, records, lambda image, _: robustness.blur(image, 0.05, DICE)
     )

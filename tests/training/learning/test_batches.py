@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from training import config
 from training.learning import batches, sampling
@@ -60,9 +61,7 @@ def test_what_fills_the_last_batch_of_validation_up_weighs_nothing(examples: Exa
 
 def test_a_mixed_image_has_the_mixture_of_its_origins_priors(examples: Examples) -> None:
     """Its own share of the origins says how much of either prior it has."""
-    mixing = dataclasses.replace(
-        CONFIG, augmentation=dataclasses.replace(CONFIG.augmentation, mixup=0.5)
-    )
+    mixing = replace(CONFIG, augmentation=replace(CONFIG.augmentation, mixup=0.5))
     priors = examples.shares(CONFIG.training.sampling_power)
     priors /= priors.sum(axis=1, keepdims=True)
     _, targets = Batches(examples, mixing, 16, epoch=0)[0]
@@ -72,10 +71,10 @@ def test_a_mixed_image_has_the_mixture_of_its_origins_priors(examples: Examples)
 
 
 def test_without_logit_adjustment_the_classes_of_an_origin_weigh_alike(examples: Examples) -> None:
-    plain = dataclasses.replace(CONFIG.training, logit_adjustment=False)
+    plain = replace(CONFIG.training, logit_adjustment=False)
     here = (examples.origins == "here") & (examples.labels > 4)
     few = dataclasses.replace(examples, positions=np.flatnonzero(here | ~(examples.labels > 4)))
-    _, targets = Batches(few, dataclasses.replace(CONFIG, training=plain), 16, epoch=0)[0]
+    _, targets = Batches(few, replace(CONFIG, training=plain), 16, epoch=0)[0]
     there = targets[:, 15] == 1
     np.testing.assert_allclose(np.exp(targets[there, 7:12]), 1 / 5, rtol=1e-5)
     assert (targets[there, 12:14] == sampling.ABSENT).all()

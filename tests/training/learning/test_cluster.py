@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -138,6 +140,22 @@ def test_shares_are_the_batch_cut_in_order() -> None:
     shares = [rows[Cluster(ADDRESSES, index).rows(12)] for index in range(3)]
     assert [len(share) for share in shares] == [4, 4, 4]
     assert [row for share in shares for row in share] == rows
+
+
+def test_the_chief_writes_into_the_folder_itself_and_goes_on() -> None:
+    called: list[int] = []
+    for index in range(3):
+        worker = Cluster(ADDRESSES, index)
+        worker.on_chief(partial(called.append, index))
+        if index:
+            assert worker.own_folder(Path("run")) == Path(f"run/worker-{index}")
+            with pytest.raises(SystemExit) as left:
+                worker.leave_to_chief()
+            assert left.value.code == 0
+        else:
+            assert worker.own_folder(Path("run")) == Path("run")
+            worker.leave_to_chief()
+    assert called == [0]
 
 
 def test_tensorflow_trains_in_one_process_only() -> None:

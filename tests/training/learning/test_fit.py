@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from training import config
 from training.learning import fit, mobilenet
@@ -90,10 +91,8 @@ def test_compiled_steps_do_what_eager_ones_do(
     examples: Examples, uninterrupted: Run, tmp_path: Path
 ) -> None:
     """What a real training runs; the other tests do without the minutes of tracing."""
-    compiled = dataclasses.replace(
-        CONFIG.training, run_eagerly=False, stages=CONFIG.training.stages[:1]
-    )
-    _, history = fit.fit(dataclasses.replace(CONFIG, training=compiled), examples, tmp_path, False)
+    compiled = replace(CONFIG.training, run_eagerly=False, stages=CONFIG.training.stages[:1])
+    _, history = fit.fit(replace(CONFIG, training=compiled), examples, tmp_path, False)
     # The head's epoch does not depend on the stages; dropout draws alike from its own stream.
     for name, value in history[0].items():
         assert value == pytest.approx(uninterrupted.history[0][name], rel=1e-3), name
@@ -105,9 +104,9 @@ def test_one_checkpoint_is_kept(uninterrupted: Run) -> None:
 
 
 def test_batch_normalization_can_be_frozen(examples: Examples, tmp_path: Path) -> None:
-    frozen = dataclasses.replace(CONFIG.training, freeze_batch_normalization=True)
-    short = dataclasses.replace(frozen, stages=frozen.stages[:1])
-    network, _ = fit.fit(dataclasses.replace(CONFIG, training=short), examples, tmp_path, False)
+    frozen = replace(CONFIG.training, freeze_batch_normalization=True)
+    short = replace(frozen, stages=frozen.stages[:1])
+    network, _ = fit.fit(replace(CONFIG, training=short), examples, tmp_path, False)
     moving = network.get_layer("backbone").get_layer("conv1_bn").moving_mean.numpy()
     assert (moving == 0).all()
 
@@ -116,12 +115,12 @@ def test_batch_normalization_can_be_frozen(examples: Examples, tmp_path: Path) -
 def test_the_result_lies_between_the_start_and_the_end(
     examples: Examples, uninterrupted: Run, tmp_path: Path, share: float
 ) -> None:
-    training = dataclasses.replace(CONFIG.training, start_share=share)
+    training = replace(CONFIG.training, start_share=share)
     keras.utils.set_random_seed(CONFIG.seed)
     start = mobilenet.build(7, CONFIG.width, CONFIG.training.dropout, None).get_weights()
     # A finished run is taken up again: nothing is trained, the weights are put together anew.
     shutil.copytree(uninterrupted.folder, tmp_path / "run")
-    mixed = dataclasses.replace(CONFIG, training=training)
+    mixed = replace(CONFIG, training=training)
     network, _ = fit.fit(mixed, examples, tmp_path / "run", resume=True)
     for first, last, found in zip(start, uninterrupted.weights, network.get_weights(), strict=True):
         np.testing.assert_allclose(found, share * first + (1 - share) * last, atol=1e-6)

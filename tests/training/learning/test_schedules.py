@@ -1,22 +1,22 @@
-import dataclasses
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from training import config
 from training.config import Stage
 from training.learning import schedules
 
-TRAINING = dataclasses.replace(
+TRAINING = replace(
     config.load("smoke").training, learning_rate=1.0, warmup_epochs=0.5, decay_epochs=2.0
 )
 BATCHES = 10
 
 
 def rates(*stages: Stage, **changes: Any) -> np.ndarray:
-    training = dataclasses.replace(TRAINING, stages=stages, **changes)
+    training = replace(TRAINING, stages=stages, **changes)
     schedule = schedules.planned(training, BATCHES)
     steps = BATCHES * sum(stage.epochs for stage in stages)
     return np.array([float(schedule(step)) for step in range(steps + 1)])

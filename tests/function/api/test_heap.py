@@ -1,0 +1,48 @@
+"""What a process keeps of the memory that its threads have freed."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+# Prints the KiB that are left of eight large uploads and what was made of them.
+SCRIPT = """
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from lesionlens.api import heap
+
+def resident():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+def upload(size):
+    large, pieces = b"x" * size, [b"x" * (size // 20) for _ in range(20)]
+    barrier.wait()
+    del large, pieces
+    barrier.wait()
+
+heap.return_what_is_freed()
+barrier = Barrier(8)
+before = resident()
+with ThreadPoolExecutor(8) as threads:
+    # The first frees raise glibc's own bounds.
+    for size in (30 << 20, 20 << 20, 9 << 20):
+        list(threads.map(upload, [size] * 8))
+    print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
+def test_large_uploads_leave_little_behind() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        cwd=ROOT / "function",
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    assert int(done.stdout) < 64 * 1024

@@ -1,0 +1,200 @@
+"""How long slow clients are waited for, without a server."""
+
+import collections
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from lesionlens.api import slow_clients
+from lesionlens.api.slow_clients import Uploads
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """The server's end of a connection, and the client's."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(30)
+    with ours, theirs:
+        yield ours, theirs
+
+
+class Unreader:
+    """Of gunicorn: what reads from a client."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self.client = client
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        return self.client.recv(size_hint or 8192)
+
+
+def alone(_: int) -> bool:
+    """No upload holds others up."""
+    return False
+
+
+def test_a_body_that_stands_still_is_not_waited_for(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slow_clients, "STALL_S", 0.2)
+    unreader = Unreader(ends[0])
+    with Uploads(alone).moving(unreader, ends[0]):
+        ends[1].sendall(b"x" * 5000)
+        assert len(unreader.chunk(5000)) == 5000
+        with pytest.raises(TimeoutError):
+            unreader.chunk(5000)
+    assert ends[0].gettimeout() is None
+    ends[1].sendall(b"the next request")
+    assert unreader.chunk() == b"the next request"
+
+
+def test_a_body_that_drips_is_not_waited_for(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte alone comes in time."""
+    monkeypatch.setattr(slow_clients, "STALL_S", 0.5)
+    late = threading.Event()
+
+    def drip() -> None:
+        while not late.wait(0.05):
+            ends[1].sendall(b"x")
+
+    unreader = Unreader(ends[0])
+    with ThreadPoolExecutor(1) as threads, Uploads(alone).moving(unreader, ends[0]):
+        dripping = threads.submit(drip)
+        try:
+            with pytest.raises(TimeoutError):
+                collections.deque(iter(unreader.chunk, b""), maxlen=0)
+        finally:
+            late.set()
+        dripping.result()
+
+
+def test_what_arrives_buys_time(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Waits that add up to more than a body may stand still."""
+    monkeypatch.setattr(slow_clients, "STALL_S", 1.0)
+
+    def send_late() -> None:
+        time.sleep(0.4)
+        ends[1].sendall(b"x" * 5000)
+
+    unreader = Unreader(ends[0])
+    with ThreadPoolExecutor(1) as threads, Uploads(alone).moving(unreader, ends[0]):
+        for _ in range(4):
+            sending = threads.submit(send_late)
+            assert len(unreader.chunk(5000)) == 5000
+            sending.result()
+
+
+def test_slow_bodies_give_way_once_they_hold_others_up(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    """At 20 kB a second: fast enough for one, too slow for the second of two."""
+    done = threading.Event()
+
+    def drip() -> None:
+        while not done.wait(0.05):
+            ends[1].sendall(b"x" * 1000)
+
+    unreader = Unreader(ends[0])
+    counts: list[int] = []
+
+    def hold_up(uploads: int) -> bool:
+        counts.append(uploads)
+        return len(counts) > 40
+
+    with (
+        ThreadPoolExecutor(1) as threads,
+        Uploads(hold_up).moving(unreader, ends[0]),
+    ):
+        dripping = threads.submit(drip)
+        try:
+            with pytest.raises(TimeoutError):
+                collections.deque(iter(unreader.chunk, b""), maxlen=0)
+        finally:
+            done.set()
+        dripping.result()
+    assert len(counts) > 40
+    assert set(counts) == {1}
+
+
+def test_a_fast_body_may_hold_others_up_for_a_while(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slow_clients, "HURRIED_S", 0.5)
+    done = threading.Event()
+    sent = 0
+
+    def pour() -> None:
+        nonlocal sent
+        while not done.wait(0.01):
+            ends[1].sendall(b"x" * 50_000)
+            sent += 50_000
+
+    unreader = Unreader(ends[0])
+    with (
+        ThreadPoolExecutor(1) as threads,
+        Uploads(lambda _: True).moving(unreader, ends[0]),
+    ):
+        pouring = threads.submit(pour)
+        try:
+            with pytest.raises(TimeoutError):
+                collections.deque(iter(lambda: unreader.chunk(1 << 20), b""), maxlen=0)
+        finally:
+            done.set()
+        pouring.result()
+    assert sent > 100_000
+
+
+def test_who_lingers_is_left_once_others_wait(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slow_clients, "LINGER_IDLE_S", 0.3)
+    monkeypatch.setattr(slow_clients, "LINGER_S", 600.0)
+    left = threading.Event()
+
+    def drip() -> None:
+        while not left.wait(0.01):
+            ends[1].sendall(b"x")
+
+    with ThreadPoolExecutor(1) as threads:
+        dripping = threads.submit(drip)
+        try:
+            slow_clients.linger(ends[0], lambda: True)
+        finally:
+            left.set()
+        dripping.result()
+
+
+def test_an_answer_that_nobody_reads_is_given_up(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slow_clients, "ANSWER_S", 0.3)
+    monkeypatch.setattr(slow_clients, "SLOWEST", 10**9)
+    started = time.monotonic()
+    writing = slow_clients.within([b"x" * 10_000_000], ends[0])
+    part = next(writing)
+    with pytest.raises(BrokenPipeError):
+        ends[0].sendall(part)
+    assert time.monotonic() - started < 5
+
+
+def test_time_between_the_parts_of_an_answer_is_the_services_own(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slow_clients, "ANSWER_S", 0.3)
+
+    def parts() -> Iterator[bytes]:
+        for _ in range(3):
+            time.sleep(0.4)
+            yield b"x"
+
+    for part in slow_clients.within(parts(), ends[0]):
+        ends[0].sendall(part)
+    assert ends[1].recv(10) == b"xxx"
