@@ -1,6 +1,7 @@
 """Pictures that the tests post: a drawn lesion, in any size, mode and file format."""
 
 import io
+import struct
 from typing import Any
 
 import numpy as np
@@ -52,3 +53,15 @@ def dermatoscopic(width: int = 600, height: int = 450, seed: int = 0) -> Image.I
 
 
 JPEG = encoded(dermatoscopic(), quality=90)
+
+
+def multi_scan_jpeg(width: int, height: int) -> bytes:
+    """A baseline JPEG of one colour, each component in a scan of its own (ITU-T T.81, A.2.2)."""
+    plain = encoded(Image.new("RGB", (16, 16), SKIN), subsampling=0)
+    frame, scan = plain.index(b"\xff\xc0"), plain.index(b"\xff\xda")
+    size = struct.pack(">HH", height, width)
+    scans = b"".join(
+        b"\xff\xda\x00\x08\x01" + bytes((component, 0x00, 0, 63, 0)) + bytes(100)
+        for component in (1, 2, 3)
+    )
+    return plain[: frame + 5] + size + plain[frame + 9 : scan] + scans + b"\xff\xd9"

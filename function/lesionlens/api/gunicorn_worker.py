@@ -35,7 +35,7 @@ HEAD_S = 3.0  # from the first byte of a request's head to its last
 
 
 def install(application: Callable[..., Iterable[bytes]]) -> None:
-    """Make `Worker` the class of gunicorn's workers where none is named; it serves this."""
+    """Make `Worker`, serving this application, gunicorn's default worker class."""
     Worker.application = staticmethod(application)
     config.WorkerClass.default = f"{Worker.__module__}.{Worker.__qualname__}"
 
@@ -89,7 +89,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return not self.tpool._work_queue.empty()
 
     def _hold_up(self, uploads: int) -> bool:
-        """Whether so many uploads hold others up: those that wait for a thread, or soon would."""
+        """Whether this number of uploads keeps others waiting for a thread, or is about to."""
         return self._wanted() or uploads >= max(self.cfg.threads - 1, 2)
 
     def _answer(self, conn: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The C library's heap: what large uploads took goes back to the system when they are freed."""
+"""Settings of the C library's heap, so that memory of large uploads is returned when freed."""
 
 import contextlib
 import ctypes
@@ -8,7 +8,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 
 def return_what_is_freed() -> None:
-    """Bound what this process keeps of the memory that it frees.
+    """Bound how much freed memory this process keeps.
 
     By default glibc raises the size from which a block is mapped by itself to that of the largest
     block freed so far, up to 32 MiB, and keeps smaller blocks in a heap for each thread: after

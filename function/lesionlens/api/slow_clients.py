@@ -1,7 +1,7 @@
 """How long a client may take to send a body and to take an answer, since it holds a thread.
 
 While threads are left, a client may be as slow as the slowest telephone. Once uploads hold others
-up, each must be as fast as a usual one; who is not is sent away with 408.
+up, each must be as fast as a usual telephone, or it is answered 408.
 """
 
 import socket

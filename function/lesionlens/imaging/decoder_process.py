@@ -27,7 +27,7 @@ from .sizes import LARGE_MEMORY, LARGE_SECONDS, MODEST_MEMORY, MODEST_SECONDS
 _LARGE_NICENESS = 10
 
 _MOST_BYTES = 2**31 - 1
-# What a codec ends by that loses its way; SIGABRT is also what C++ does without memory.
+# Signals of a crashed codec. Not SIGABRT: C++ aborts when it runs out of memory, too.
 _FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 
 
@@ -55,12 +55,12 @@ def serve_forks(control: socket.socket) -> None:
 
 
 def _crashed(status: int) -> bool:
-    """Whether a decoder ended by a fault of a codec; not by a limit, a request or its own doing."""
+    """Whether a codec crashed; otherwise a limit, a request or the decoder itself ended it."""
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) in _FAULTS
 
 
 def _run(control: socket.socket, descriptor: int, parent: int) -> None:
-    """Be a decoder, and end this process."""
+    """Serve as a decoder in the forked process, and exit."""
     try:
         with contextlib.suppress(EOFError, OSError), socket.socket(fileno=descriptor) as connected:
             control.close()
@@ -72,7 +72,7 @@ def _run(control: socket.socket, descriptor: int, parent: int) -> None:
 def serve_pictures(peer: wire.Peer, in_use: int) -> None:
     """Answer one picture after the other. Raises EOFError when the server has gone.
 
-    Who has once answered a usual picture keeps its limits: an upload beyond them ends this process.
+    After its first usual picture a decoder keeps the usual limits: a larger upload ends it.
     """
     usual = False
     while True:

@@ -19,11 +19,11 @@ from .lane import Lane
 from .model_input import Prepared, Preprocessing
 from .sizes import LARGE_MEMORY, LARGE_SECONDS
 
-# Usual pictures at a time. Decoding is all processor: more places serve no more pictures.
+# Usual pictures decoded at a time. Decoding is bound by the processor: more places gain nothing.
 MODEST_PLACES, MODEST_WAITING = 2, 16
 # Two large pictures at a time would not fit into an instance.
 LARGE_PLACES, LARGE_WAITING = 1, 3
-# Seconds for one picture where the caller has all the time in the world.
+# Seconds for one picture if the caller sets no deadline.
 UNHURRIED_S = 60.0
 
 _CRASHED = (
@@ -64,7 +64,7 @@ class Decoders:
     ) -> Prepared:
         """Decode a file to the model's input, as `preprocess.prepare` does.
 
-        ``until``: the monotonic time by which to be done; None if that does not matter.
+        ``until``: the deadline as monotonic time; None for `UNHURRIED_S` per attempt.
         Raises ImageProblem, UnsupportedType, and Overloaded where others leave no time.
         """
         kind = file_kinds.kind(data)
@@ -140,9 +140,9 @@ class Decoders:
             self._end(spare)
 
     def _end(self, decoder: Decoder) -> bool | None:
-        """End a decoder, unless that was done; return whether it had crashed.
+        """End a decoder unless it was ended before; return whether it had crashed.
 
-        None if that cannot be told, as its parent has gone.
+        None if that is unknown because its fork server has gone.
         """
         decoder.close()
         parent, decoder.parent = decoder.parent, None

@@ -41,7 +41,7 @@ _SIGNATURES = (
 )
 # Bytes at the start of an AVIF or HEIC file among which its properties stand.
 _MAX_PROPERTIES = 64 * 1024
-# What is often posted by mistake (or on purpose) under an image's name: leading bytes and name.
+# Other formats that are often posted as images: leading bytes and name.
 _FOREIGN = (
     (b"\x00\x00\x00\x0cJP  ", "a JPEG 2000 image"),
     (b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
@@ -55,7 +55,7 @@ _FOREIGN = (
     (b"<?XML", "an XML document (SVG?)"),
     (b"PK\x03\x04", "a ZIP archive"),
 )
-# Of the boxes that AVIF and HEIC consist of, others are made too: brands and names.
+# Other formats made of the same boxes as AVIF and HEIC: brands and names.
 _FOREIGN_BRANDS = {
     **dict.fromkeys((b"qt  ", b"isom", b"mp41", b"mp42", b"M4V ", b"avc1", b"3gp4"), "a video"),
     b"crx ": "a raw photograph",

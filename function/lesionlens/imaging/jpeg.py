@@ -1,6 +1,7 @@
-"""What a JPEG's frame header says that Pillow does not tell."""
+"""What a JPEG's headers say that Pillow does not report."""
 
 import io
+from typing import NamedTuple
 
 from PIL import Image, JpegImagePlugin
 
@@ -10,6 +11,7 @@ FORMAT = JpegImagePlugin.JpegImageFile.format
 # Set in `Image.info`, as Pillow does for "progressive".
 LOSSLESS = "lossless"
 PROGRESSIVE = "progressive"
+MULTI_SCAN = "multi-scan"  # baseline, but one scan for each component: decoded whole, too
 
 # Processes by their start-of-frame marker (ITU-T T.81, table B.1); libjpeg-turbo decodes these.
 _BASELINE, _EXTENDED, _PROGRESSIVE, _LOSSLESS = 0xC0, 0xC1, 0xC2, 0xC3
@@ -26,23 +28,33 @@ _SCAN, _END = 0xDA, 0xD9
 _MOST_SEGMENTS = 1000
 
 
+class _Frame(NamedTuple):
+    process: int  # the marker that starts it
+    bits: int  # of a sample
+    multi_scan: bool  # whether its first scan lacks components
+
+
 def open_image(data: bytes) -> Image.Image:
-    """Open a JPEG, and note whether it is lossless. Raises Undecodable, and what Pillow raises."""
+    """Open a JPEG, and note whether it is lossless, or multi-scan, in its `info`.
+
+    Raises Undecodable, and what Pillow raises.
+    """
     found = _frame(data)
     if found is not None:
-        process, bits = found
-        if process not in _DECODED:
+        if found.process not in _DECODED:
             raise Undecodable(
-                f"The JPEG is hierarchical or of another rare process (SOF{process - 0xC0}); send "
-                "a baseline or progressive JPEG."
+                f"The JPEG is hierarchical or of another rare process (SOF{found.process - 0xC0}); "
+                "send a baseline or progressive JPEG."
             )
-        if bits != 8:
+        if found.bits != 8:
             raise Undecodable(
-                f"The JPEG has samples of {bits} bits; accepted are 8. Send it in 8 bits."
+                f"The JPEG has samples of {found.bits} bits; accepted are 8. Send it in 8 bits."
             )
     image = Image.open(io.BytesIO(data), formats=[FORMAT])
-    if found is not None and found[0] == _LOSSLESS:
+    if found is not None and found.process == _LOSSLESS:
         image.info[LOSSLESS] = True
+    elif found is not None and found.multi_scan and PROGRESSIVE not in image.info:
+        image.info[MULTI_SCAN] = True
     return image
 
 
@@ -55,7 +67,7 @@ def name(image: Image.Image) -> str | None:
     """What kind of JPEG an image is, as `sizes.MAX_PIXELS` has it; None if it is none."""
     if not isinstance(image, JpegImagePlugin.JpegImageFile):
         return None
-    kinds = [kind for kind in (LOSSLESS, PROGRESSIVE) if kind in image.info]
+    kinds = [kind for kind in (LOSSLESS, PROGRESSIVE, MULTI_SCAN) if kind in image.info]
     return " ".join([*kinds, FORMAT])
 
 
@@ -64,20 +76,22 @@ def is_modest(image: Image.Image) -> bool:
     return name(image) == FORMAT
 
 
-def _frame(data: bytes) -> tuple[int, int] | None:
-    """The marker that starts the frame and the bits of a sample; None where none is found."""
-    at = 2
+def _frame(data: bytes) -> _Frame | None:
+    """What the headers of the frame and of its first scan say; None where no frame is found."""
+    at, found, components = 2, None, 0
     for _ in range(_MOST_SEGMENTS):
         at = data.find(b"\xff", at)
         if at < 0 or at + 5 > len(data):
-            return None
+            return found
         marker = data[at + 1]
-        if marker in _FRAMES:
-            return marker, data[at + 4]
+        if marker == _SCAN and found:
+            return found._replace(multi_scan=data[at + 4] < components)
         if marker in (_SCAN, _END):
-            return None
+            return found
+        if marker in _FRAMES and not found and at + 10 <= len(data):
+            found, components = _Frame(marker, data[at + 4], False), data[at + 9]
         if marker in (0x00, 0xFF) or marker in _ALONE:
             at += 1 if marker == 0xFF else 2
         else:
             at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return None
+    return found

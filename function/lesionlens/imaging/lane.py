@@ -1,4 +1,4 @@
-"""A line of requests before a few places: who is let in, in which order, and who is sent away."""
+"""A queue of requests for a limited number of places, itself limited in length."""
 
 import threading
 import time
@@ -10,10 +10,10 @@ from ..errors import Overloaded
 
 
 class Lane:
-    """So many places at a time, first come, first served. Safe for use by several threads."""
+    """A limited number of places, first come, first served. Thread-safe."""
 
     def __init__(self, places: int, waiting: int) -> None:
-        """``waiting``: at most so many of those that have a deadline stand in line."""
+        """``waiting``: how many requests with a deadline may stand in line."""
         self._free, self._waiting = places, waiting
         self._line: deque[object] = deque()
         self._changed = threading.Condition()
@@ -22,7 +22,7 @@ class Lane:
     def enter(self, until: float | None) -> Iterator[None]:
         """Hold a place. Raises Overloaded at the monotonic time ``until``, or if the line is full.
 
-        Without a deadline one waits as long as it takes.
+        Without a deadline this waits without limit.
         """
         with self._changed:
             self._wait(until)

@@ -1,4 +1,4 @@
-"""What a decoder process may still do once its rights are dropped: compute, allocate, answer.
+"""Drops the rights of a decoder process: what is left is to compute, allocate and answer.
 
 Resource limits hold on every Unix. On Linux the process also ends with its parent and may no longer
 gain privileges, and a seccomp filter leaves it a list of system calls without files, sockets and

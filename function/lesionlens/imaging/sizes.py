@@ -12,6 +12,7 @@ MIN_SIDE = 32  # pixels; below it no structure of a lesion is left
 MAX_PIXELS = {
     "JPEG": 200 * MEGA,
     "progressive JPEG": 80 * MEGA,
+    "multi-scan JPEG": 80 * MEGA,
     "AVIF": 40 * MEGA,
     "WEBP": 28 * MEGA,
 }

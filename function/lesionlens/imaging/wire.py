@@ -12,7 +12,7 @@ from typing import Any
 
 # A compromised decoder must not make the server allocate without bound.
 MAX_HEAD = 64 * 1024
-# Bytes of a usual message. Up to here, a copy costs less than to wake up twice.
+# Bytes of a usual message. Up to this size a copy costs less than waking the peer twice.
 USUAL = 256 * 1024
 
 _LENGTHS = struct.Struct("=II")

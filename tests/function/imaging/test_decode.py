@@ -22,7 +22,7 @@ from lesionlens.errors import (
 from lesionlens.imaging import decode, png
 from tests.conftest import ROOT
 from tests.lossless_jpeg import lossless_jpeg
-from tests.pictures import JPEG, LESION, SKIN, dermatoscopic, encoded, lesion
+from tests.pictures import JPEG, LESION, SKIN, dermatoscopic, encoded, lesion, multi_scan_jpeg
 
 HEIC = (ROOT / "tests" / "data" / "lesion.heic").read_bytes()
 
@@ -304,6 +304,12 @@ def test_a_jpeg_with_a_second_picture_is_a_jpeg() -> None:
     decoded = decode.decode(data, modest=True)
     assert [caution.code for caution in decoded.warnings] == ["first-picture"]
     assert decoded.image.size == (3000, 2000)
+
+
+def test_a_multi_scan_jpeg_counts_as_one_that_is_decoded_whole() -> None:
+    assert decode.decode(multi_scan_jpeg(320, 240)).width == 320
+    with pytest.raises(TooManyPixels, match="at most 80 are accepted of a multi-scan JPEG"):
+        decode.decode(multi_scan_jpeg(9000, 9000))
 
 
 def test_a_progressive_photograph_is_decoded() -> None:

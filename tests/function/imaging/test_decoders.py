@@ -29,7 +29,7 @@ from lesionlens.imaging.model_input import Preprocessing
 from tests import hostile
 from tests.conftest import ROOT
 from tests.dicom import photograph
-from tests.pictures import JPEG, dermatoscopic, encoded, lesion
+from tests.pictures import JPEG, dermatoscopic, encoded, lesion, multi_scan_jpeg
 
 RULE = Preprocessing(96)
 FILES = {
@@ -40,6 +40,8 @@ FILES = {
     "deflated TIFF": encoded(lesion(), "TIFF", compression="tiff_adobe_deflate"),
     "JPEG in TIFF": encoded(lesion(), "TIFF", compression="jpeg"),
     "progressive": encoded(lesion(), progressive=True),
+    # 120 MB of coefficients: more than a usual picture may take.
+    "multi-scan": multi_scan_jpeg(5000, 4000),
     "palette": encoded(lesion().quantize(16), "PNG"),
     "large WebP": encoded(Image.new("RGB", (4200, 3200), "brown"), "WEBP", quality=1, method=0),
     "large": encoded(Image.new("RGB", (3000, 2000), "brown"), "PNG"),
