@@ -17,6 +17,7 @@ SERVICES = ("pypi", "osv")
 
 
 def main(arguments: list[str]) -> int:
+    """Audit the function's locked requirements; return pip-audit's exit status."""
     service = arguments[0] if arguments else "pypi"
     if service not in SERVICES:
         sys.exit(f"the service is {service!r}; accepted are {' and '.join(SERVICES)}.")

@@ -87,6 +87,7 @@ LEVELS = {
 
 
 def above(amount: float, free: float) -> float:
+    """What of an amount exceeds the free tier."""
     return max(0.0, amount - free)
 
 

@@ -39,6 +39,7 @@ class Record:
 
     @property
     def error_share(self) -> float:
+        """Errors among the requests; 0 without requests."""
         return self.errors / max(1, self.requests)
 
 
@@ -80,6 +81,7 @@ def judge(candidate: Record, serving: Record, requests: int, baseline: bool) -> 
 
 
 def main(arguments: list[str]) -> int:
+    """Compare the candidate with the serving revision; return the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

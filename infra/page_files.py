@@ -51,6 +51,7 @@ def _part(page: str, tag: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Write the shared parts into web/, or absolute addresses into a copy."""
     if arguments:
         folder, origin = Path(arguments[0]), arguments[1]
         for name in ("index.html", *COPIES):

@@ -27,6 +27,8 @@ SECTION = re.compile(
 
 @dataclass(frozen=True)
 class Version:
+    """A version in the changelog."""
+
     name: str
     day: str  # empty of what is not out yet
     changes: str  # Markdown
@@ -136,6 +138,7 @@ def build_wheel(folder: Path) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Write partners' files into the given folder, or into that of the page."""
     folder = Path(arguments[0]) if arguments else ROOT / "web" / "reference"
     changes = folder / "changes.atom"
     before = changes.read_text() if changes.exists() else ""

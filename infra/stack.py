@@ -56,6 +56,7 @@ def wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
 
 
 def main() -> None:
+    """Serve from an emulated object store until interrupted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--releases", type=Path, default=REPOSITORY / "training" / "releases")

@@ -32,7 +32,7 @@ from .releasing import build_manifest, on_device, provenance
 from .releasing import export as conversion
 from .releasing import publish as releasing
 from .releasing.build_manifest import Exported
-from .workspace import Begun, Job
+from .workspace import Job, TrainingRecord
 
 # The Keras backend that LiteRT export needs.
 EXPORT_BACKEND = "tensorflow"
@@ -67,7 +67,7 @@ def data(job: Job) -> None:
 def split(job: Job) -> None:
     """Split the data set by lesion and write the split out; a trained run keeps the one it has."""
     parts = splits.make(job.dataset, job.config.data, job.config.seed)
-    if not job.is_begun:
+    if not job.has_training:
         splits.write(job.dataset, parts, job.run / artifacts.SPLIT)
     elif splits.differ(job.split, parts):
         raise ValueError(
@@ -84,12 +84,12 @@ def train(job: Job) -> None:
     Of several workers, only the chief returns; the others end their process (SystemExit).
     """
     config, images = job.config, job.dataset
-    if job.resume and job.is_begun:
+    if job.resume and job.has_training:
         job.require_own_training()
     if not (job.resume and (job.run / artifacts.ORIGIN).exists()):
         job.write(artifacts.ORIGIN, provenance.origin(datetime.now(UTC)))
     job.write(artifacts.CONFIG, config.as_json())
-    job.write(artifacts.TRAINING, Begun(split_sha256=job.split_sha256))
+    job.write(artifacts.TRAINING, TrainingRecord(split_sha256=job.split_sha256))
     examples = Examples(
         frames=decoding.cached(images, *config.data.frame, config.preprocessing, job.cache),
         labels=images.labels,

@@ -43,14 +43,16 @@ T = TypeVar("T")
 HASHES = "hashes.json"
 
 
-class Begun(Struct, frozen=True):
-    """What a training was begun with, beside its configuration."""
+class TrainingRecord(Struct, frozen=True):
+    """What a training was started with, beside its configuration."""
 
     split_sha256: str  # of the file
 
 
 @dataclass(frozen=True)
 class Job:
+    """What the stages work on: configuration, data, and the folder of the run."""
+
     config: Config
     data: str | None  # a folder or gs:// address; None for the configuration's own choice
     run: Path  # the folder
@@ -65,6 +67,7 @@ class Job:
 
     @cached_property
     def dataset(self) -> Dataset:
+        """The images, with those of other clinics if the configuration asks for them."""
         drawings, seed = self.config.data.generated, self.config.seed
         hashes = self.cache / HASHES
         drawn = self.data is None and drawings > 0
@@ -82,6 +85,7 @@ class Job:
 
     @cached_property
     def close_ups(self) -> tuple[CloseUp, ...]:
+        """Photographs without a dermatoscope, for the detector."""
         drawings = self.config.data.generated
         if self.data is None and drawings:
             folder = self.cache / f"drawn-close-ups-{drawings}-{self.config.seed}"
@@ -91,15 +95,17 @@ class Job:
 
     @cached_property
     def split(self) -> Split:
+        """The split as the stage split left it."""
         return split.read(self.dataset, self.run / artifacts.SPLIT)
 
     @property
     def split_sha256(self) -> str:
+        """Hash of the split's file."""
         return hashlib.sha256((self.run / artifacts.SPLIT).read_bytes()).hexdigest()
 
     @property
-    def is_begun(self) -> bool:
-        """Whether a training was begun in the run's folder."""
+    def has_training(self) -> bool:
+        """Whether a training was started in the run's folder."""
         return (self.run / artifacts.TRAINING).exists()
 
     def require_own_training(self) -> None:
@@ -107,13 +113,14 @@ class Job:
 
         That is another configuration, or another split than the one that is there.
         """
-        if not self.is_begun:
+        if not self.has_training:
             raise ValueError(f"{self.run} holds no training; run the stage train")
         if self.read(artifacts.CONFIG, dict) != self.config.as_json():
             raise ValueError(
-                f"{self.run} was begun with another configuration; give the same --config and --set"
+                f"{self.run} was started with another configuration; give the same --config "
+                "and --set"
             )
-        if self.read(artifacts.TRAINING, Begun).split_sha256 != self.split_sha256:
+        if self.read(artifacts.TRAINING, TrainingRecord).split_sha256 != self.split_sha256:
             raise ValueError(
                 f"{self.run / artifacts.SPLIT} is not the split that was trained on: images of its "
                 "validation and test may have been seen; train again in another --run"
@@ -127,6 +134,7 @@ class Job:
             raise ValueError(f"{self.run / name} is not what this code writes: {error}") from None
 
     def write(self, name: str, document: Any) -> None:
+        """Leave a document as JSON for the later stages."""
         text = msgspec.json.encode(document, enc_hook=_plain)
         (self.run / name).write_bytes(msgspec.json.format(text, indent=1) + b"\n")
 

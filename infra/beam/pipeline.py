@@ -37,10 +37,12 @@ class Classify(beam.DoFn):
         self._shared = Shared()
 
     def setup(self) -> None:
+        """Open the store and load the model, once for each worker process."""
         self._store = open_store(self._source)
         self._classifier = self._shared.acquire(self._load)
 
     def process(self, name: str) -> Iterator[str]:
+        """Yield the row, as JSON, of the image of this name."""
         yield json.dumps(archive.row(name, self._store, self._classifier, self._at_most))
 
     def _load(self) -> Classifier:
@@ -67,6 +69,7 @@ def run(source: str, results: str, configured: settings.Settings, options: list[
 
 
 def main() -> None:
+    """Run the pipeline that the command line describes."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

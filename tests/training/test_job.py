@@ -167,7 +167,7 @@ def test_a_run_of_another_configuration_is_not_resumed(
     other = (*options(made), "--set", "training.dropout=0.5", "--resume")
     for stage in ("train", "evaluate", "export", "evidence", "publish"):
         assert main([stage, *other]) == 1
-        assert "was begun with another configuration" in capsys.readouterr().err
+        assert "was started with another configuration" in capsys.readouterr().err
 
 
 def test_the_split_of_a_trained_run_stays(

@@ -25,6 +25,8 @@ SHARE_ALIKE = "-SA"
 
 @dataclass(frozen=True)
 class CloseUp:
+    """A photograph of skin taken without a dermatoscope."""
+
     path: Path
     origin: str
     group: str
@@ -37,6 +39,7 @@ class CloseUp:
 
     @property
     def teaches(self) -> bool:
+        """Whether the detector may be fitted to it: not under a share-alike licence."""
         return SHARE_ALIKE not in self.licence
 
 

@@ -53,6 +53,8 @@ class Record:
 
 @dataclass(frozen=True)
 class Dataset:
+    """Labelled images."""
+
     records: tuple[Record, ...]
     # SHA-256 over the table's labels and the bytes of every image.
     fingerprint: str
@@ -64,6 +66,7 @@ class Dataset:
 
     @property
     def lesions(self) -> NDArray[np.str_]:
+        """(N,) lesion id of each image."""
         return np.array([record.lesion_id for record in self.records])
 
     @property
@@ -72,6 +75,7 @@ class Dataset:
         return np.array([record.origin for record in self.records])
 
     def subset(self, indices: NDArray[np.int64]) -> tuple[Record, ...]:
+        """The records at (M,) indices, in their order."""
         return tuple(self.records[index] for index in indices)
 
 

@@ -28,6 +28,7 @@ class FileHashes:
                 self.kept = {}
 
     def sha256(self, file: Path) -> str:
+        """The file's hash; computed only if the file is new or was changed."""
         state = file.stat()
         stamp = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
         name = str(file.resolve())
@@ -41,6 +42,7 @@ class FileHashes:
         return found
 
     def save(self) -> None:
+        """Write the hashes, atomically, if any was added."""
         if self.path is None or not self.changed:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -66,6 +66,8 @@ Prepare = Callable[[Image.Image, np.random.Generator], NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class Picture:
+    """A picture that the detector is fitted to or evaluated on."""
+
     kind: str
     origin: str  # what is held out together
     group: str  # pictures of one group are not independent

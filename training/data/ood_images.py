@@ -42,6 +42,8 @@ _PHOTOGRAPHS: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Foreign:
+    """A picture that shows no lesion under a dermatoscope."""
+
     source: str
     half: str  # `SEEN` or `UNSEEN`
     image: Image.Image  # RGB

@@ -101,6 +101,7 @@ def _oversampled(labels: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def assert_no_lesion_crosses(dataset: Dataset, split: Split) -> None:
+    """Raises AssertionError if images of one lesion are in several parts."""
     parts = [set(dataset.lesions[getattr(split, part)]) for part in PARTS]
     crossing = (parts[0] & parts[1]) | (parts[0] & parts[2]) | (parts[1] & parts[2])
     if crossing:
@@ -108,6 +109,7 @@ def assert_no_lesion_crosses(dataset: Dataset, split: Split) -> None:
 
 
 def differ(one: Split, other: Split) -> bool:
+    """Whether the splits put any image into another part."""
     return any(not np.array_equal(getattr(one, part), getattr(other, part)) for part in PARTS)
 
 

@@ -163,6 +163,7 @@ def flag_summary(malignancy: Malignancy) -> str:
 
 
 def text(interval: Interval) -> str:
+    """A figure with its interval, for tables: value (low to high)."""
     if interval["value"] is None:
         return "undefined"
     return f"{interval['value']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})"

@@ -23,6 +23,8 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", "
 
 
 class Flag(Struct, frozen=True):
+    """How the flag of malignancy does at the release's threshold."""
+
     threshold: float
     sensitivity: Interval
     specificity: Interval

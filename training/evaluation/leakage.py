@@ -59,6 +59,8 @@ class Figures(Struct, frozen=True):
 
 
 class Leakage(Struct, frozen=True):
+    """Figures of one run by what of the held-out images was trained on."""
+
     fingerprint: str  # of the data set
     groups: dict[str, Figures]  # those of the `GROUPS` that hold an image
 

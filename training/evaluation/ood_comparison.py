@@ -20,7 +20,7 @@ from . import ood_report
 BLOCKS = (3, 5, 8, 11, 13)
 # Blocks whose averages are taken together, beside each alone.
 TOGETHER = ((5, 8), (8, 11), (5, 8, 11), BLOCKS)
-BATCH = 32
+BATCH = 128  # without a compiled graph, small batches take as long as large ones
 
 Features = dict[int, NDArray[np.float32]]  # (N, F) by block
 

@@ -40,6 +40,7 @@ class Shown:
     altered: Mask  # whether it was altered to teach more
 
     def subset(self, chosen: Mask) -> "Shown":
+        """The pictures that a mask (N,) chooses."""
         return Shown(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
 

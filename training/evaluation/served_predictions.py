@@ -46,6 +46,7 @@ class Answers:
 
     @property
     def threshold(self) -> float:
+        """Probability of malignancy from which on a lesion is flagged."""
         return self.manifest.malignancy.threshold
 
     @cached_property
@@ -55,14 +56,17 @@ class Answers:
 
     @cached_property
     def lesions(self) -> NDArray[np.str_]:
+        """(N,) lesion ids."""
         return np.array([record.lesion_id for record in self.records])
 
     @cached_property
     def origins(self) -> NDArray[np.str_]:
+        """(N,) names of the clinics or collections."""
         return np.array([record.origin for record in self.records])
 
     @cached_property
     def malignant(self) -> NDArray[np.bool_]:
+        """(N,) whether the true class is malignant."""
         return is_malignant(self.classes)[self.labels]
 
     def probabilities(self, prior: str = DATASET) -> NDArray[np.float64]:
@@ -84,6 +88,7 @@ class Answers:
 
     @cached_property
     def flagged(self) -> NDArray[np.bool_]:
+        """(N,) whether the flag of malignancy is set."""
         return np.asarray(self.malignancy >= self.threshold)
 
     def under(self, prior: str) -> Predictions:
@@ -99,6 +104,7 @@ class Answers:
 
     @property
     def by_prior(self) -> dict[str, Predictions]:
+        """The predictions under each named prior."""
         return {prior: self.under(prior) for prior in PRIORS}
 
     def subset(self, chosen: NDArray[np.bool_]) -> "Answers":

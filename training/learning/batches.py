@@ -29,6 +29,7 @@ class Examples:
 
     @cached_property
     def origin_names(self) -> tuple[str, ...]:
+        """The origins that occur, sorted."""
         return tuple(np.unique(self.origins).tolist())
 
     @cached_property
@@ -72,6 +73,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self.order = positions[drawn]
 
     def on_epoch_end(self) -> None:
+        """Draw the order of the next epoch."""
         self._start(self.epoch + 1)
 
     def __len__(self) -> int:

@@ -50,17 +50,20 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.folder, self.last_epoch, self.history, self.team = folder, last_epoch, history, team
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Seed the dropout by the epoch."""
         # Keras does not save where the dropout's random stream stands: start one for each epoch.
         state = self.model.get_layer(mobilenet.DROPOUT).seed_generator.state
         state.assign([epoch, 0])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Add the epoch to the history; save it unless it is the last."""
         figures = {name: float(value) for name, value in (logs or {}).items()}
         self.history.append({"epoch": epoch + 1, **figures})
         if epoch + 1 < self.last_epoch:
             self.team.on_chief(self._save)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Save the last epoch, with the averaged weights in place."""
         self.team.on_chief(self._save)
 
     def _save(self) -> None:

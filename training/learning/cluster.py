@@ -45,6 +45,7 @@ class Cluster:
 
     @property
     def workers(self) -> int:
+        """The number of processes that train."""
         return len(self.addresses)
 
     @property

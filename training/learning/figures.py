@@ -48,6 +48,7 @@ class BalancedAccuracy(_ClassMean):
     """Mean of the classes' sensitivities."""
 
     def figure(self, shares: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+        """See `_ClassMean.figure`."""
         right = keras.ops.equal(keras.ops.argmax(shares, -1), keras.ops.argmax(logits, -1))
         return keras.ops.cast(right, "float32")
 
@@ -56,6 +57,7 @@ class BalancedLogLoss(_ClassMean):
     """Negative log likelihood under a uniform prior, all classes weighing alike."""
 
     def figure(self, shares: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+        """See `_ClassMean.figure`."""
         return -keras.ops.sum(shares * keras.ops.log_softmax(logits, axis=-1), axis=-1)
 
 

@@ -55,6 +55,7 @@ class Cycles(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[m
         self.cycles = [Cycle(**cycle) for cycle in cycles]
 
     def __call__(self, step: keras.KerasTensor) -> keras.KerasTensor:
+        """The learning rate at a step."""
         at = keras.ops.cast(step, "float32")
         rate = keras.ops.zeros_like(at)
         for cycle in self.cycles:
@@ -65,4 +66,5 @@ class Cycles(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[m
         return rate
 
     def get_config(self) -> dict[str, Any]:
+        """What Keras stores of the schedule."""
         return {"peak": self.peak, "cycles": [asdict(cycle) for cycle in self.cycles]}

@@ -40,6 +40,8 @@ class ParityError(ValueError):
 
 @dataclass(frozen=True)
 class Variant:
+    """An exported model with its measurements."""
+
     precision: str
     size: int  # side of the input, pixels
     data: bytes
@@ -50,9 +52,11 @@ class Variant:
 
     @property
     def name(self) -> str:
+        """Precision and input size, as in "int8-192"."""
         return f"{self.precision}-{self.size}"
 
     def row(self) -> manifest.Variant:
+        """The entry in the manifest."""
         return manifest.Variant(
             name=self.name,
             precision=self.precision,
@@ -184,6 +188,7 @@ def _latency_ms(data: bytes, frames: NDArray[np.uint8]) -> float:
 
 
 def save(variants: Sequence[Variant], folder: Path) -> None:
+    """Write each variant as NAME.tflite."""
     folder.mkdir(parents=True, exist_ok=True)
     for variant in variants:
         (folder / f"{variant.name}.tflite").write_bytes(variant.data)

@@ -31,6 +31,7 @@ class Origin(Struct, frozen=True):
 
 
 def origin(created: datetime) -> Origin:
+    """Describe the code and the libraries that run now."""
     return Origin(created.isoformat(timespec="seconds"), git_commit(), libraries())
 
 

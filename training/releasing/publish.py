@@ -31,6 +31,8 @@ class PublishError(Exception):
 
 @dataclass(frozen=True)
 class Listed:
+    """A version in the store."""
+
     version: str
     current: bool
     manifest: Manifest | None
@@ -97,6 +99,7 @@ def rollback(store: Store) -> str:
 
 
 def list_releases(store: Store) -> list[Listed]:
+    """All versions in the store, incomplete and unreadable ones included."""
     present = _pointer(store)[0].get("version")
     listed = []
     for folder in store.folders():
