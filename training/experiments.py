@@ -24,7 +24,7 @@ def follow_paper(jobs: Mapping[str, Job]) -> None:
         split(job)
         train(job)
         evaluate(job)
-    found = leakage.collect(job.run.parent, artifacts.LEAKAGE, job.dataset.fingerprint)
+    found = leakage.collect(job.run.parent, artifacts.LEAKAGE, job.ham10000.fingerprint)
     print(f"\n{leakage.table(found)}")
 
 

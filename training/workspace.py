@@ -66,22 +66,30 @@ class Job:
     archive: str | None = None  # images of other clinics: a folder or gs:// address, or the default
 
     @cached_property
-    def dataset(self) -> Dataset:
-        """The images, with those of other clinics if the configuration asks for them."""
-        drawings, seed = self.config.data.generated, self.config.seed
-        hashes = self.cache / HASHES
-        drawn = self.data is None and drawings > 0
-        if drawn:
-            read = dataset.read(source.drawn(drawings, seed, self.cache), hashes)
+    def ham10000(self) -> Dataset:
+        """HAM10000 alone, or the drawings in its place."""
+        if self.is_drawn:
+            root = source.drawn(self.config.data.generated, self.config.seed, self.cache)
         else:
-            read = dataset.read(source.folder(self.data or source.default(), self.cache), hashes)
+            root = source.folder(self.data or source.default(), self.cache)
+        return dataset.read(root, self.cache / HASHES)
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """All that the configuration trains on: HAM10000, and other clinics if it takes them."""
         if not self.config.data.archive_fraction:
-            return read
-        if drawn:
-            archive = source.drawn_archive(drawings // 4, seed, self.cache)
+            return self.ham10000
+        if self.is_drawn:
+            drawings, seed = self.config.data.generated // 4, self.config.seed
+            archive = source.drawn_archive(drawings, seed, self.cache)
         else:
             archive = source.folder(self.archive or source.default_archive(), self.cache)
-        return dataset.combine(read, dataset.read_archive(archive, hashes))
+        return dataset.combine(self.ham10000, dataset.read_archive(archive, self.cache / HASHES))
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether drawings stand in for the data sets."""
+        return self.data is None and self.config.data.generated > 0
 
     @cached_property
     def close_ups(self) -> tuple[CloseUp, ...]:
@@ -212,5 +220,6 @@ def evidence(job: Job, described: Manifest) -> Evidence:
     for name, part in ((artifacts.EVIDENCE, found), (artifacts.ELSEWHERE, elsewhere or found)):
         if part.model_sha256 != described.files[MODEL].sha256:
             raise ValueError(f"{job.run / name} is of another export; measure it again")
-    paper = leakage.collect(job.run.parent, artifacts.LEAKAGE, job.dataset.fingerprint)
+    # The paper's way is trained on HAM10000 alone, whatever else the model has learned from.
+    paper = leakage.collect(job.run.parent, artifacts.LEAKAGE, job.ham10000.fingerprint)
     return msgspec.structs.replace(found, elsewhere=elsewhere, paper=paper)

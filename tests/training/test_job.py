@@ -18,10 +18,12 @@ from lesionlens.model.posterior import named_prior, posterior
 from lesionlens.model.storage import FileStore
 from tests.smoke import options
 from training.__main__ import main
+from training.config import load
 from training.data import source
 from training.data.dataset import CLASSES
 from training.evaluation import isic
 from training.evaluation.evaluate import text
+from training.workspace import Job
 
 
 def test_the_release_is_complete(made: Path) -> None:
@@ -292,6 +294,18 @@ def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit):
         main(["fly"])
     assert "invalid choice: 'fly'" in capsys.readouterr().err
+
+
+def test_ham10000_is_the_same_data_whatever_is_trained_on_beside_it(tmp_path: Path) -> None:
+    """By its fingerprint the runs of the paper's way are found, which know nothing else."""
+    few = ("data.generated=40",)
+    alone = Job(load("smoke", few), None, tmp_path / "run", tmp_path)
+    both = Job(
+        load("smoke", (*few, "data.archive_fraction=0.25")), None, tmp_path / "run", tmp_path
+    )
+    assert both.ham10000.fingerprint == alone.dataset.fingerprint == alone.ham10000.fingerprint
+    assert both.dataset.fingerprint != alone.dataset.fingerprint
+    assert both.dataset.records[: len(alone.dataset.records)] == alone.dataset.records
 
 
 def test_drawings_are_made_once(tmp_path: Path) -> None:

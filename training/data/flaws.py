@@ -23,7 +23,7 @@ def apply(square: Pixels, settings: Augmentation, random: np.random.Generator) -
     for chance, flaw in (
         (settings.ruler, _ruler),
         (settings.hair, _hair),
-        (settings.corners, _corners),
+        (settings.corners, black_surround),
         (settings.bars, _bars),
         (settings.blur, _blur),
     ):
@@ -101,7 +101,7 @@ def _hair(square: Pixels, strength: float, random: np.random.Generator) -> Pixel
     return drawn
 
 
-def _corners(square: Pixels, strength: float, random: np.random.Generator) -> Pixels:
+def black_surround(square: Pixels, strength: float, random: np.random.Generator) -> Pixels:
     """Leave a disc of diameter ``strength``, as a dermatoscope's round field of view does."""
     side = len(square)
     radius = strength * side / 2

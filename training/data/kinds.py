@@ -3,7 +3,8 @@
 The kinds come from different collections, whose pictures differ in resolution and compression.
 What teaches is therefore shown altered as well, every kind by the same function and settings:
 resampled to a size drawn from one range, turned, blurred, lit, covered with hair or a black frame,
-and compressed anew. None of these can then tell the kinds apart.
+and compressed anew. None of these can then tell the kinds apart. Some are also shown in the round
+black surround of a dermatoscope's field of view, and otherwise as they are.
 """
 
 import io
@@ -24,7 +25,7 @@ from lesionlens.imaging.preprocess import frame
 from lesionlens.model.ood import CLOSE_UP, DERMATOSCOPIC
 
 from ..config import Augmentation, Chance
-from . import ood_images
+from . import flaws, ood_images
 from .augment import augment
 from .close_ups import CloseUp
 from .dataset import Dataset
@@ -44,19 +45,22 @@ AUGMENTATION = Augmentation(
     brightness=0.08,
     contrast=0.15,
     colour=0.1,
-    clean=0.15,
     mirrored=0.7,
     aspect=0.15,
     gamma=0.35,
     exposure=0.3,
     hair=Chance(0.2, 2, 20),
-    corners=Chance(0.1, 0.95, 1.3),
-    bars=Chance(0.05, 0.02, 0.15),
+    corners=Chance(0.4, 0.75, 1.25),
+    bars=Chance(0.1, 0.02, 0.15),
     ruler=Chance(0.1, 0.03, 0.1),
     blur=Chance(0.4, 0.001, 0.02),
     noise=Chance(0.2, 1, 10),
     jpeg=Chance(0.6, 12, 95),
 )
+# One in this many pictures that teach is also shown in a black surround, whose opening has a
+# diameter between these shares of the side.
+FRAMED_EVERY = 2
+OPENINGS = (0.75, 1.25)
 # What every picture becomes where nothing but its content may count: this many pixels square,
 # compressed with this quality.
 EQUAL_SIDE, EQUAL_QUALITY = 100, 60
@@ -104,6 +108,32 @@ def pictures(
     ]
 
 
+@dataclass(frozen=True)
+class Material:
+    """What a detector is fitted to and judged by.
+
+    ``frames`` (N, S, S, 3): the ``pictures`` as serving would see them, then ``altered`` and
+    ``framed`` copies of those that teach.
+    """
+
+    pictures: Sequence[Picture]
+    altered: Sequence[Picture]
+    framed: Sequence[Picture]
+    frames: NDArray[np.uint8]
+
+
+def material(pictures: Sequence[Picture], preprocessing: Preprocessing) -> Material:
+    """The pictures, with altered and framed copies of those that teach."""
+    altered = [picture for picture in pictures if picture.part == TRAIN]
+    framed = altered[::FRAMED_EVERY]
+    parts = (
+        frames(pictures, preprocessing),
+        frames(altered, preprocessing, altering(preprocessing)),
+        frames(framed, preprocessing, framing(preprocessing)),
+    )
+    return Material(pictures, altered, framed, np.concatenate(parts))
+
+
 def frames(
     shown: Sequence[Picture], preprocessing: Preprocessing, prepare: Prepare | None = None
 ) -> NDArray[np.uint8]:
@@ -133,6 +163,16 @@ def altering(preprocessing: Preprocessing) -> Prepare:
         return frame(altered, preprocessing.size, preprocessing.size, preprocessing)
 
     return alter
+
+
+def framing(preprocessing: Preprocessing) -> Prepare:
+    """What puts an image, whatever its kind, into a black surround of random diameter."""
+
+    def enframe(image: Image.Image, random: np.random.Generator) -> NDArray[np.uint8]:
+        square = frame(image, preprocessing.size, preprocessing.size, preprocessing)
+        return flaws.black_surround(square, random.uniform(*OPENINGS), random)
+
+    return enframe
 
 
 def equalizing(preprocessing: Preprocessing) -> Prepare:

@@ -118,11 +118,9 @@ def summary(found: Safeguards) -> str:
 def _in_distribution(subject: Subject) -> tuple[InDistribution, Fitted]:
     preprocessing = subject.preprocessing
     pictures = kinds.pictures(subject.dataset, subject.split, subject.close_ups, subject.seed)
-    teaching = [picture for picture in pictures if picture.part == kinds.TRAIN]
-    frames = kinds.frames(pictures, preprocessing)
-    altered = kinds.frames(teaching, preprocessing, kinds.altering(preprocessing))
-    features = np.concatenate([subject.features(frames), subject.features(altered)])
-    shown = ood_report.shown(pictures, teaching, features)
+    material = kinds.material(pictures, preprocessing)
+    features = subject.features(material.frames)
+    shown = ood_report.shown(pictures, features, material.altered, material.framed)
     fitted = ood_report.fit(shown)
     report, refused = ood_report.report(shown, fitted)
     detailed = DetectorReport(
@@ -130,15 +128,17 @@ def _in_distribution(subject: Subject) -> tuple[InDistribution, Fitted]:
         report.other_refused,
         report.missed,
         report.left_out,
-        taught={kind: sum(picture.kind == kind for picture in teaching) for kind in ood.KINDS},
+        taught={
+            kind: sum(picture.kind == kind for picture in material.altered) for kind in ood.KINDS
+        },
         equalized=_equalized(subject, pictures, fitted),
-        skin_tones=_skin_tones(shown, frames, refused),
+        skin_tones=_skin_tones(shown, material.frames[: len(pictures)], refused),
     )
     in_distribution = InDistribution(
         method="softmax regression on three kinds, and Mahalanobis distance",
         layers=tuple(mobilenet.FEATURE_LAYERS),
         components=fitted.detector.projection.shape[1],
-        fitted_to=len(teaching),
+        fitted_to=len(material.altered),
         threshold=fitted.farthest,
         log_odds=fitted.least_log_odds,
         report=msgspec.to_builtins(detailed),
@@ -156,7 +156,7 @@ def _equalized(subject: Subject, pictures: list[Picture], fitted: Fitted) -> Equ
     ][::EQUALIZED_EVERY]
     preprocessing = subject.preprocessing
     frames = kinds.frames(judged, preprocessing, kinds.equalizing(preprocessing))
-    shown = ood_report.shown(judged, [], subject.features(frames))
+    shown = ood_report.shown(judged, subject.features(frames))
     accepted, home = fitted.accepts(shown.features), shown.kinds == ood.DERMATOSCOPIC
     return Equalized(
         side=kinds.EQUAL_SIDE,

@@ -32,18 +32,12 @@ def compare(
 
     Dermatoscopic origins and close-ups are those left out.
     """
-    teaching = [picture for picture in pictures if picture.part == kinds.TRAIN]
-    frames = np.concatenate(
-        [
-            kinds.frames(pictures, preprocessing),
-            kinds.frames(teaching, preprocessing, kinds.altering(preprocessing)),
-        ]
-    )
-    features = _features(network, frames)
+    material = kinds.material(pictures, preprocessing)
+    features = _features(network, material.frames)
     table = {}
     for blocks in (*((block,) for block in BLOCKS), *TOGETHER):
         joined = np.concatenate([features[block] for block in blocks], axis=1)
-        shown = ood_report.shown(pictures, teaching, joined)
+        shown = ood_report.shown(pictures, joined, material.altered, material.framed)
         found, _ = ood_report.report(shown, ood_report.fit(shown))
         left_out = found.left_out
         accepted = [

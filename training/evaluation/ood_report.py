@@ -50,17 +50,22 @@ class Report(Struct, frozen=True):
 
 
 def shown(
-    pictures: Sequence[Picture], altered: Sequence[Picture], features: NDArray[np.float32]
+    pictures: Sequence[Picture],
+    features: NDArray[np.float32],
+    altered: Sequence[Picture] = (),
+    framed: Sequence[Picture] = (),
 ) -> Shown:
-    """Pictures as they are, then those that were altered, with the (N, F) features of all."""
-    every = [*pictures, *altered]
+    """Pictures as they are, altered copies, copies in a black surround; (N, F) features of all."""
+    every = [*pictures, *altered, *framed]
+    end = len(pictures) + len(altered)
     return Shown(
         features=features,
         kinds=np.array([picture.kind for picture in every]),
         origins=np.array([picture.origin for picture in every]),
         groups=np.array([picture.group for picture in every]),
         parts=np.array([picture.part for picture in every]),
-        altered=np.arange(len(every)) >= len(pictures),
+        altered=(np.arange(len(every)) >= len(pictures)) & (np.arange(len(every)) < end),
+        framed=np.arange(len(every)) >= end,
     )
 
 
@@ -68,7 +73,7 @@ def fit(shown: Shown, without: str | None = None) -> Fitted:
     """Fit to the training pictures but those of the origin that is left out."""
     kept = shown.origins != without
     home = shown.kinds == DERMATOSCOPIC
-    validation = kept & home & (shown.parts == VALIDATION) & ~shown.altered
+    validation = kept & home & (shown.parts == VALIDATION) & shown.untouched
     return ood_fit.fit(shown.subset(kept & (shown.parts == TRAIN)), shown.subset(validation))
 
 
@@ -77,7 +82,7 @@ def report(shown: Shown, fitted: Fitted) -> tuple[Report, Mask]:
 
     Also returned, (N,): whether a close-up was refused by the detector fitted without its origin.
     """
-    clean = ~shown.altered
+    clean = shown.untouched
     accepted = fitted.accepts(shown.features)
     home = clean & (shown.kinds == DERMATOSCOPIC)
     origins = [str(origin) for origin in np.unique(shown.origins[home])]

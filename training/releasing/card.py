@@ -11,6 +11,7 @@ from lesionlens.model.manifest import Manifest
 from ..evaluation import leakage
 from ..evaluation.analysis import WORSENED_PER_CLASS, Evidence
 from ..evaluation.evaluate import text
+from ..evaluation.guardrails import VIEWED
 
 CARD, RESULTS = "card.md.jinja", "results.md.jinja"
 # Between these lines of the README stand the results of the current release.
@@ -51,6 +52,7 @@ def _filled(template: str, manifest: Manifest, evidence: Evidence) -> str:
         evidence=evidence,
         robustness=evidence.robustness.rows(),
         worsened_per_class=WORSENED_PER_CLASS,
+        viewed=VIEWED,
         paper=leakage.table(evidence.paper) if evidence.paper else "",
         paper_claim=leakage.CLAIM,
     )

@@ -156,6 +156,20 @@ def test_decoders_are_used_again(pool: Decoders) -> None:
     assert children(fork_server(pool)) == before
 
 
+def test_an_idle_decoder_keeps_little_of_the_last_picture(own: Decoders) -> None:
+    def private_mib(pid: int) -> float:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
+
+    own.prepare(JPEG, RULE, soon())
+    (decoder,) = children(fork_server(own))
+    before = private_mib(decoder)
+    # As large as a usual picture may be: 15 MB of pixels, several times while it is decoded.
+    own.prepare(encoded(Image.new("RGBA", (2000, 1999)), "PNG"), RULE, soon())
+    if children(fork_server(own)) == [decoder]:  # else it took too long, and was replaced
+        assert private_mib(decoder) - before < 33
+
+
 def test_many_threads_share_few_decoders(pool: Decoders) -> None:
     pictures = [encoded(dermatoscopic(160, 120, seed)) for seed in range(4)]
     expected = [preprocess.prepare(data, RULE).pixels for data in pictures]

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,27 @@ def test_altering_is_a_matter_of_the_seed_alone() -> None:
     np.testing.assert_array_equal(once, again)
     assert once.shape == (64, 64, 3)
     assert not np.array_equal(once, alter(image, np.random.default_rng(4)))
+
+
+def test_framing_blackens_around_a_disc_and_leaves_its_middle() -> None:
+    image = Image.new("RGB", (80, 64), (200, 150, 120))
+    enframe = kinds.framing(PREPROCESSING)
+    for seed in range(8):
+        framed = enframe(image, np.random.default_rng(seed))
+        assert framed.shape == (64, 64, 3)
+        assert framed[0, 0].max() <= 25
+        np.testing.assert_array_equal(framed[32, 32], (200, 150, 120))
+
+
+def test_material_is_the_pictures_and_copies_of_those_that_teach() -> None:
+    taught = [pictured(lesion(80, 64)) for _ in range(3)]
+    judged = dataclasses.replace(taught[0], part=TEST)
+    material = kinds.material([judged, *taught], PREPROCESSING)
+    assert material.altered == taught
+    assert material.framed == taught[:: kinds.FRAMED_EVERY]
+    assert len(material.frames) == 4 + 3 + 2
+    np.testing.assert_array_equal(material.frames[1], material.frames[2])
+    assert not np.array_equal(material.frames[4], material.frames[1])
 
 
 def detail(frame: np.ndarray) -> float:

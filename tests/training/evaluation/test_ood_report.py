@@ -40,6 +40,7 @@ def shown() -> Shown:
         groups=np.arange(count).astype(str),
         parts=parts,
         altered=np.zeros(count, bool),
+        framed=np.zeros(count, bool),
     )
 
 
@@ -100,8 +101,10 @@ def test_tones_follow_the_lightness_of_skin() -> None:
     assert ood_report.tones(pixels).tolist() == ["light", "tan", "brown", "dark"]
 
 
-def test_pictures_as_they_are_come_before_those_altered() -> None:
+def test_pictures_as_they_are_come_before_their_copies() -> None:
     one = Picture(CLOSE_UP, "clinic", "g", TRAIN, lambda: Image.new("RGB", (40, 40)))
-    made = ood_report.shown([one, one], [one], np.zeros((3, 5), np.float32))
-    assert made.altered.tolist() == [False, False, True]
-    assert made.origins.tolist() == ["clinic"] * 3
+    made = ood_report.shown([one, one], np.zeros((4, 5), np.float32), [one], [one])
+    assert made.altered.tolist() == [False, False, True, False]
+    assert made.framed.tolist() == [False, False, False, True]
+    assert made.untouched.tolist() == [True, True, False, False]
+    assert made.origins.tolist() == ["clinic"] * 4
