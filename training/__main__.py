@@ -198,7 +198,7 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument("--cache", type=Path, default=HERE / "cache", help="(%(default)s)")
         stage.add_argument("--resume", action="store_true", help="continue a killed training")
         stage.add_argument("--promote", action="store_true", help="move the pointer to it")
-        stage.add_argument("--version", help="name of the release (default: date and hash)")
+        stage.add_argument("--version", help="name of the release (default: day and hash)")
         if name == "evaluate":
             _add_labelled(stage)
         if name == "paper":

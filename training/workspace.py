@@ -61,7 +61,7 @@ class Job:
     resume: bool = False
     promote: bool = False
     force: bool = False
-    version: str | None = None  # None: made from the date and the model
+    version: str | None = None  # None: made from the date and the served files
     team: Cluster = ALONE  # the workers that share the training
     archive: str | None = None  # images of other clinics: a folder or gs:// address, or the default
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from lesionlens.imaging.model_input import Preprocessing
 from lesionlens.model.manifest import (
-    MODEL,
     SCHEMA_VERSION,
     Counted,
     Data,
@@ -21,6 +20,7 @@ from lesionlens.model.manifest import (
     Manifest,
     Part,
     Split,
+    StoredFile,
 )
 
 from ..config import Config
@@ -73,13 +73,12 @@ def describe_model(
     ``preprocessing`` is that of the exported model; ``served`` are the files that serving reads;
     ``origin`` was recorded when the training began.
     """
-    digest = hashlib.sha256(served[MODEL]).hexdigest()
-    date = datetime.fromisoformat(origin.created).strftime("%Y%m%d")
+    files = describe(served)
     options = preprocessing.as_dict()
     evaluation = exported.evaluation
     return Manifest(
         schema_version=SCHEMA_VERSION,
-        version=version or f"{date}-{digest[:8]}",
+        version=version or default_version(origin.created, files),
         name=f"mobilenet_{config.width:.2f}_{preprocessing.size}",
         created=origin.created,
         git_commit=origin.git_commit,
@@ -89,7 +88,7 @@ def describe_model(
             preprocessing=options,
             max_views=max(map(int, safeguards.views)),
         ),
-        files=describe(served),
+        files=files,
         archive=describe({ARCHIVED: archived}),
         licence=LICENCE,
         calibration=evaluation.calibration,
@@ -104,6 +103,13 @@ def describe_model(
         training=config.as_json(),
         libraries=origin.libraries,
     )
+
+
+def default_version(created: str, files: dict[str, StoredFile]) -> str:
+    """The day of an ISO 8601 time, and eight digits of a hash over all files that are served."""
+    hashes = "".join(files[name].sha256 for name in sorted(files))
+    digest = hashlib.sha256(hashes.encode()).hexdigest()
+    return f"{datetime.fromisoformat(created):%Y%m%d}-{digest[:8]}"
 
 
 def _data(config: Config, dataset: Dataset, split: splits.Split) -> Data:
