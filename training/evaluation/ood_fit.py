@@ -18,7 +18,7 @@ Mask = NDArray[np.bool_]
 
 # The shares of validation images, origins weighing alike, that must pass each limit.
 PASS_DISTANCE = 0.99
-PASS_LOG_ODDS = 0.99
+PASS_LOG_ODDS = 0.97
 COMPONENTS = 64  # principal ones, for the distance
 # Components need several images each to be told from chance.
 IMAGES_A_COMPONENT = 4
