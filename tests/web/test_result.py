@@ -285,7 +285,7 @@ def test_a_printed_result_is_one_page_for_the_doctor(
     page = visit(f"/?lang={language}", color_scheme="dark")
     service.answer(page, service.result())
     visitor.check(page, lesion)
-    page.click(".ll-actions button >> nth=0")
+    page.click(".ll-result .ll-actions button >> nth=0")
     for field in ("site", "since", "changed"):
         page.fill(f"#letter-{field}", f"my {field}")
     page.fill("#letter-notes", "my notes " * 30)

@@ -65,7 +65,7 @@ def _states(page: Any, picture: bytes) -> Iterator[str]:
         yield f"result-{name.replace(' ', '-')}"
         if name == "melanoma":
             visitor.unfolded(page)
-            page.click(".ll-actions button >> nth=0")
+            page.click(".ll-result .ll-actions button >> nth=0")
             yield "result-all-open"
         page.go_back()
         page.wait_for_selector("body[data-state=chosen]")
@@ -258,7 +258,7 @@ def test_the_keyboard_is_enough(visit: Visit, lesion: bytes) -> None:
     press_until("#send")
     page.keyboard.press("Enter")
     page.wait_for_selector("body[data-state=result]")
-    press_until(".ll-actions button")
+    press_until(".ll-result .ll-actions button")
 
 
 _SMALL = """() => [...document.querySelectorAll(
