@@ -20,12 +20,13 @@ from tests.pictures import encoded, lesion
 
 ADDRESS = "203.0.113.77"
 
-# Runs in every process of the server: tells of each file that is opened for writing.
+# Runs in every process of the server: tells of each file that is opened for writing, but for the null
+# device, which keeps nothing: decoders have it for their standard streams.
 WATCH = """
 import os, sys
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND
 def watch(event, arguments):
-    if event == "open" and arguments[2] & WRITING:
+    if event == "open" and arguments[2] & WRITING and arguments[0] != os.devnull:
         os.write(2, f"OPENED FOR WRITING {arguments[0]!r}\\n".encode())
 sys.addaudithook(watch)
 """
