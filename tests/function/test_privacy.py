@@ -20,8 +20,8 @@ from tests.pictures import encoded, lesion
 
 ADDRESS = "203.0.113.77"
 
-# Runs in every process of the server: tells of each file that is opened for writing, but for the null
-# device, which keeps nothing: decoders have it for their standard streams.
+# Runs in every process of the server: tells of each file that is opened for writing, but for the
+# null device, which keeps nothing: decoders have it for their standard streams.
 WATCH = """
 import os, sys
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND
