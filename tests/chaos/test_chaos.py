@@ -139,5 +139,5 @@ def test_the_report_in_the_repository_tells_of_no_failure() -> None:
 def test_processes_of_an_attack_end(tmp_path: Path) -> None:
     with scenarios.Place(tmp_path, [], SHORT).server() as server:
         server.first("/health")
-        assert len(server.pids()) == 2
+        assert len(server.pids()) == 3  # gunicorn's two, and the fork server of the decoders
     assert process.Running.pids(server) == []
