@@ -251,8 +251,14 @@ def leave_before_the_answer(port: int, case: Case) -> None:
         client.sendall(_head(len(case.body)) + case.body)
 
 
-def send_slowly(port: int, case: Case, seconds: float, tally: Tally) -> None:
-    """Send in twenty pieces over so many seconds; the answer is due all the same."""
+def send_slowly(
+    port: int, case: Case, seconds: float, tally: Tally, may_be_refused: bool = False
+) -> None:
+    """Send in twenty pieces over so many seconds; the answer is due all the same.
+
+    ``may_be_refused``: as where others wait for the thread; then 408, or an end that a client which
+    only sends sees as a broken connection, is as right.
+    """
     pieces = 20
     step = -(-len(case.body) // pieces)
     try:
@@ -265,7 +271,11 @@ def send_slowly(port: int, case: Case, seconds: float, tally: Tally) -> None:
             response.begin()
             document = json.loads(response.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
-        tally.note("lost", f"sent slowly: {error!r}")
+        broken = isinstance(error, BrokenPipeError | ConnectionResetError)
+        tally.note("refused" if may_be_refused and broken else "lost", f"sent slowly: {error!r}")
+        return
+    if may_be_refused and response.status == 408:
+        tally.note("refused", "sent slowly: 408")
         return
     right = response.status == case.status and stable(document) == case.document
     tally.note("answered" if right else "wrong", "" if right else f"sent slowly: {response.status}")

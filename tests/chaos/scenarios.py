@@ -277,7 +277,7 @@ def rude(place: Place) -> Found:
             threads = [
                 threading.Thread(
                     target=clients.send_slowly,
-                    args=(server.port, case, place.sizes.slow_s, found.tally),
+                    args=(server.port, case, place.sizes.slow_s, found.tally, True),
                 )
                 for _ in range(SLOW)
             ]
