@@ -296,16 +296,21 @@ decoders.shared.prepare(data, Preprocessing(96), time.monotonic() + 60)
 }
 
 
-@pytest.mark.parametrize("name", ENDS)
-def test_nothing_is_left_when_the_process_ends(name: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROCESS.format(end=ENDS[name])],
+def run(program: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own, in which warnings are errors."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
         cwd=ROOT / "function",
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_nothing_is_left_when_the_process_ends(name: str) -> None:
+    done = run(PROCESS.format(end=ENDS[name]))
     assert done.stderr == ""
     wait_until_ended(int(done.stdout))
 
@@ -343,14 +348,7 @@ assert decoded_by() != pid
 
 @pytest.mark.parametrize("user", THEN)
 def test_what_was_started_ahead_serves_one_process_and_ends_with_it(user: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", AHEAD.format(then=THEN[user])],
-        cwd=ROOT / "function",
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run(AHEAD.format(then=THEN[user]))
     assert (done.stderr, done.returncode) == ("", 0)
     wait_until_ended(int(done.stdout))
 
