@@ -165,7 +165,7 @@ def _contend(
                 seconds = max(least, ANSWERS_A_CLIENT * clients / single.rate)
             # Waits for what the server still does for clients of the cell before, which have gone.
             server.ask(CLASSIFY, body, media_type)
-            with process.peak(server) as samples:
+            with process.peak(server.pss_mib) as samples:
                 found = load.post(server.url, files[name], clients, min(seconds, load.LONGEST_S))
             if clients == summary.FEW:
                 single = found

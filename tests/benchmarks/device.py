@@ -114,24 +114,6 @@ def mib(pids: list[int]) -> float:
     return sum(map(process.pss_kib, pids)) / 1024
 
 
-@contextmanager
-def peak(pids: Callable[[], list[int]]) -> Iterator[list[float]]:
-    """Sample the memory of processes meanwhile, MiB."""
-    samples, ended = [mib(pids())], threading.Event()
-
-    def sample() -> None:
-        while not ended.wait(SAMPLE_S):
-            samples.append(mib(pids()))
-
-    thread = threading.Thread(target=sample)
-    thread.start()
-    try:
-        yield samples
-    finally:
-        ended.set()
-        thread.join()
-
-
 def checked(page: Page, picture: Path, button: str) -> float:
     """Seconds from the button to the answer, of a picture that is chosen before."""
     # By its path: a file's bytes would pass through the page's main thread.
@@ -149,7 +131,7 @@ def checked(page: Page, picture: Path, button: str) -> float:
 def measure(page: Page, picture: Path, button: str, pids: Callable[[], list[int]]) -> Way:
     found = Way(before_mib=mib(pids()))
     page.evaluate("tasks.length = 0")
-    with peak(pids) as samples:
+    with process.peak(lambda: mib(pids()), SAMPLE_S) as samples:
         found.first_s = checked(page, picture, button)
         for _ in range(WARM):
             page.click("button:has-text('Check another picture')")
@@ -182,7 +164,7 @@ def run(say: Callable[[str], None]) -> tuple[dict[tuple[int, str, str], Way], fl
         def pids() -> list[int]:
             return renderers(os.getpid())
 
-        with process.peak(server) as served:
+        with process.peak(server.pss_mib) as served:
             for slowdown in SLOWDOWNS:
                 for picture in PICTURES:
                     for way, button in (("device", "#device-check"), ("server", "#send")):

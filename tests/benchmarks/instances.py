@@ -58,7 +58,7 @@ def _setting(
     with process.running(pinned, environment, logs / "setting.txt") as server:
         server.first("/ready")
         load.post(server.url, image, clients, 1)
-        with process.peak(server) as samples:
+        with process.peak(server.pss_mib) as samples:
             found = load.post(server.url, image, clients, SECONDS)
     measured = {"cores": cores, "clients": clients, "peak_mib": max(samples)}
     return measured | {"rate": found.rate, "p50_ms": found.p50_ms, "p95_ms": found.p95_ms}

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,14 +172,14 @@ def end_on_sigterm() -> None:
 
 
 @contextmanager
-def peak(server: Running) -> Iterator[list[float]]:
-    """Sample the memory meanwhile; the list holds MiB, at the end at least one sample."""
-    samples = [server.pss_mib()]
+def peak(memory: Callable[[], float], every_s: float = SAMPLE_S) -> Iterator[list[float]]:
+    """Sample the memory of processes meanwhile, in MiB, and once more at the end."""
+    samples = [memory()]
     done = threading.Event()
 
     def sample() -> None:
-        while not done.wait(SAMPLE_S):
-            samples.append(server.pss_mib())
+        while not done.wait(every_s):
+            samples.append(memory())
 
     thread = threading.Thread(target=sample)
     thread.start()
@@ -188,4 +188,4 @@ def peak(server: Running) -> Iterator[list[float]]:
     finally:
         done.set()
         thread.join()
-        samples.append(server.pss_mib())
+        samples.append(memory())

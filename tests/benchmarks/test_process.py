@@ -35,7 +35,7 @@ def test_the_whole_tree_is_measured_and_ended(tmp_path: Path) -> None:
         assert sorted(server.pids()) == sorted({server.pid, child})
         assert server.threads() == 2
         assert server.descriptors() >= 6
-        with process.peak(server) as samples:
+        with process.peak(server.pss_mib) as samples:
             pass
         assert 60 < max(samples) < 200
         assert 0 < seconds < process.START_S

@@ -372,7 +372,7 @@ def largest(place: Place) -> Found:
     case = clients.largest(width, height)
     found = Found(f"{LARGEST} uploads of {width * height / 1e6:g} megapixels at a time")
     with place.warm() as server:
-        with process.peak(server) as samples:
+        with process.peak(server.pss_mib) as samples:
             clients.at_once(LARGEST, lambda _: clients.ask(server.port, case, found.tally))
         _quiet(server)
         found.expect(
@@ -418,7 +418,7 @@ def hostile(place: Place) -> Found:
         done = threading.Event()
         watcher = threading.Thread(target=watch)
         watcher.start()
-        with process.peak(server) as samples, Crowd(server.port, usual, 1) as tally:
+        with process.peak(server.pss_mib) as samples, Crowd(server.port, usual, 1) as tally:
             for _ in range(place.sizes.hostile_rounds):
                 clients.at_once(min(HOSTILE, len(requests)), post)
                 clients.at_once(len(requests), post)
