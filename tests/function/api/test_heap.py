@@ -1,12 +1,10 @@
 """What a process keeps of the memory that its threads have freed."""
 
 import platform
-import subprocess
-import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from tests import python_program
 
 # Prints the KiB that are left of eight large uploads and what was made of them.
 SCRIPT = """
@@ -38,11 +36,6 @@ with ThreadPoolExecutor(8) as threads:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
 def test_large_uploads_leave_little_behind() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        cwd=ROOT / "function",
-        capture_output=True,
-        timeout=120,
-        check=True,
-    )
+    done = python_program.run(SCRIPT)
+    assert done.returncode == 0, done.stderr
     assert int(done.stdout) < 64 * 1024

@@ -1,11 +1,11 @@
 """How long slow clients are waited for, without a server."""
 
-import collections
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
@@ -30,6 +30,35 @@ class Unreader:
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         return self.client.recv(size_hint or 8192)
+
+
+@contextmanager
+def sending(client: socket.socket, data: bytes, interval_s: float) -> Iterator[None]:
+    """Send ``data`` repeatedly, every ``interval_s`` seconds, while the block runs."""
+    done = threading.Event()
+
+    def send() -> None:
+        while not done.wait(interval_s):
+            client.sendall(data)
+
+    with ThreadPoolExecutor(1) as threads:
+        sender = threads.submit(send)
+        try:
+            yield
+        finally:
+            done.set()
+        sender.result()
+
+
+def exhaust(unreader: Unreader) -> int:
+    """Read until TimeoutError is raised; return the number of bytes that arrived."""
+    received = 0
+    try:
+        for part in iter(unreader.chunk, b""):
+            received += len(part)
+    except TimeoutError:
+        return received
+    raise AssertionError("the connection was closed")
 
 
 def alone(_: int) -> bool:
@@ -57,21 +86,9 @@ def test_a_body_that_drips_is_not_waited_for(
 ) -> None:
     """Each byte alone comes in time."""
     monkeypatch.setattr(slow_clients, "STALL_S", 0.5)
-    late = threading.Event()
-
-    def drip() -> None:
-        while not late.wait(0.05):
-            ends[1].sendall(b"x")
-
     unreader = Unreader(ends[0])
-    with ThreadPoolExecutor(1) as threads, Uploads(alone).moving(unreader, ends[0]):
-        dripping = threads.submit(drip)
-        try:
-            with pytest.raises(TimeoutError):
-                collections.deque(iter(unreader.chunk, b""), maxlen=0)
-        finally:
-            late.set()
-        dripping.result()
+    with Uploads(alone).moving(unreader, ends[0]), sending(ends[1], b"x", 0.05):
+        exhaust(unreader)
 
 
 def test_what_arrives_buys_time(
@@ -96,12 +113,6 @@ def test_slow_bodies_give_way_once_they_hold_others_up(
     ends: tuple[socket.socket, socket.socket],
 ) -> None:
     """At 20 kB a second: fast enough for one, too slow for the second of two."""
-    done = threading.Event()
-
-    def drip() -> None:
-        while not done.wait(0.05):
-            ends[1].sendall(b"x" * 1000)
-
     unreader = Unreader(ends[0])
     counts: list[int] = []
 
@@ -109,17 +120,8 @@ def test_slow_bodies_give_way_once_they_hold_others_up(
         counts.append(uploads)
         return len(counts) > 40
 
-    with (
-        ThreadPoolExecutor(1) as threads,
-        Uploads(hold_up).moving(unreader, ends[0]),
-    ):
-        dripping = threads.submit(drip)
-        try:
-            with pytest.raises(TimeoutError):
-                collections.deque(iter(unreader.chunk, b""), maxlen=0)
-        finally:
-            done.set()
-        dripping.result()
+    with Uploads(hold_up).moving(unreader, ends[0]), sending(ends[1], b"x" * 1000, 0.05):
+        exhaust(unreader)
     assert len(counts) > 40
     assert set(counts) == {1}
 
@@ -128,28 +130,10 @@ def test_a_fast_body_may_hold_others_up_for_a_while(
     ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slow_clients, "HURRIED_S", 0.5)
-    done = threading.Event()
-    sent = 0
-
-    def pour() -> None:
-        nonlocal sent
-        while not done.wait(0.01):
-            ends[1].sendall(b"x" * 50_000)
-            sent += 50_000
-
     unreader = Unreader(ends[0])
-    with (
-        ThreadPoolExecutor(1) as threads,
-        Uploads(lambda _: True).moving(unreader, ends[0]),
-    ):
-        pouring = threads.submit(pour)
-        try:
-            with pytest.raises(TimeoutError):
-                collections.deque(iter(lambda: unreader.chunk(1 << 20), b""), maxlen=0)
-        finally:
-            done.set()
-        pouring.result()
-    assert sent > 100_000
+    uploads = Uploads(lambda _: True)
+    with uploads.moving(unreader, ends[0]), sending(ends[1], b"x" * 50_000, 0.01):
+        assert exhaust(unreader) > 100_000
 
 
 def test_who_lingers_is_left_once_others_wait(
@@ -157,19 +141,8 @@ def test_who_lingers_is_left_once_others_wait(
 ) -> None:
     monkeypatch.setattr(slow_clients, "LINGER_IDLE_S", 0.3)
     monkeypatch.setattr(slow_clients, "LINGER_S", 600.0)
-    left = threading.Event()
-
-    def drip() -> None:
-        while not left.wait(0.01):
-            ends[1].sendall(b"x")
-
-    with ThreadPoolExecutor(1) as threads:
-        dripping = threads.submit(drip)
-        try:
-            slow_clients.linger(ends[0], lambda: True)
-        finally:
-            left.set()
-        dripping.result()
+    with sending(ends[1], b"x", 0.01):
+        slow_clients.linger(ends[0], lambda: True)
 
 
 def test_an_answer_that_nobody_reads_is_given_up(

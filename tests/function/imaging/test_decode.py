@@ -1,8 +1,6 @@
 import io
 import random
 import struct
-import subprocess
-import sys
 import tracemalloc
 import zlib
 from typing import Any
@@ -20,6 +18,7 @@ from lesionlens.errors import (
     UnsupportedType,
 )
 from lesionlens.imaging import decode, png
+from tests import python_program
 from tests.conftest import ROOT
 from tests.lossless_jpeg import lossless_jpeg
 from tests.pictures import JPEG, LESION, SKIN, dermatoscopic, encoded, lesion, multi_scan_jpeg
@@ -236,9 +235,7 @@ BAD = {
 
 def test_without_the_plugin_for_heic_other_files_are_looked_at() -> None:
     script = "from lesionlens.imaging import decode; decode.decode(b'text' * 100)"
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT / "function", capture_output=True, text=True
-    )
+    done = python_program.run(script)
     assert "errors.Undecodable" in done.stderr
 
 

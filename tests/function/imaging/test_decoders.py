@@ -3,8 +3,6 @@
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -26,7 +24,7 @@ from lesionlens.errors import (
 from lesionlens.imaging import decoders, file_kinds, preprocess
 from lesionlens.imaging.decoders import Decoders
 from lesionlens.imaging.model_input import Preprocessing
-from tests import hostile
+from tests import hostile, python_program
 from tests.conftest import ROOT
 from tests.dicom import photograph
 from tests.pictures import JPEG, dermatoscopic, encoded, lesion, multi_scan_jpeg
@@ -296,21 +294,9 @@ decoders.shared.prepare(data, Preprocessing(96), time.monotonic() + 60)
 }
 
 
-def run(program: str) -> subprocess.CompletedProcess[str]:
-    """Run a program in a process of its own, in which warnings are errors."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        cwd=ROOT / "function",
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("name", ENDS)
 def test_nothing_is_left_when_the_process_ends(name: str) -> None:
-    done = run(PROCESS.format(end=ENDS[name]))
+    done = python_program.run(PROCESS.format(end=ENDS[name]), "-W", "error")
     assert done.stderr == ""
     wait_until_ended(int(done.stdout))
 
@@ -348,7 +334,7 @@ assert decoded_by() != pid
 
 @pytest.mark.parametrize("user", THEN)
 def test_what_was_started_ahead_serves_one_process_and_ends_with_it(user: str) -> None:
-    done = run(AHEAD.format(then=THEN[user]))
+    done = python_program.run(AHEAD.format(then=THEN[user]), "-W", "error")
     assert (done.stderr, done.returncode) == ("", 0)
     wait_until_ended(int(done.stdout))
 

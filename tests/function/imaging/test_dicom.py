@@ -1,6 +1,4 @@
 import io
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -33,7 +31,7 @@ from lesionlens.errors import (
 )
 from lesionlens.imaging import colour, decode, decoders, preprocess
 from lesionlens.imaging.model_input import Preprocessing
-from tests.conftest import ROOT
+from tests import python_program
 from tests.dicom import DERMOSCOPIC, MARK, PHOTOGRAPHIC, photograph
 from tests.lossless_jpeg import lossless_jpeg
 from tests.pictures import encoded, lesion
@@ -329,7 +327,8 @@ def test_pydicom_is_imported_when_a_dicom_arrives() -> None:
         "decode.decode(Path('../infra/smoke.jpg').read_bytes())\n"
         "assert 'pydicom' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT / "function", check=True)
+    done = python_program.run(script)
+    assert done.returncode == 0, done.stderr
 
 
 def test_nesting_ends_in_a_refusal() -> None:

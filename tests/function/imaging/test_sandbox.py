@@ -1,13 +1,12 @@
 """What a process may still do in the sandbox: each attempt is made in a child of its own."""
 
 import signal
-import subprocess
 import sys
 
 import pytest
 
 from lesionlens.imaging import sandbox
-from tests.conftest import ROOT
+from tests import python_program
 
 MEBIBYTE = 1024 * 1024
 DONE, REFUSED, ENDED = "done", "refused", "ended"
@@ -66,18 +65,12 @@ ATTEMPTS = {
 @pytest.mark.parametrize("name", ATTEMPTS)
 def test_nothing_but_computing_is_left(name: str) -> None:
     attempt, expected = ATTEMPTS[name]
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(attempt=attempt)],
-        cwd=ROOT / "function",
-        env={"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"},
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    environment = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+    done = python_program.run(SCRIPT.format(attempt=attempt), environment=environment)
     if expected == ENDED:
         assert done.returncode == -signal.SIGPROF
     else:
-        assert (done.stdout.decode(), done.returncode) == (expected, 0)
+        assert (done.stdout, done.returncode) == (expected, 0)
 
 
 @pytest.mark.parametrize("machine", sandbox._SYSTEM_CALLS)

@@ -1,8 +1,6 @@
 import base64
 import http.server
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 
@@ -11,8 +9,7 @@ import pytest
 
 from lesionlens.model import quick_reader
 from lesionlens.model.storage import ABSENT, CloudStore
-from tests import emulator
-from tests.conftest import ROOT
+from tests import emulator, python_program
 
 DATA = b"manifest"
 HASH = base64.b64encode(google_crc32c.value(DATA).to_bytes(4, "big")).decode()
@@ -142,13 +139,6 @@ assert "google.cloud.storage" not in sys.modules
 def test_the_library_is_not_imported_where_all_goes_well() -> None:
     with emulator.running() as bucket:
         CloudStore(bucket.name, "quick").write("object", b"bytes", ABSENT)
-        done = subprocess.run(
-            [sys.executable, "-c", READ.format(bucket=bucket.name)],
-            cwd=ROOT / "function",
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = python_program.run(READ.format(bucket=bucket.name))
     assert done.stderr == ""
     assert "b'bytes'" in done.stdout

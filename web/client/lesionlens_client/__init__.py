@@ -1,4 +1,4 @@
-"""LesionLens from Python; the API in full is the service's /openapi.json.
+"""Python client of LesionLens; the service's /openapi.json documents the whole API.
 
 Not a medical diagnosis: show a result's ``notice`` wherever you show the result.
 """

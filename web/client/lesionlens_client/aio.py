@@ -1,4 +1,4 @@
-"""The asynchronous client: the synchronous one, awaited."""
+"""The asynchronous client: `AsyncClient`."""
 
 import asyncio
 import json
@@ -16,7 +16,20 @@ from .retries import Retries
 
 
 class AsyncClient:
-    """A service at an address, for one event loop of asyncio; otherwise as `Client`."""
+    """Client of one LesionLens service for one asyncio event loop.
+
+    It has the methods of `Client` as coroutines, with the same arguments, retries and errors. Use
+    it as an asynchronous context manager, or await `close` when done.
+
+    Args:
+        address: Root of the service, such as ``https://HOST``; redirects are not followed.
+        key: API key, sent as a bearer token. None for a service that needs none.
+        timeout_s: Seconds without progress after which a request fails; connecting has at most 10.
+        retries: How often, and after how long, a failed request is repeated (see `Retries`).
+
+    Raises:
+        ValueError: The address has no scheme (``https://`` or ``http://``).
+    """
 
     def __init__(
         self,
@@ -36,11 +49,11 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close all connections; the client cannot be used afterwards."""
         await self._http.aclose()
 
     async def classify(self, image: Image, **options: Unpack[Options]) -> Result:
-        """Classify one image."""
+        """Classify one image: a path or a file's content. See `Client.classify`."""
         return cast(Result, await self._json(self._requests.classify(image, options)))
 
     async def batch(
@@ -49,7 +62,10 @@ class AsyncClient:
         progress: Progress | None = None,
         **options: Unpack[Options],
     ) -> list[Entry]:
-        """Classify several images, up to the number that the key allows, in their order."""
+        """Classify several images in one request; return all entries. See `Client.batch`.
+
+        ``progress`` is an ordinary function, not a coroutine.
+        """
         entries = []
         async for entry in self.stream(images, **options):
             entries.append(entry)
@@ -60,7 +76,10 @@ class AsyncClient:
     async def stream(
         self, images: Sequence[Image], **options: Unpack[Options]
     ) -> AsyncIterator[Entry]:
-        """Yield the entries of a batch in their order, each as soon as it is there."""
+        """Classify several images; yield each entry as soon as it arrives. See `Client.stream`.
+
+        A caller that stops early should close the iterator (``contextlib.aclosing``).
+        """
         request = self._requests.batch(images, options)
         seen = 0
         tried = 0
@@ -70,7 +89,7 @@ class AsyncClient:
                 try:
                     async for line in response.aiter_lines():
                         entry: Entry = json.loads(line)
-                        # After a connection that broke, the batch is answered from its start.
+                        # After a broken connection, the service repeats the batch from its start.
                         if entry["index"] == seen:
                             seen += 1
                             yield entry
@@ -80,12 +99,12 @@ class AsyncClient:
             await asyncio.sleep(self._retries.wait_s(failure, tried))
 
     async def labels(self) -> list[dict[str, Any]]:
-        """Return the classes, with names and codes."""
+        """Return the classes that the model distinguishes, with names and terminology codes."""
         answer = await self._json(self._requests.get("/v1/labels"))
         return cast("list[dict[str, Any]]", answer["labels"])
 
     async def model(self) -> dict[str, Any]:
-        """Return the release that answers: metrics, data, licence."""
+        """Return the manifest of the model being served: metrics, data, licence and more."""
         return await self._json(self._requests.get("/v1/model"))
 
     async def _json(self, request: httpx.Request) -> dict[str, Any]:
@@ -93,7 +112,7 @@ class AsyncClient:
         return cast("dict[str, Any]", response.json())
 
     async def _send(self, request: httpx.Request, stream: bool) -> httpx.Response:
-        """Return an answer that is no error; if it is a stream, it has yet to be read."""
+        """Send until the response is a success, or raise; a streamed body is yet to be read."""
         tried = 0
         while True:
             tried += 1

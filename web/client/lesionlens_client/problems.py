@@ -1,4 +1,4 @@
-"""Errors that the service answers, told apart by whether waiting helps."""
+"""Errors with which the service answers, and whether a retry may help."""
 
 import json
 from datetime import UTC, datetime
@@ -9,16 +9,19 @@ import httpx
 
 from .results import Problem
 
-# Too slow, still answering, limit used up, faults of the service or before it. Not 422 or 413: what
-# is too much stays too much.
+# Upload too slow (408), first attempt still being answered (409), rate limit (429), faults of the
+# service or of a proxy (5xx). Not 413 or 422: the same request would fail again.
 LATER = frozenset({408, 409, 429, 500, 502, 503, 504})
 
 
 class ProblemError(Exception):
-    """The service refused a request, and says why.
+    """The service answered with an error; ``str()`` gives its status, title and detail.
 
-    ``later``: whether the same request may succeed later; otherwise it has to be changed.
-    ``retry_after_s``: how long the service asks to wait, in seconds, if it does.
+    Attributes:
+        problem: The problem document (RFC 9457).
+        later: Whether the same request may succeed later; if not, the request must be changed.
+        retry_after_s: Seconds to wait before the next attempt, from the header Retry-After; None if
+            the response had none.
     """
 
     def __init__(self, problem: Problem, later: bool, retry_after_s: float | None) -> None:
@@ -29,10 +32,10 @@ class ProblemError(Exception):
 
 
 def problem_of(response: httpx.Response) -> ProblemError:
-    """Return the error in a response that has been read."""
+    """Return the error that a response, already read, stands for."""
     retry_after_s = _seconds(response.headers.get("Retry-After"))
     status = response.status_code
-    # 409 and 422 also stand for an Idempotency-Key in use: then Retry-After tells them apart.
+    # 409 has several causes; it comes with Retry-After only while the first attempt is in progress.
     later = status in LATER and not (status == 409 and retry_after_s is None)
     return ProblemError(_document(response), later, retry_after_s)
 
@@ -44,7 +47,7 @@ def _document(response: httpx.Response) -> Problem:
         document = None
     if isinstance(document, dict) and document.keys() >= Problem.__required_keys__:
         return cast(Problem, document)
-    # The error page of a proxy is no problem document.
+    # For example the error page of a proxy.
     return {
         "type": "about:blank",
         "title": response.reason_phrase,
@@ -55,7 +58,7 @@ def _document(response: httpx.Response) -> Problem:
 
 
 def _seconds(header: str | None) -> float | None:
-    """Read Retry-After: seconds, or a date (RFC 9110, 10.2.3); None if it is neither."""
+    """Parse Retry-After: seconds or a date (RFC 9110, 10.2.3); None if it is neither."""
     if header is None:
         return None
     if header.isascii() and header.isdigit():
@@ -64,6 +67,6 @@ def _seconds(header: str | None) -> float | None:
         until = parsedate_to_datetime(header)
     except ValueError:
         return None
-    # "-0000" stands for UTC without a place, and is read as no zone.
+    # "-0000" means UTC (RFC 5322, 3.3) and is parsed as a time without a zone.
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return max(0.0, (until - datetime.now(UTC)).total_seconds())

@@ -1,4 +1,4 @@
-"""Requests as both clients send them."""
+"""The HTTP requests that both clients send."""
 
 import os
 import uuid
@@ -14,17 +14,24 @@ VERSION = "1.0.0"
 CONNECT_S = 10.0
 JSON_LINES = "application/jsonl"
 
-Image = str | os.PathLike[str] | bytes  # the path of a file, or its content
+# Path of an image file, or the content of one.
+Image = str | os.PathLike[str] | bytes
 
 
 class Options(Record, total=False):
-    """What may be asked for beside an image, and what comes back with its result."""
+    """Optional parameters of a classification, and references that its result repeats."""
 
-    explain: bool | str  # the predicted class, or one by its label
+    explain: bool | str
+    """Add a heat map (``explanation``) for the predicted class, or for a class given by label."""
     overlay: bool
+    """Whether an explanation includes its PNG, which takes most of its time; default True."""
     views: int
+    """Number of mirrored and rotated copies to average, 1 (default) to 8; each counts as an image
+    against limits."""
     prior: Literal["dataset", "uniform"]
+    """Class frequencies that probabilities assume: as in HAM10000 (default), or all equal."""
     prevalence: float
+    """Share of malignant lesions among your patients, 0.0001 to 0.9999; in place of ``prior``."""
 
 
 class _Settings(TypedDict):
@@ -34,7 +41,7 @@ class _Settings(TypedDict):
 
 
 def settings(address: str, key: str | None, timeout_s: float) -> _Settings:
-    """Return the settings of either kind of httpx client, which follow no redirects.
+    """Return the settings for ``httpx.Client`` and ``httpx.AsyncClient``.
 
     Raises ValueError for an address without a scheme.
     """
@@ -48,18 +55,21 @@ def settings(address: str, key: str | None, timeout_s: float) -> _Settings:
 
 
 class Requests:
-    """Builds requests by a client's ``build_request``."""
+    """Builds requests with the ``build_request`` of an httpx client."""
 
     def __init__(self, build: Callable[..., httpx.Request]) -> None:
         self._build = build
 
     def get(self, path: str) -> httpx.Request:
+        """Return a GET request."""
         return self._build("GET", path)
 
     def classify(self, image: Image, options: Options) -> httpx.Request:
+        """Return a request for one image. Raises OSError if its file cannot be read."""
         return self._post("/v1/classify", "image", [image], options, {})
 
     def batch(self, images: Sequence[Image], options: Options) -> httpx.Request:
+        """Return a request for several images. Raises OSError if a file cannot be read."""
         return self._post("/v1/batch", "images", images, options, {"Accept": JSON_LINES})
 
     def _post(
@@ -74,7 +84,7 @@ class Requests:
         record = {name: given.pop(name) for name in Record.__annotations__ if name in given}
         files = [(field, ("image", content, "application/octet-stream"))
                  for content in map(_content, images)]  # fmt: skip
-        # The same for each try: a repetition gets the first one's answer and costs nothing.
+        # One key for all attempts: a repetition gets the first answer and is not counted again.
         headers = {"Idempotency-Key": str(uuid.uuid4()), **headers}
         parameters = dict(_parameters(given))
         return self._build(

@@ -1,4 +1,4 @@
-"""When a request is repeated, and after how long."""
+"""Which failures are retried, and after how long."""
 
 import random
 from dataclasses import dataclass
@@ -7,23 +7,32 @@ import httpx
 
 from .problems import ProblemError
 
-# The program's own random numbers stay as they were seeded.
+# A generator of its own, so that the program's seeded random numbers are not disturbed.
 _dice = random.Random()  # noqa: S311
 
 
 @dataclass(frozen=True)
 class Retries:
-    """``tries`` in all, with at most ``longest_wait_s`` seconds between two of them."""
+    """How failed requests are retried: connection failures, and errors that may pass.
+
+    The wait before each retry is at least what the service asks for with Retry-After, plus a random
+    time of up to a second and a tenth of it; without Retry-After it is random, up to 1, 2, 4, …
+    seconds. ``Retries(tries=1)`` never retries.
+
+    Attributes:
+        tries: Number of attempts in total, the first included.
+        longest_wait_s: In seconds. A service that asks for a longer wait is not asked again: the
+            error is raised.
+    """
 
     tries: int = 4
     longest_wait_s: float = 60.0
 
     def wait_s(self, failure: ProblemError | httpx.TransportError, tried: int) -> float:
-        """Return how many seconds to wait after the failure of a try, the first of which is 1.
+        """Return the seconds to wait after attempt number ``tried`` (from 1) failed.
 
-        At least as long as Retry-After says and a random time more; without one, a random share of
-        a time that doubles. So clients that failed together do not come back together. Raises the
-        failure if the request is not to be repeated.
+        The random part keeps clients that failed together from retrying together. Raises
+        ``failure`` itself if the request is not to be retried.
         """
         asked = None
         if isinstance(failure, ProblemError):
