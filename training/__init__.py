@@ -1,1 +1,1 @@
-"""The training job: the journey of a model, from a data set to a release in object storage."""
+"""The training job: from a data set to a release of the model in object storage."""

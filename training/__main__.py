@@ -1,4 +1,4 @@
-"""``python -m training``: the stages of the journey, one command each, and the life of releases."""
+"""``python -m training``: the stages of the training job, and the management of its releases."""
 
 import argparse
 import os
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-# TensorFlow's greetings hide what this program says.
+# TensorFlow's start-up messages would hide this program's output.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from lesionlens.model.classifier import Classifier
@@ -31,19 +31,19 @@ STAGES = {
     "data": "read the data set; print and plot the distribution of its classes",
     "split": "split it by lesion into train, validation and test",
     "train": "train, or with --resume continue",
-    "evaluate": "judge the trained model on validation and test, or --images with --labels",
-    "export": "convert to LiteRT, choose a variant, judge it",
-    "safeguard": "fit the detector of foreign images; measure the limits of picture quality",
-    "evidence": "measure what the model card shows: calibration, subgroups, robustness",
+    "evaluate": "evaluate the trained model on validation and test, or on --images with --labels",
+    "export": "convert to LiteRT, choose a variant, evaluate it",
+    "safeguard": "fit the out-of-distribution detector; choose the image quality limits",
+    "evidence": "measure calibration, subgroups and robustness for the model card",
     "publish": "write the release to the store; with --promote make it the current one",
 }
 EXPERIMENTS = {
-    "detectors": "compare detectors of foreign images on the trained model's features",
-    "paper": "train and judge the paper's way, and what is left of it by lesion",
-    "compare": "two runs' balanced accuracy on validation",
+    "detectors": "compare out-of-distribution detectors on the trained model's features",
+    "paper": "train and evaluate with the paper's split and with a split by lesion",
+    "compare": "compare two runs' balanced accuracy on validation",
 }
-# What several workers can be started with; what follows the training in run is the chief's.
-SHARED = ("run", "data", "split", "train")
+# Commands that several workers can run; the stages of run after train are the chief's alone.
+DISTRIBUTED = ("run", "data", "split", "train")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         if options.command == "evaluate" and (options.images or options.labels):
-            _judge_labelled(options)
+            _evaluate_labelled(options)
         elif options.command in STAGES:
             _run_stage(options)
         elif options.command in EXPERIMENTS:
@@ -65,26 +65,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_stage(options: argparse.Namespace) -> None:
-    # Imported here: TensorFlow takes seconds, and promote or list need none of it.
+    # Imported here: TensorFlow takes seconds to import, and promote or list do not need it.
     from . import job
 
     work = _job(options)
     stages = {
         "run": job.run,
-        "data": job.data,
-        "split": job.split,
-        "train": job.train,
-        "evaluate": job.evaluate,
-        "export": job.export,
-        "safeguard": job.safeguard,
-        "evidence": job.evidence,
-        "publish": job.publish,
+        "data": job.read_data,
+        "split": job.split_data,
+        "train": job.train_model,
+        "evaluate": job.evaluate_model,
+        "export": job.export_model,
+        "safeguard": job.safeguard_model,
+        "evidence": job.gather_evidence,
+        "publish": job.publish_release,
     }
     stages[options.command](work)
 
 
-def _judge_labelled(options: argparse.Namespace) -> None:
-    """Judge a release of the store, or the exported model of ``--run``."""
+def _evaluate_labelled(options: argparse.Namespace) -> None:
+    """Evaluate a release of the store, or the exported model of ``--run``, on labelled images."""
     if not (options.images and options.labels):
         raise ValueError("--images and --labels go together")
     if options.run:
@@ -122,13 +122,13 @@ def _experiment(options: argparse.Namespace) -> None:
 def _job(
     options: argparse.Namespace, folder: Path | None = None, overrides: Sequence[str] = ()
 ) -> "Job":
-    """``folder`` is that of the run, if it is not the one that is asked for or the default."""
+    """``folder``: the run's folder, in place of ``--run`` or its default."""
     from .workspace import Job
 
     settings = config.load(options.config, (*overrides, *options.set))
     team = cluster.from_environment(os.environ)
-    if team.workers > 1 and options.command not in SHARED:
-        accepted = ", ".join(SHARED)
+    if team.workers > 1 and options.command not in DISTRIBUTED:
+        accepted = ", ".join(DISTRIBUTED)
         raise ValueError(f"{team.workers} workers were started; accepted for several: {accepted}")
     run = team.own_folder(folder or options.run or HERE / "runs" / settings.name)
     run.mkdir(parents=True, exist_ok=True)
@@ -182,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
         "--store", default=releases, help="gs://BUCKET/FOLDER or file:///FOLDER (%(default)s)"
     )
     forced = argparse.ArgumentParser(add_help=False)
-    forced.add_argument("--force", action="store_true", help="promote even what is worse")
+    forced.add_argument("--force", action="store_true", help="promote even a worse version")
     runs = {**STAGES, **{name: EXPERIMENTS[name] for name in ("detectors", "paper")}}
     for name, text in runs.items():
         stage = commands.add_parser(name, help=text, description=text, parents=[store, forced])
@@ -192,17 +192,17 @@ def _parser() -> argparse.ArgumentParser:
         )
         stage.add_argument("--data", help="folder or gs://BUCKET/FOLDER (default: HAM10000_DIR)")
         stage.add_argument(
-            "--archive", help="images of other clinics, likewise (default: ISIC_ARCHIVE_DIR)"
+            "--archive", help="the same for images of other clinics (default: ISIC_ARCHIVE_DIR)"
         )
         stage.add_argument("--run", type=Path, help="folder of the run (default: runs/CONFIG)")
         stage.add_argument("--cache", type=Path, default=HERE / "cache", help="(%(default)s)")
-        stage.add_argument("--resume", action="store_true", help="continue a killed training")
-        stage.add_argument("--promote", action="store_true", help="move the pointer to it")
+        stage.add_argument("--resume", action="store_true", help="continue an interrupted training")
+        stage.add_argument("--promote", action="store_true", help="make it the current version")
         stage.add_argument("--version", help="name of the release (default: day and hash)")
         if name == "evaluate":
             _add_labelled(stage)
         if name == "paper":
-            # What was made of it is not made again.
+            # Runs that are finished are not repeated.
             stage.set_defaults(config="paper", resume=True)
     promote = commands.add_parser(
         "promote", help="make a version the current one", parents=[store, forced]
@@ -211,7 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "results", help="write the current release's results into the README", parents=[store]
     )
-    commands.add_parser("rollback", help="return to the version before", parents=[store])
+    commands.add_parser("rollback", help="return to the previous version", parents=[store])
     compare = commands.add_parser("compare", help=EXPERIMENTS["compare"])
     compare.add_argument("first", type=Path, help="folder of a run")
     compare.add_argument("second", type=Path, help="folder of another, on the same split")
@@ -222,8 +222,8 @@ def _parser() -> argparse.ArgumentParser:
 def _add_labelled(evaluate: argparse.ArgumentParser) -> None:
     group = evaluate.add_argument_group(
         "a labelled set of any origin",
-        "Judged is the release --version (default: the current one) of --store, through serving's "
-        "own code; with --run the exported model of that run, whose model card will show it.",
+        "Evaluates the release --version (default: the current one) of --store as it is served; "
+        "with --run, the exported model of that run, whose model card then shows the result.",
     )
     group.add_argument("--images", type=Path, help="folder of images")
     group.add_argument(

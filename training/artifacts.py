@@ -1,21 +1,21 @@
-"""What the stages of a job leave in the folder of its run."""
+"""Names of the files that the stages of a job write to the run's folder."""
 
-# How the run was begun: its configuration, its code and libraries, and who is in which part.
+# Inputs of the run: configuration, code and library versions, split.
 CONFIG, ORIGIN, SPLIT = "config.json", "origin.json", "split.json"
-# Which split was trained on: later stages compare it.
+# Hash of the split that was trained on, which later stages check.
 TRAINING = "training.json"
-# What was trained, and its figures by epoch.
+# The trained model, and its figures by epoch.
 MODEL, HISTORY = "model.keras", "history.json"
-# The Keras model's figures, and what is left of them where the lesion is not in training.
+# The Keras model's figures: of both held-out parts, and by leakage from the training part.
 EVALUATION, LEAKAGE = "evaluation.json", "leakage.json"
-# The exported model's figures, those of its safeguards, and a folder of all variants.
+# The exported model's figures, those of its safeguards, and the folder of all variants.
 EXPORT, SAFEGUARDS, VARIANTS = "export.json", "safeguards.json", "variants"
-# The exported model's figures for the model card, on the test part and on a set from elsewhere.
+# The exported model's figures for the model card: on the test part and on an external set.
 EVIDENCE, ELSEWHERE = "evidence.json", "elsewhere.json"
-# Folders with the answers for each image: of the Keras model, and of the variant that is shipped.
+# Folders of predictions by image: of the Keras model, and of the exported variant.
 KERAS_ANSWERS, ANSWERS = "answers-keras", "answers"
 DISTRIBUTION, CURVES, CONFUSION, ROC, RELIABILITY = (
     f"figures/{name}.png" for name in ("distribution", "curves", "confusion", "roc", "reliability")
 )
-# What is published beside the model, and what the model card shows.
+# Published beside the model, for the model card.
 PUBLISHED = (DISTRIBUTION, CURVES, CONFUSION, ROC, RELIABILITY, HISTORY)

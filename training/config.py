@@ -16,11 +16,11 @@ Tree = dict[str, Any]
 
 
 class Table(Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of the configuration: unknown keys and values of another type are refused."""
+    """A table of the configuration. Unknown keys and values of a wrong type are errors."""
 
 
 class Data(Table, frozen=True):
-    """Which images are trained on, and how they are split."""
+    """The training images and how they are split."""
 
     # Width and height, in pixels, of the decoded frames that augmentation samples from.
     frame: tuple[int, int]
@@ -32,13 +32,13 @@ class Data(Table, frozen=True):
     by_lesion: bool = True
     # True repeats the rare classes before the split by image: copies of one image on both sides.
     oversample_first: bool = False
-    # Images of other clinics are trained on too. This share of them is held out for validation, and
-    # the same for test; it must be 1/n with n from 3 on. 0: HAM10000 alone.
+    # Share of other clinics' images that is held out for validation, and the same again for test;
+    # it must be 1/n with n of at least 3. 0: train on HAM10000 alone.
     archive_fraction: float = 0.0
 
 
 class Chance(Table, frozen=True):
-    """A flaw that a share of the images gets, its strength drawn uniformly from an interval."""
+    """A degradation applied with some probability; its strength is uniform between two bounds."""
 
     probability: float = 0.0
     low: float = 0.0
@@ -46,7 +46,7 @@ class Chance(Table, frozen=True):
 
 
 class Augmentation(Table, frozen=True):
-    """Random changes of each image before it is trained on."""
+    """Random changes to each training image."""
 
     rotation_degrees: float  # at most, either way
     flip_horizontal: bool
@@ -56,17 +56,17 @@ class Augmentation(Table, frozen=True):
     brightness: float  # at most, either way, as a share of 255
     contrast: float  # at most, either way, around 1
     colour: float  # gain of each channel, at most, either way, around 1
-    # Images and labels are mixed in pairs, by shares from Beta(mixup, mixup); 0 for never.
+    # Images and labels are mixed in pairs with weights from Beta(mixup, mixup); 0: never.
     mixup: float = 0.0
-    # This share of the images keeps its light and gets none of the flaws below.
+    # Share of the images whose light is left unchanged and that get none of the degradations below.
     clean: float = 0.0
-    # Where the square leaves the frame, this share of the images mirrors it; the others are black.
+    # Share of the images in which the area outside the frame is mirrored; otherwise it is black.
     mirrored: float = 0.0
     aspect: float = 0.0  # natural logarithm of width over height, at most, either way
     gamma: float = 0.0  # natural logarithm of the exponent, at most, either way
     exposure: float = 0.0  # natural logarithm of the gain, at most, either way
     hair: Chance = Chance()  # number of hairs
-    corners: Chance = Chance()  # diameter of what a black surround leaves, as a share of the side
+    corners: Chance = Chance()  # diameter of the circle in a black surround, as a share of the side
     bars: Chance = Chance()  # width of black bars on two sides, as a share of the side
     ruler: Chance = Chance()  # distance of its marks, as a share of the side
     blur: Chance = Chance()  # standard deviation, as a share of the side
@@ -79,11 +79,11 @@ class Stage(Table, frozen=True):
 
     size: int  # side of the input, pixels
     epochs: int
-    restart: bool = False  # of the learning rate's schedule: warm-up, peak, decay
+    restart: bool = False  # restart the learning rate schedule: warm-up, peak, decay
 
 
 class Training(Table, frozen=True):
-    """The head alone first, then the whole network in stages."""
+    """How the network is fitted: first the head alone, then the whole network in stages."""
 
     batch: int
     head_epochs: int
@@ -94,44 +94,45 @@ class Training(Table, frozen=True):
     dropout: float
     label_smoothing: float
     # Classes are sampled with a probability proportional to n**sampling_power: 1 is their natural
-    # frequency, 0 is balanced. Logit adjustment corrects for the imbalance that is left.
+    # frequency, 0 is balanced. Logit adjustment corrects for the remaining imbalance.
     sampling_power: float
     logit_adjustment: bool
     average_momentum: float  # of the exponential moving average of the weights
     freeze_batch_normalization: bool
     stages: tuple[Stage, ...]
-    # The first blocks of MobileNet stay as they are: their gradients are the costly ones.
+    # Number of first MobileNet blocks that are not trained: their gradients cost the most time.
     frozen_blocks: int = 0
-    # The result is interpolated between the weights before and after the fine-tuning; this is the
+    # The final weights are interpolated between those before and after fine-tuning; this is the
     # share of those before (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
     start_share: float = 0.0
-    # At the end, batch normalization's statistics are recomputed from so many batches; 0: never.
+    # Number of batches from which batch normalization statistics are recomputed at the end; 0:
+    # never.
     statistics_batches: int = 0
-    # Run without a compiled graph, whose tracing takes longer than a training of seconds.
+    # Train without a compiled graph, whose tracing takes longer than a training of seconds.
     run_eagerly: bool = False
-    # The learning rate stays at its peak until so many epochs before the end, or before the next
-    # restart; 0: it decays from the warm-up on.
+    # The learning rate stays at its peak until this many epochs before the end or the next restart;
+    # 0: it decays from the end of the warm-up.
     decay_epochs: float = 0.0
 
 
 class Config(Table, frozen=True):
-    """All that determines a training, but for the images themselves."""
+    """Everything that determines a training except the images."""
 
     name: str
     seed: int
     imagenet_weights: bool
     width: float  # MobileNet's width multiplier
-    preprocessing: Preprocessing  # size: what the release is evaluated and served at
+    preprocessing: Preprocessing  # size: input size of the evaluated and served model
     data: Data
     augmentation: Augmentation
     training: Training
-    # Version of the release whose weights the training starts from; empty: ImageNet's, or random.
+    # Version of the release whose weights the training starts from; empty: ImageNet or random.
     start: str = ""
-    # Input sizes among which the export chooses; empty: only that of the preprocessing.
+    # Input sizes that the export chooses from; empty: that of the preprocessing.
     export_sizes: tuple[int, ...] = ()
 
     def as_json(self) -> Tree:
-        """The configuration as it reads back from JSON: tuples have become lists."""
+        """The configuration as decoded from JSON, with lists in place of tuples."""
         tree: Tree = msgspec.json.decode(msgspec.json.encode(self))
         return tree
 
@@ -152,7 +153,7 @@ def load(name: str, overrides: tuple[str, ...] = ()) -> Config:
 
 
 def from_dict(tree: Tree) -> Config:
-    """Build a Config from nested dictionaries, as read from TOML or from a run's own record.
+    """Build a Config from nested dictionaries, as read from TOML or from a run's config.json.
 
     Raises ValueError for an unknown or missing key, or a wrong type.
     """
@@ -164,7 +165,7 @@ def from_dict(tree: Tree) -> Config:
 
 
 def _refuse_unknown(preprocessing: Tree) -> None:
-    # A dataclass of the function, whose unknown keys msgspec would ignore.
+    # msgspec ignores unknown keys of a dataclass, which this one is.
     if unknown := sorted(preprocessing.keys() - Preprocessing.__dataclass_fields__.keys()):
         raise ValueError(f"the configuration is wrong: preprocessing has no {unknown[0]!r}")
 

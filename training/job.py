@@ -1,7 +1,7 @@
-"""The journey of a model, from a data set to a release in object storage.
+"""The stages of the training job, from a data set to a release in object storage.
 
-Each stage takes what the ones before it left in the run's folder (see `artifacts`) and leaves its
-own result there, so that it can also be run alone.
+Each stage reads the results of earlier stages from the run's folder (see `artifacts`) and writes
+its own there, so that it can also be run by itself.
 """
 
 import dataclasses
@@ -15,48 +15,55 @@ import keras
 import msgspec
 import numpy as np
 
-from lesionlens.model import release as releases
-from lesionlens.model import storage
-from lesionlens.model.manifest import DETECTOR, Export
-from lesionlens.model.manifest import MODEL as SERVED
+from lesionlens.model import release, storage
+from lesionlens.model.manifest import DETECTOR, MODEL, Export
 
 from . import artifacts, workspace
-from .data import dataset, decoding
-from .data import split as splits
+from .data import dataset, decoding, split
 from .data.dataset import CLASSES
-from .evaluation import analysis, external, guardrails, inference, leakage, plots, predictions
-from .evaluation import evaluate as evaluation
+from .evaluation import (
+    analysis,
+    evaluate,
+    external,
+    guardrails,
+    inference,
+    leakage,
+    plots,
+    predictions,
+)
 from .learning import cluster, fit
 from .learning.batches import Examples
-from .releasing import build_manifest, on_device, provenance
-from .releasing import export as conversion
-from .releasing import publish as releasing
+from .releasing import build_manifest, export, on_device, provenance, publish
 from .releasing.build_manifest import Exported
 from .workspace import Job, TrainingRecord
 
-# The Keras backend that LiteRT export needs.
+# The Keras backend that the export to LiteRT requires.
 EXPORT_BACKEND = "tensorflow"
 
 
 def run(job: Job) -> str:
-    """Make a release from a data set; return its version.
+    """Run all stages; return the version of the published release.
 
-    Of several workers, only the chief gets past the training.
+    Of several workers, only the chief continues after the training.
     """
-    data(job)
-    split(job)
-    train(job)
-    evaluate(job)
-    export(job)
-    safeguard(job)
-    evidence(job)
-    return publish(job)
+    read_data(job)
+    split_data(job)
+    train_model(job)
+    evaluate_model(job)
+    export_model(job)
+    safeguard_model(job)
+    gather_evidence(job)
+    return publish_release(job)
 
 
-def data(job: Job) -> None:
-    """Read the data set, decode all of it, print and plot the distribution of its classes."""
+def read_data(job: Job) -> None:
+    """Read and decode the data set; print and plot the distribution of its classes."""
     config = job.config
     decoding.cached(job.dataset, *config.data.frame, config.preprocessing, job.cache)
+    job.team.on_chief(lambda: _show_distribution(job))
+
+
+def _show_distribution(job: Job) -> None:
     counts = dataset.distribution(job.dataset)
     print(f"{'class':<8}{'images':>8}{'lesions':>9}")
     for label, (images, lesions) in counts.items():
@@ -64,22 +71,22 @@ def data(job: Job) -> None:
     plots.distribution(counts, job.run / artifacts.DISTRIBUTION)
 
 
-def split(job: Job) -> None:
-    """Split the data set by lesion and write the split out; a trained run keeps the one it has."""
-    parts = splits.make(job.dataset, job.config.data, job.config.seed)
+def split_data(job: Job) -> None:
+    """Split the data set and write the split. Raises ValueError if a trained run has another."""
+    parts = split.make(job.dataset, job.config.data, job.config.seed)
     if not job.has_training:
-        splits.write(job.dataset, parts, job.run / artifacts.SPLIT)
-    elif splits.differ(job.split, parts):
+        split.write(job.dataset, parts, job.run / artifacts.SPLIT)
+    elif split.differ(job.split, parts):
         raise ValueError(
             f"{job.run} was trained on another split, and would be judged on images that it has "
             "seen; give another --run"
         )
-    for part in splits.PARTS:
-        print(f"{part:<12}{len(getattr(parts, part)):>6} images")
+    sizes = "\n".join(f"{part:<12}{len(getattr(parts, part)):>6} images" for part in split.PARTS)
+    job.team.on_chief(lambda: print(sizes))
 
 
-def train(job: Job) -> None:
-    """Train, or continue a training that was interrupted.
+def train_model(job: Job) -> None:
+    """Train, or continue an interrupted training.
 
     Of several workers, only the chief returns; the others end their process (SystemExit).
     """
@@ -103,7 +110,7 @@ def train(job: Job) -> None:
     )
     start = None
     if config.start:
-        start = releases.load_file(storage.open_store(job.store), config.start, SERVED)
+        start = release.load_file(storage.open_store(job.store), config.start, MODEL)
     network, history = fit.fit(config, examples, job.run, job.resume, start, job.team)
     job.team.leave_to_chief()
     network.save(job.run / artifacts.MODEL)
@@ -111,11 +118,11 @@ def train(job: Job) -> None:
     plots.curves(history, job.run / artifacts.CURVES)
 
 
-def evaluate(job: Job) -> None:
+def evaluate_model(job: Job) -> None:
     """Evaluate the Keras model on validation and test."""
     job.require_own_training()
     network = job.network()
-    found = evaluation.evaluate(
+    found = evaluate.evaluate(
         lambda frames: inference.predict_keras(network, frames),
         job.dataset,
         job.split,
@@ -124,7 +131,7 @@ def evaluate(job: Job) -> None:
         job.run / artifacts.KERAS_ANSWERS,
     )
     job.write(artifacts.EVALUATION, found)
-    print(evaluation.summary(found.metrics))
+    print(evaluate.summary(found.metrics))
     held_out = predictions.held_out(job.run / artifacts.KERAS_ANSWERS)
     leaked = leakage.judge(job.dataset, job.split, held_out, job.config.seed)
     job.write(artifacts.LEAKAGE, leaked)
@@ -133,24 +140,23 @@ def evaluate(job: Job) -> None:
         print(f"\nAccuracy by leakage group, uncalibrated:\n\n{leakage.table(shown)}")
 
 
-def export(job: Job) -> None:
-    """Export to LiteRT, choose a variant, and evaluate it as what will be shipped.
+def export_model(job: Job) -> None:
+    """Export to LiteRT, choose the variant to ship, and evaluate it.
 
-    LiteRT export needs the TensorFlow backend: a model that was trained on another is exported by a
-    process of its own.
+    The export requires Keras's TensorFlow backend: with another backend, a new process exports.
     """
     job.require_own_training()
     if keras.backend.backend() != EXPORT_BACKEND:
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, spawn, cluster.choose_engine, (EXPORT_BACKEND,)) as pool:
-            pool.submit(export, job).result()
+            pool.submit(export_model, job).result()
         return
     labels = job.dataset.labels[job.split.validation]
     images = _images_by_size(job)
-    chosen, variants, refused = conversion.export(job.network(), images, labels)
-    conversion.save(variants, job.run / artifacts.VARIANTS)
+    chosen, variants, refused = export.export(job.network(), images, labels)
+    export.save(variants, job.run / artifacts.VARIANTS)
     served = dataclasses.replace(job.config.preprocessing, size=chosen.size)
-    found = evaluation.evaluate(
+    found = evaluate.evaluate(
         lambda frames: inference.predict(chosen.data, frames),
         job.dataset,
         job.split,
@@ -168,30 +174,30 @@ def export(job: Job) -> None:
     job.write(artifacts.EXPORT, exported)
     matrix = found.metrics["test"].confusion_matrix
     plots.confusion(matrix, CLASSES, job.run / artifacts.CONFUSION)
-    print(evaluation.summary(found.metrics))
-    print(evaluation.flag_summary(found.malignancy))
+    print(evaluate.summary(found.metrics))
+    print(evaluate.flag_summary(found.malignancy))
     for row in table:
         mark = "* " if row.name == chosen.name else "  "
         print(mark + msgspec.json.encode(row).decode())
     print(f"in the browser: {in_browser}")
 
 
-def _images_by_size(job: Job) -> dict[int, conversion.Images]:
-    """What the variants of each input size are made and judged with."""
+def _images_by_size(job: Job) -> dict[int, export.Images]:
+    """By input size, the images with which variants are quantized and compared."""
     chosen = np.random.default_rng(job.config.seed).permutation(job.split.train)
-    for_quantization = chosen[: conversion.CALIBRATION_IMAGES]
+    for_quantization = chosen[: export.CALIBRATION_IMAGES]
     found = {}
     for size in job.config.export_sizes or (job.config.preprocessing.size,):
         preprocessing = dataclasses.replace(job.config.preprocessing, size=size)
-        found[size] = conversion.Images(
+        found[size] = export.Images(
             decoding.squares(job.dataset.subset(for_quantization), preprocessing),
             decoding.squares(job.dataset.subset(job.split.validation), preprocessing),
         )
     return found
 
 
-def safeguard(job: Job) -> None:
-    """Fit the detector of non-dermatoscopic images; measure it, quality limits and views."""
+def safeguard_model(job: Job) -> None:
+    """Fit the out-of-distribution detector; choose quality limits; measure both, and views."""
     model, preprocessing = workspace.variant(job)
     subject = guardrails.Subject(
         model, preprocessing, job.dataset, job.split, job.close_ups, job.config.seed
@@ -202,8 +208,8 @@ def safeguard(job: Job) -> None:
     print(guardrails.summary(found))
 
 
-def evidence(job: Job) -> None:
-    """Measure the exported model, as served, for what the model card shows beside the metrics."""
+def gather_evidence(job: Job) -> None:
+    """Measure the exported model, run as in serving, for the model card."""
     records = job.dataset.subset(job.split.test)
     classifier = workspace.shippable(job).classifier()
     found = analysis.gather(classifier, records, job.config.seed)
@@ -214,15 +220,15 @@ def evidence(job: Job) -> None:
 
 
 def evaluate_external(job: Job, images: Path, labels: Path) -> None:
-    """Judge the exported model on a labelled set of any origin; the model card will show it."""
+    """Evaluate the exported model on an external labelled set, for the model card."""
     classifier = workspace.shippable(job).classifier()
     found = external.judge(classifier, images, labels, job.config.seed)
     found.write(job.run / artifacts.ELSEWHERE)
     print(found.table())
 
 
-def publish(job: Job) -> str:
-    """Publish the exported model; with ``promote`` make it the current one."""
+def publish_release(job: Job) -> str:
+    """Publish the exported model; with ``promote`` make it the current release."""
     shipped = workspace.shippable(job)
     manifest, contents = build_manifest.assemble(
         shipped.described,
@@ -231,9 +237,9 @@ def publish(job: Job) -> str:
         beside={name: (job.run / name).read_bytes() for name in artifacts.PUBLISHED},
     )
     store = storage.open_store(job.store)
-    version = releasing.publish(store, manifest, contents)
+    version = publish.publish(store, manifest, contents)
     print(f"published {version} to {job.store}")
     if job.promote:
-        releasing.promote(store, version, job.force)
+        publish.promote(store, version, job.force)
         print(f"{version} is now the current version")
     return version

@@ -1,7 +1,7 @@
-"""A job, and what its stages read back from the folder of its run.
+"""A job, and how its stages read each other's results from the run's folder.
 
-They read only what belongs together: what is of another configuration, of another training or of
-another export is refused, and the message says what to run again.
+Results of another configuration, training or export are rejected with an error that says which
+stage to run again.
 """
 
 import dataclasses
@@ -39,35 +39,35 @@ from .releasing.provenance import Origin
 
 T = TypeVar("T")
 
-# In the folder of the cache.
+# File in the cache folder.
 HASHES = "hashes.json"
 
 
 class TrainingRecord(Struct, frozen=True):
-    """What a training was started with, beside its configuration."""
+    """Inputs of a training beside its configuration."""
 
-    split_sha256: str  # of the file
+    split_sha256: str  # of the file split.json
 
 
 @dataclass(frozen=True)
 class Job:
-    """What the stages work on: configuration, data, and the folder of the run."""
+    """Input of every stage: configuration, data, and the run's folder."""
 
     config: Config
-    data: str | None  # a folder or gs:// address; None for the configuration's own choice
-    run: Path  # the folder
+    data: str | None  # folder or gs:// address; None: synthetic if configured, else the default
+    run: Path  # folder of the run
     cache: Path
     store: str = ""  # file:// or gs:// address
     resume: bool = False
     promote: bool = False
     force: bool = False
-    version: str | None = None  # None: made from the date and the served files
-    team: Cluster = ALONE  # the workers that share the training
-    archive: str | None = None  # images of other clinics: a folder or gs:// address, or the default
+    version: str | None = None  # None: derived from the date and the served files
+    team: Cluster = ALONE  # the workers of a distributed training
+    archive: str | None = None  # images of other clinics: folder or gs:// address; None: default
 
     @cached_property
     def ham10000(self) -> Dataset:
-        """HAM10000 alone, or the drawings in its place."""
+        """HAM10000 alone, or the synthetic data set in its place."""
         if self.is_drawn:
             root = source.drawn(self.config.data.generated, self.config.seed, self.cache)
         else:
@@ -76,7 +76,7 @@ class Job:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """All that the configuration trains on: HAM10000, and other clinics if it takes them."""
+        """All images of the configuration: HAM10000 and, if configured, those of other clinics."""
         if not self.config.data.archive_fraction:
             return self.ham10000
         if self.is_drawn:
@@ -88,12 +88,12 @@ class Job:
 
     @property
     def is_drawn(self) -> bool:
-        """Whether drawings stand in for the data sets."""
+        """Whether synthetic images replace the data sets."""
         return self.data is None and self.config.data.generated > 0
 
     @cached_property
     def close_ups(self) -> tuple[CloseUp, ...]:
-        """Photographs without a dermatoscope, for the detector."""
+        """Photographs taken without a dermatoscope, for the detector."""
         drawings = self.config.data.generated
         if self.data is None and drawings:
             folder = self.cache / f"drawn-close-ups-{drawings}-{self.config.seed}"
@@ -103,12 +103,12 @@ class Job:
 
     @cached_property
     def split(self) -> Split:
-        """The split as the stage split left it."""
+        """The split that the stage split wrote."""
         return split.read(self.dataset, self.run / artifacts.SPLIT)
 
     @property
     def split_sha256(self) -> str:
-        """Hash of the split's file."""
+        """SHA-256 of the split's file."""
         return hashlib.sha256((self.run / artifacts.SPLIT).read_bytes()).hexdigest()
 
     @property
@@ -117,10 +117,7 @@ class Job:
         return (self.run / artifacts.TRAINING).exists()
 
     def require_own_training(self) -> None:
-        """Raises ValueError if nothing, or something else than this job, was trained in the run.
-
-        That is another configuration, or another split than the one that is there.
-        """
+        """Raise ValueError unless the run was trained with this configuration and this split."""
         if not self.has_training:
             raise ValueError(f"{self.run} holds no training; run the stage train")
         if self.read(artifacts.CONFIG, dict) != self.config.as_json():
@@ -135,14 +132,14 @@ class Job:
             )
 
     def read(self, name: str, of: type[T]) -> T:
-        """What a stage left, checked against its type. Raises ValueError."""
+        """Read a stage's result. Raises ValueError if it is not of type ``of``."""
         try:
             return msgspec.json.decode((self.run / name).read_bytes(), type=of)
         except msgspec.DecodeError as error:
             raise ValueError(f"{self.run / name} is not what this code writes: {error}") from None
 
     def write(self, name: str, document: Any) -> None:
-        """Leave a document as JSON for the later stages."""
+        """Write a result as JSON for later stages."""
         text = msgspec.json.encode(document, enc_hook=_plain)
         (self.run / name).write_bytes(msgspec.json.format(text, indent=1) + b"\n")
 
@@ -152,7 +149,7 @@ class Job:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's numbers as Python's."""
+    """Convert a NumPy number to Python's type."""
     if isinstance(value, np.generic):
         return value.item()
     raise NotImplementedError(f"{type(value)} cannot be written")
@@ -160,20 +157,20 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Shippable:
-    """The exported model, as its release will hold it."""
+    """The exported model with everything that its release will contain except the evidence."""
 
     described: Manifest  # without the evidence
     served: dict[str, bytes]  # the files that serving reads
     archived: bytes  # the Keras model
 
     def classifier(self) -> Classifier:
-        """The model as serving would run it."""
+        """The model, run by the serving code."""
         release = Release(self.described, self.served)
         return Classifier(release, os.cpu_count() or 1)
 
 
 def variant(job: Job) -> tuple[bytes, Preprocessing]:
-    """LiteRT model and preprocessing of the variant that the export chose."""
+    """LiteRT model and preprocessing of the variant chosen by the export."""
     job.require_own_training()
     export = job.read(artifacts.EXPORT, Exported).export
     size = next(row.size for row in export.variants if row.name == export.chosen)
@@ -182,7 +179,7 @@ def variant(job: Job) -> tuple[bytes, Preprocessing]:
 
 
 def shippable(job: Job) -> Shippable:
-    """The exported model with its safeguards, both of the present training."""
+    """The exported model with its safeguards. Raises ValueError if they do not belong together."""
     data, preprocessing = variant(job)
     exported, archived = (
         job.read(artifacts.EXPORT, Exported),
@@ -210,7 +207,7 @@ def shippable(job: Job) -> Shippable:
 
 
 def evidence(job: Job, described: Manifest) -> Evidence:
-    """What was found of the described model: on test, elsewhere, and beside it the paper's way."""
+    """Evidence on the described model: on test, on an external set, and the paper's experiment."""
     if not (job.run / artifacts.EVIDENCE).exists():
         raise ValueError(f"{job.run} has no {artifacts.EVIDENCE}; run the stage evidence")
     found = job.read(artifacts.EVIDENCE, Evidence)
@@ -220,6 +217,6 @@ def evidence(job: Job, described: Manifest) -> Evidence:
     for name, part in ((artifacts.EVIDENCE, found), (artifacts.ELSEWHERE, elsewhere or found)):
         if part.model_sha256 != described.files[MODEL].sha256:
             raise ValueError(f"{job.run / name} is of another export; measure it again")
-    # The paper's way is trained on HAM10000 alone, whatever else the model has learned from.
+    # The paper's experiment uses HAM10000 alone, whatever else this model was trained on.
     paper = leakage.collect(job.run.parent, artifacts.LEAKAGE, job.ham10000.fingerprint)
     return msgspec.structs.replace(found, elsewhere=elsewhere, paper=paper)

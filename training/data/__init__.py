@@ -1,1 +1,1 @@
-"""Data sets: reading, decoding, splitting."""
+"""Data sets: reading, decoding, splitting, augmenting."""

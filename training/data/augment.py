@@ -1,11 +1,11 @@
-"""Augmentation: the paper's rotation, flips, zoom and shifts, and the flaws of people's pictures.
+"""Augmentation: the paper's rotation, flips, zoom and shifts, and the flaws of real photographs.
 
-A square of the frame is sampled at the frame's own resolution; hair, black surrounds, rulers, blur,
-light, noise and JPEG befall it there, and it is then resampled to the input size by the same filter
-as in serving, antialiased. All of it works on uint8.
+A square of the frame is sampled at the frame's own resolution. Hair, black surrounds, rulers, blur,
+light, noise and JPEG artefacts are applied at that resolution; the square is then resampled to the
+input size with serving's antialiasing filter. All pixels are uint8.
 
-All randomness comes from the generator that is passed in, so that a batch is a function of the
-seed, the epoch and its place in it: a run that is resumed sees what it would have seen.
+All randomness comes from the generator passed in, so that a batch is a function of seed, epoch and
+index: a resumed run sees the same batches as an uninterrupted one.
 """
 
 import math
@@ -18,7 +18,7 @@ from PIL import Image
 from ..config import Augmentation
 from . import flaws
 
-# The generator and the network have the processor's cores; OpenCV's own threads would only queue.
+# The cores are busy with batch workers and the network; threads of OpenCV would only compete.
 cv2.setNumThreads(1)
 
 
@@ -29,7 +29,7 @@ def augment(
     square = _sample(frame, settings, random)
     if random.random() >= settings.clean:
         square = flaws.apply(square, settings, random)
-    # Serving's filter: a triangle as wide as the step, so that what shrinks does not alias.
+    # Serving's filter: its width grows with the reduction, which prevents aliasing.
     resized = Image.fromarray(square).resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(resized)
 
@@ -40,14 +40,14 @@ def mix(
     settings: Augmentation,
     random: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mix (N, S, S, 3) images, and (N, K) shares that go with them, with the reversed batch's.
+    """Mix (N, S, S, 3) images and their (N, K) soft labels with those of the reversed batch.
 
     Source: Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
     """
     if not settings.mixup:
         return images, labels
     share = random.beta(settings.mixup, settings.mixup, len(labels)).astype(np.float32)
-    # The larger share is the image's own: pairs are then not drawn twice.
+    # Each image keeps the larger share, or both mixtures of a pair could be the same.
     share = np.maximum(share, 1 - share)
     across = share[:, None, None, None]
     mixed = images * across + images[::-1] * (1 - across)
@@ -57,7 +57,7 @@ def mix(
 def _sample(
     frame: NDArray[np.uint8], settings: Augmentation, random: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """A turned, mirrored, shifted, stretched square of the frame, at the frame's resolution."""
+    """Sample a rotated, mirrored, shifted, stretched square at the frame's resolution."""
     height, width = frame.shape[:2]
     short = min(height, width)
     side = max(1, round(short * random.uniform(*settings.zoom)))
@@ -67,7 +67,7 @@ def _sample(
     down = -1 / stretch if settings.flip_vertical and random.random() < 0.5 else 1 / stretch
     shift_x, shift_y = random.uniform(-settings.shift, settings.shift, 2) * short
     cosine, sine = math.cos(angle), math.sin(angle)
-    # From pixels of the square to pixels of the frame; pixels' centres are whole numbers.
+    # Maps pixels of the square to pixels of the frame; pixel centres have integer coordinates.
     linear = np.array([[across * cosine, -down * sine], [across * sine, down * cosine]])
     centre = np.array([(width - 1) / 2 + shift_x, (height - 1) / 2 + shift_y])
     offset = centre - linear @ np.full(2, (side - 1) / 2)

@@ -1,4 +1,4 @@
-"""Photographs of skin taken without a dermatoscope, by origin: what visitors with a telephone send.
+"""Photographs of skin taken without a dermatoscope, such as visitors take with a telephone.
 
 A folder with ``images`` and ``labels.csv``: ``file, origin, group, licence``. An origin is a clinic
 or a book; pictures of one group show the same patient or scene.
@@ -16,10 +16,10 @@ from .dataset import DatasetError
 
 TABLE, IMAGES = "labels.csv", "images"
 COLUMNS = ("file", "origin", "group", "licence")
-# Origins of one source, which are held out together.
+# Prefixes of origins that come from one source and are held out together.
 FAMILIES = ("PAD-UFES-20", "OpenStax")
-# Of pictures that may be adapted under the same licence only. They judge the detector and teach it
-# nothing, so that the licence of the weights does not depend on whether weights are an adaptation.
+# Marks share-alike licences. The detector is evaluated on such pictures but not fitted to them, so
+# that the licence of the weights does not depend on whether weights count as an adaptation.
 SHARE_ALIKE = "-SA"
 
 
@@ -34,12 +34,12 @@ class CloseUp:
 
     @property
     def family(self) -> str:
-        """The origin, or what several origins have in common."""
+        """The origin, or the source that it shares with other origins."""
         return next((name for name in FAMILIES if self.origin.startswith(name)), self.origin)
 
     @property
     def teaches(self) -> bool:
-        """Whether the detector may be fitted to it: not under a share-alike licence."""
+        """Whether the detector may be fitted to it: it has no share-alike licence."""
         return SHARE_ALIKE not in self.licence
 
 
@@ -50,7 +50,7 @@ def default() -> Path:
 
 
 def read(root: Path) -> tuple[CloseUp, ...]:
-    """Read the table in ``root``. Raises DatasetError that lists what is missing."""
+    """Read the table in ``root``. Raises DatasetError, which lists all missing files."""
     if not (root / TABLE).is_file():
         raise DatasetError([f"{root} holds no {TABLE}; name the folder with CLOSE_UPS_DIR"])
     found = [
@@ -63,7 +63,7 @@ def read(root: Path) -> tuple[CloseUp, ...]:
 
 
 def draw(root: Path, images: int, seed: int) -> None:
-    """Draw ``images`` pictures of skin, of two origins, for the smoke configuration and tests."""
+    """Write ``images`` drawings of skin from two origins, for the smoke configuration and tests."""
     random = np.random.default_rng(seed)
     (root / IMAGES).mkdir(parents=True, exist_ok=True)
     rows = [COLUMNS]

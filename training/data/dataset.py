@@ -1,6 +1,6 @@
-"""HAM10000, and images of other clinics beside it: tables and images, read and checked.
+"""Reads and validates HAM10000, and images of other clinics to train on beside it.
 
-Every record names its ``origin``: the collection, hence the clinics and instruments, it is from.
+Every record has an ``origin``: its collection, which stands for clinics and instruments.
 """
 
 import hashlib
@@ -20,25 +20,25 @@ from .file_hashes import FileHashes
 from .problems import DatasetError as DatasetError
 from .tables import rows as rows
 
-# The order of the outputs of a model trained here; serving reads it from the manifest.
+# In the order of the model's outputs; serving reads the order from the manifest.
 CLASSES = tuple(sorted(TAXONOMY))
 
 METADATA_NAMES = ("HAM10000_metadata.csv", "HAM10000_metadata.tab", "HAM10000_metadata")
 REQUIRED_COLUMNS = ("lesion_id", "image_id", "dx")
 HAM10000 = "ham10000"
 
-# A selection of the ISIC Archive outside of HAM10000; its lesions carry no ids, and images that may
-# show the same lesion share a ``group``.
+# A selection of ISIC Archive images outside HAM10000. It has no lesion ids; images that may show
+# the same lesion share a ``group``.
 ARCHIVE_TABLE = "labels.csv"
 ARCHIVE_COLUMNS = ("image_id", "dx", "origin", "group")
-# Three CC0 images of ISIC UDA-1 (a nevus, a melanoma, another nevus), chosen by eye for a centred
-# lesion without a frame, that the page shows as examples: in no part of the split.
+# The page's examples: three CC0 images of ISIC UDA-1 (nevus, melanoma, nevus), chosen by eye for a
+# centred lesion without a frame. They are in no part of the split.
 EXAMPLES = ("ISIC_0000060", "ISIC_0000157", "ISIC_0000027")
 
 
 @dataclass(frozen=True)
 class Record:
-    """One image of one lesion; what the table leaves empty stays empty."""
+    """One image of a lesion; fields that are empty in the table stay empty."""
 
     image_id: str
     lesion_id: str
@@ -56,7 +56,7 @@ class Dataset:
     """Labelled images."""
 
     records: tuple[Record, ...]
-    # SHA-256 over the table's labels and the bytes of every image.
+    # SHA-256 of the labels and of the bytes of every image.
     fingerprint: str
 
     @property
@@ -71,7 +71,7 @@ class Dataset:
 
     @property
     def origins(self) -> NDArray[np.str_]:
-        """(N,) collection that each image is from."""
+        """(N,) origin of each image."""
         return np.array([record.origin for record in self.records])
 
     def subset(self, indices: NDArray[np.int64]) -> tuple[Record, ...]:
@@ -82,9 +82,9 @@ class Dataset:
 def read(root: Path, hashes: Path | None = None) -> Dataset:
     """Read the data set in ``root``, in any of the layouts in which HAM10000 is distributed.
 
-    The table and the images may lie in folders of ``root``, which archives were unpacked to.
-    ``hashes``: where the hashes of files are kept (`FileHashes`). Raises DatasetError as `parse`
-    does, or if there is no table or it lacks columns.
+    The table and the images may be in subfolders of ``root``. ``hashes``: cache file of image
+    hashes (`FileHashes`). Raises DatasetError as `parse` does, and if there is no table or it lacks
+    columns.
     """
     names = [name.lower() for name in METADATA_NAMES]
     tables = [path for path in root.rglob("*") if path.name.lower() in names and path.is_file()]
@@ -120,9 +120,9 @@ def _parse_folder(
 
 
 def combine(first: Dataset, second: Dataset) -> Dataset:
-    """Both data sets, the records of ``first`` in front.
+    """Return the records of ``first`` followed by those of ``second``.
 
-    Raises DatasetError if an image id stands in both.
+    Raises DatasetError if an image id is in both.
     """
     ids = {record.image_id for record in first.records}
     twice = [record.image_id for record in second.records if record.image_id in ids]
@@ -139,11 +139,11 @@ def parse(
     one_diagnosis: bool = True,
     hashes: FileHashes | None = None,
 ) -> Dataset:
-    """Make a data set of a table's rows and its images by id.
+    """Build a data set from the rows of a table and the image files by id.
 
-    ``looked_for``: what a message says of where images were looked for. Raises DatasetError with
-    everything that is wrong: a duplicate id, an unknown ``dx``, a missing image and, with
-    ``one_diagnosis``, a lesion with two.
+    ``looked_for``: where images were searched for, as error messages say it. Raises DatasetError,
+    which lists every duplicate id, unknown ``dx``, missing image and, with ``one_diagnosis``,
+    lesion with two diagnoses.
     """
     records: list[Record] = []
     problems: list[str] = []
@@ -180,7 +180,7 @@ def parse(
 
 
 def class_shares(labels: NDArray[np.int64], classes: int, power: float) -> NDArray[np.float64]:
-    """(classes,) share of each class among the drawn images, proportional to count**power."""
+    """(classes,) share of each class among the sampled images, proportional to count**power."""
     counts = np.bincount(labels, minlength=classes).astype(np.float64)
     weights = np.where(counts > 0, counts**power, 0)
     shares: NDArray[np.float64] = weights / weights.sum()

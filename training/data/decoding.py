@@ -1,4 +1,4 @@
-"""The images of a data set, decoded by the code that serving uses, and cached once."""
+"""Decodes the images of a data set with the serving code; caches the result on disk."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -22,16 +22,16 @@ Taken = TypeVar("Taken")
 
 
 def squares(records: Sequence[Record], preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """(N, S, S, 3) uint8: images as serving would see them. Raises DatasetError as `frames`."""
+    """(N, S, S, 3) uint8: images as preprocessed by serving. Raises DatasetError as `frames`."""
     return frames(records, preprocessing.size, preprocessing.size, preprocessing)
 
 
 def frames(
     records: Sequence[Record], width: int, height: int, preprocessing: Preprocessing
 ) -> NDArray[np.uint8]:
-    """Decode images to (N, height, width, 3) uint8 through the code that serving uses.
+    """Decode images to (N, height, width, 3) uint8 with the serving code.
 
-    Raises DatasetError that lists every unreadable file.
+    Raises DatasetError, which lists every unreadable file.
     """
     made = np.empty((len(records), height, width, 3), np.uint8)
     _fill(made, records, preprocessing)
@@ -41,7 +41,7 @@ def frames(
 def cached(
     dataset: Dataset, width: int, height: int, preprocessing: Preprocessing, cache: Path
 ) -> NDArray[np.uint8]:
-    """Like `frames` for the whole data set, as a read-only memory map that is made once."""
+    """Like `frames` for the whole data set, as a read-only memory map of a file in ``cache``."""
     options = f"{preprocessing.denoise:d}{preprocessing.colour_constancy:d}"
     path = cache / f"{dataset.fingerprint[:16]}-{width}x{height}-{options}-{FULL_SIDE}.npy"
     if not path.exists():
@@ -69,16 +69,16 @@ def _fill(made: NDArray[np.uint8], records: Sequence[Record], preprocessing: Pre
 
 
 class _Unreadable(str):
-    """Why a file has no image."""
+    """Error message for a file that cannot be decoded."""
 
 
 def each_image(
     take: Callable[[Image.Image, int], Taken], records: Sequence[Record], doing: str
 ) -> list[Taken]:
-    """Give ``take`` each record's upright RGB image and its place; return what it made of them.
+    """Call ``take`` with each record's upright RGB image and its index; return the results.
 
-    Several are taken at once, decoded in this process: the files of a data set are trusted.
-    Raises DatasetError that lists every file that serving refuses.
+    Images are decoded by threads of this process, without a sandbox: a data set's files are
+    trusted. Raises DatasetError, which lists every file that serving would refuse.
     """
 
     def taken(index: int) -> Taken | _Unreadable:

@@ -1,4 +1,4 @@
-"""SHA-256 of files, kept from one stage to the next."""
+"""Cache of the files' SHA-256, so that not every stage reads all images."""
 
 import hashlib
 import json
@@ -6,18 +6,18 @@ import os
 import time
 from pathlib import Path
 
-# A file that changed so short a time ago may change again without its times telling.
+# A file changed more recently may change again within the resolution of its time stamps.
 SETTLED_NS = 2_000_000_000
 
 
 class FileHashes:
-    """Hashes by path, kept in a JSON file while size and times of the file are the same.
+    """Hashes by path in a JSON file; valid while size, times and inode of the file are unchanged.
 
-    Every change of the content sets the time of change (ctime), which programs cannot set back.
+    Every change of the content updates ctime, which programs cannot set.
     """
 
     def __init__(self, path: Path | None) -> None:
-        """``path``: where they are kept; None for nowhere."""
+        """``path``: the JSON file; None: keep nothing on disk."""
         self.path = path
         self.kept: dict[str, list[object]] = {}
         self.changed = False
@@ -28,7 +28,7 @@ class FileHashes:
                 self.kept = {}
 
     def sha256(self, file: Path) -> str:
-        """The file's hash; computed only if the file is new or was changed."""
+        """SHA-256 of the file in hexadecimal; computed only if the file is new or has changed."""
         state = file.stat()
         stamp = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
         name = str(file.resolve())
@@ -42,7 +42,7 @@ class FileHashes:
         return found
 
     def save(self) -> None:
-        """Write the hashes, atomically, if any was added."""
+        """Write new hashes to the JSON file, atomically."""
         if self.path is None or not self.changed:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What is wrong with pictures that people send: light, blur, noise, JPEG, hair, frames, rulers."""
+"""Flaws of real photographs, for augmentation: light, blur, noise, JPEG, hair, frames, rulers."""
 
 import math
 
@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from ..config import Augmentation, Chance
 
 Pixels = NDArray[np.uint8]
-# Points that a hair's curve is drawn through, and the parts of a pixel its ends are placed by.
+# Number of points of a hair's curve; fractional bits of their coordinates.
 HAIR_POINTS, HAIR_SHIFT = 8, 3
-# Hairs are dark or, one in four, pale.
+# Probability that the hairs of an image are pale rather than dark.
 PALE = 0.25
-# Share of a surround's radius over which its edge fades.
+# Width over which the edge of a black surround fades, as a share of its radius.
 SOFT_EDGE = 0.03
 
 
 def apply(square: Pixels, settings: Augmentation, random: np.random.Generator) -> Pixels:
-    """Return an (S, S, 3) RGB image with the flaws that befall it, in the order of a camera's."""
+    """Apply random flaws to an (S, S, 3) RGB image, in the order in which a camera adds them."""
     made = square
     for chance, flaw in (
         (settings.ruler, _ruler),
@@ -39,13 +39,13 @@ def apply(square: Pixels, settings: Augmentation, random: np.random.Generator) -
 
 
 def _befalls(chance: Chance, random: np.random.Generator) -> float | None:
-    """The strength, or None. The stream is used alike either way."""
+    """Draw a strength, or None for no flaw; both consume the same random numbers."""
     drawn, strength = random.random(), random.uniform(chance.low, chance.high)
     return strength if drawn < chance.probability else None
 
 
 def _light(square: Pixels, settings: Augmentation, random: np.random.Generator) -> Pixels:
-    """Gamma, exposure, white balance, contrast and brightness, as one table for each channel."""
+    """Gamma, exposure, white balance, contrast and brightness as one lookup table per channel."""
     exponent = math.exp(random.uniform(-settings.gamma, settings.gamma))
     exposure = math.exp(random.uniform(-settings.exposure, settings.exposure))
     gain = exposure * (1 + random.uniform(-settings.colour, settings.colour, 3))
@@ -67,14 +67,14 @@ def _noise(square: Pixels, strength: float, random: np.random.Generator) -> Pixe
 
 
 def _jpeg(square: Pixels, strength: float, random: np.random.Generator) -> Pixels:
-    # OpenCV takes the channels for blue, green, red: swapped, chroma is coded as in real pictures.
+    # OpenCV expects BGR; with the right order, chroma is subsampled as in real JPEG files.
     quality = [cv2.IMWRITE_JPEG_QUALITY, round(strength)]
     _, coded = cv2.imencode(".jpg", square[..., ::-1], quality)
     return np.ascontiguousarray(np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))[..., ::-1])
 
 
 def _hair(square: Pixels, strength: float, random: np.random.Generator) -> Pixels:
-    """Draw about ``strength`` curved hairs, up to 1.5 hundredths of the side wide."""
+    """Draw about ``strength`` curved hairs, up to 1.5% of the side wide."""
     drawn, side = square.copy(), len(square)
     step = np.linspace(-0.5, 0.5, HAIR_POINTS)
     pale = random.random() < PALE
@@ -114,7 +114,7 @@ def black_surround(square: Pixels, strength: float, random: np.random.Generator)
 
 
 def _bars(square: Pixels, strength: float, random: np.random.Generator) -> Pixels:
-    """Blacken two opposite sides, as where a picture was fitted into another shape."""
+    """Blacken two opposite sides, as letterboxing does."""
     drawn, width = square.copy(), max(1, round(strength * len(square)))
     if random.random() < 0.5:
         drawn[:width] = drawn[-width:] = 0

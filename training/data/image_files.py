@@ -1,4 +1,4 @@
-"""The image files of a folder, however its archives were unpacked."""
+"""Finds the image files of a folder and its subfolders."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -9,9 +9,10 @@ JPEG = (".jpg", ".jpeg")
 
 
 def find(folder: Path, suffixes: Collection[str] = JPEG) -> dict[str, Path]:
-    """Files by the name without suffix, in ``folder`` and its folders; suffixes in any case.
+    """Return files by name without suffix, subfolders included; suffixes match in any case.
 
-    Raises DatasetError if two have the same name, unless one is hidden, as macOS leaves them.
+    Hidden files, such as macOS creates, are ignored. Raises DatasetError if two files have one
+    name.
     """
     files: dict[str, Path] = {}
     problems = []
@@ -29,7 +30,7 @@ def find(folder: Path, suffixes: Collection[str] = JPEG) -> dict[str, Path]:
 
 
 def looked_for(folder: Path, suffixes: Collection[str], found: int) -> str:
-    """What a message says where images are missing."""
+    """Return the sentence with which an error about missing images begins."""
     return (
         f"looked for {', '.join(suffixes)}, in capitals or not, in {folder} and its folders: "
         f"{found} image(s) there"

@@ -1,10 +1,10 @@
-"""Pictures of the three kinds that the detector tells apart: what teaches it and what judges it.
+"""Pictures to fit and evaluate the detector, of the three kinds that it distinguishes.
 
-The kinds come from different collections, whose pictures differ in resolution and compression.
-What teaches is therefore shown altered as well, every kind by the same function and settings:
-resampled to a size drawn from one range, turned, blurred, lit, covered with hair or a black frame,
-and compressed anew. None of these can then tell the kinds apart. Some are also shown in the round
-black surround of a dermatoscope's field of view, and otherwise as they are.
+The kinds come from collections that differ in resolution and compression, which must not become
+cues. The detector is therefore also fitted to altered copies, made alike for every kind: resampled
+to a random size, rotated, blurred, lit differently, covered with hair or a black frame, and
+compressed again. Some pictures are also shown in the round black surround of a dermatoscope's field
+of view, otherwise unaltered.
 """
 
 import io
@@ -32,9 +32,9 @@ from .dataset import Dataset
 from .split import PARTS, Split
 
 TRAIN, VALIDATION, TEST = PARTS
-# Dermatoscopic images of each origin and part, at most.
+# Maximum number of dermatoscopic images of each origin and part.
 IMAGES_AN_ORIGIN = 400
-# Shorter sides, in pixels, that pictures are resampled to before they are altered.
+# Range of the shorter side, in pixels, to which pictures are resampled before they are altered.
 SIDES = (100, 320)
 AUGMENTATION = Augmentation(
     rotation_degrees=180.0,
@@ -57,12 +57,11 @@ AUGMENTATION = Augmentation(
     noise=Chance(0.2, 1, 10),
     jpeg=Chance(0.6, 12, 95),
 )
-# One in this many pictures that teach is also shown in a black surround, whose opening has a
+# One in this many pictures for fitting is also shown in a black surround, whose opening has a
 # diameter between these shares of the side.
 FRAMED_EVERY = 2
 OPENINGS = (0.75, 1.25)
-# What every picture becomes where nothing but its content may count: this many pixels square,
-# compressed with this quality.
+# Side in pixels and JPEG quality of equalized pictures, which differ in nothing but their content.
 EQUAL_SIDE, EQUAL_QUALITY = 100, 60
 
 Prepare = Callable[[Image.Image, np.random.Generator], NDArray[np.uint8]]
@@ -73,16 +72,16 @@ class Picture:
     """A picture that the detector is fitted to or evaluated on."""
 
     kind: str
-    origin: str  # what is held out together
+    origin: str  # held out as a whole
     group: str  # pictures of one group are not independent
-    part: str  # `TRAIN` teaches; dermatoscopic `VALIDATION` sets the limits; `TEST` only judges
+    part: str  # `TRAIN`: fitting; dermatoscopic `VALIDATION`: limits; `TEST`: evaluation only
     load: Callable[[], Image.Image]  # RGB
 
 
 def pictures(
     dataset: Dataset, split: Split, close_ups: Sequence[CloseUp], seed: int
 ) -> list[Picture]:
-    """All that is shown to a detector; dermatoscopic images are sampled by origin and part."""
+    """All pictures for the detector; dermatoscopic images are sampled by origin and part."""
     found = []
     for part in PARTS:
         drawn = np.random.default_rng(seed).permutation(getattr(split, part))
@@ -110,10 +109,10 @@ def pictures(
 
 @dataclass(frozen=True)
 class Material:
-    """What a detector is fitted to and judged by.
+    """The images that a detector is fitted to and evaluated on.
 
-    ``frames`` (N, S, S, 3): the ``pictures`` as serving would see them, then ``altered`` and
-    ``framed`` copies of those that teach.
+    ``frames`` (N, S, S, 3): the ``pictures`` as preprocessed by serving, followed by copies of
+    those for fitting: ``altered``, and ``framed`` in a black surround.
     """
 
     pictures: Sequence[Picture]
@@ -123,7 +122,7 @@ class Material:
 
 
 def material(pictures: Sequence[Picture], preprocessing: Preprocessing) -> Material:
-    """The pictures, with altered and framed copies of those that teach."""
+    """Load the pictures, and make altered and framed copies of those for fitting."""
     altered = [picture for picture in pictures if picture.part == TRAIN]
     framed = altered[::FRAMED_EVERY]
     parts = (
@@ -137,7 +136,7 @@ def material(pictures: Sequence[Picture], preprocessing: Preprocessing) -> Mater
 def frames(
     shown: Sequence[Picture], preprocessing: Preprocessing, prepare: Prepare | None = None
 ) -> NDArray[np.uint8]:
-    """(N, S, S, 3): the pictures as serving would see them, or as ``prepare`` makes them."""
+    """(N, S, S, 3): the pictures as preprocessed by serving, or by ``prepare``."""
     side = preprocessing.size
     made = np.empty((len(shown), side, side, 3), np.uint8)
 
@@ -154,7 +153,7 @@ def frames(
 
 
 def altering(preprocessing: Preprocessing) -> Prepare:
-    """What alters an image at random, whatever its kind."""
+    """Return a function that alters an image at random, in the same way for every kind."""
 
     def alter(image: Image.Image, random: np.random.Generator) -> NDArray[np.uint8]:
         side = math.exp(random.uniform(*np.log(SIDES)))
@@ -166,7 +165,7 @@ def altering(preprocessing: Preprocessing) -> Prepare:
 
 
 def framing(preprocessing: Preprocessing) -> Prepare:
-    """What puts an image, whatever its kind, into a black surround of random diameter."""
+    """Return a function that puts an image into a black surround of random diameter."""
 
     def enframe(image: Image.Image, random: np.random.Generator) -> NDArray[np.uint8]:
         square = frame(image, preprocessing.size, preprocessing.size, preprocessing)
@@ -176,7 +175,7 @@ def framing(preprocessing: Preprocessing) -> Prepare:
 
 
 def equalizing(preprocessing: Preprocessing) -> Prepare:
-    """What leaves an image nothing but its content: one resolution, shape and compression."""
+    """Return a function that gives all images the same resolution, shape and compression."""
 
     def equalize(image: Image.Image, random: np.random.Generator) -> NDArray[np.uint8]:
         buffer = io.BytesIO()

@@ -1,6 +1,6 @@
-"""Pictures that show no skin lesion: photographs that packages ship, and drawings made here.
+"""Out-of-distribution images: photographs from Python packages, and generated drawings.
 
-Half of the sources teach the detector (`SEEN`), the others only judge it (`UNSEEN`).
+The detector is fitted to half of the sources (`SEEN`) and evaluated on the others (`UNSEEN`).
 """
 
 import math
@@ -18,8 +18,8 @@ CROPS = 8  # of each photograph
 VARIANTS = 12  # of each drawing
 SIDE = 480  # pixels of a drawing's longer side
 
-# Files by package and folder. Animals, landscapes, people, things, textures, documents, and
-# medical pictures of other kinds, in turn for choosing and for reporting.
+# Files by package and folder: animals, landscapes, people, objects, textures, documents, and other
+# medical images, alternately in either half.
 _PHOTOGRAPHS: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
     ("skimage", "data"): {
         SEEN: (
@@ -41,8 +41,8 @@ _PHOTOGRAPHS: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True)
-class Foreign:
-    """A picture that shows no lesion under a dermatoscope."""
+class OodImage:
+    """An out-of-distribution image: one that shows no lesion under a dermatoscope."""
 
     source: str
     half: str  # `SEEN` or `UNSEEN`
@@ -50,8 +50,8 @@ class Foreign:
     kind: str = OTHER
 
 
-def pictures(seed: int) -> Iterator[Foreign]:
-    """All of them: crops of every photograph, variants of every drawing."""
+def pictures(seed: int) -> Iterator[OodImage]:
+    """Yield crops of every photograph and variants of every drawing."""
     for (package, folder), halves in _PHOTOGRAPHS.items():
         for half, names in halves.items():
             for name in names:
@@ -61,13 +61,13 @@ def pictures(seed: int) -> Iterator[Foreign]:
                 for crop in range(CROPS):
                     whole = crop == 0
                     image = photograph if whole else _crop(photograph, random)
-                    yield Foreign(name, half, image)
+                    yield OodImage(name, half, image)
     for half, drawings in _DRAWINGS.items():
         for number, draw in enumerate(drawings):
             random = np.random.default_rng((seed, len(half), number))
             for _ in range(VARIANTS):
                 kind = CLOSE_UP if draw is healthy_skin else OTHER
-                yield Foreign(f"drawn {draw.__name__}", half, draw(random), kind)
+                yield OodImage(f"drawn {draw.__name__}", half, draw(random), kind)
 
 
 def _opaque(image: Image.Image) -> Image.Image:
@@ -76,7 +76,7 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 
 def _crop(image: Image.Image, random: np.random.Generator) -> Image.Image:
-    """A random part with sides between a third and nine tenths of the picture's."""
+    """Crop a random part whose sides are 0.33 to 0.9 of the picture's."""
     share = random.uniform(0.33, 0.9)
     width, height = (max(32, round(share * side)) for side in image.size)
     left = int(random.integers(0, image.width - width + 1))
@@ -94,7 +94,7 @@ def _colour(random: np.random.Generator, low: int = 0, high: int = 256) -> tuple
 
 
 def _skin(random: np.random.Generator) -> tuple[int, ...]:
-    """From very fair to very dark."""
+    """A random skin colour, from very fair to very dark."""
     fair, dark = np.array([236, 200, 180]), np.array([72, 45, 34])
     share = random.uniform()
     return tuple(int(value) for value in fair * (1 - share) + dark * share)
@@ -142,7 +142,7 @@ def landscape(random: np.random.Generator) -> Image.Image:
 
 
 def face(random: np.random.Generator) -> Image.Image:
-    """A face in front of a wall, eyes, mouth and hair."""
+    """A face with eyes, mouth and hair in front of a wall."""
     image, draw = _canvas(_colour(random, 60, 230))
     x, y, radius = image.width // 2, image.height // 2 + 10, int(random.integers(90, 140))
     draw.ellipse(
@@ -167,7 +167,7 @@ def noise(random: np.random.Generator) -> Image.Image:
 
 
 def blank(random: np.random.Generator) -> Image.Image:
-    """One colour, or two that run into each other."""
+    """One colour, or a gradient between two."""
     ends = np.array([_colour(random), _colour(random)], np.float64)
     if random.uniform() < 0.5:
         ends[1] = ends[0]

@@ -1,4 +1,4 @@
-"""What is wrong with a data set, all of it at once."""
+"""The error that lists all problems of a data set."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ LISTED_PROBLEMS = 20
 
 
 class DatasetError(Exception):
-    """The data set cannot be used; the message lists what is wrong with it."""
+    """The data set cannot be used; the message lists its problems."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         listed = "\n".join(f"  - {problem}" for problem in problems[:LISTED_PROBLEMS])

@@ -1,4 +1,4 @@
-"""Where a data set comes from: a folder, a ``gs://`` address copied once, or drawings."""
+"""Locates a data set: a folder, a ``gs://`` address that is copied once, or synthetic images."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -9,19 +9,19 @@ from tqdm import tqdm
 
 from . import synthetic
 
-DOWNLOADS = 16  # at the same time
+DOWNLOADS = 16  # concurrent
 
 
 SHARED = Path(__file__).parents[3] / "shared"  # beside the repository
 
 
 def default() -> str:
-    """The folder named by HAM10000_DIR, by default ../shared/ham10000 beside the repository."""
+    """The folder in HAM10000_DIR; by default ../shared/ham10000, beside the repository."""
     return os.environ.get("HAM10000_DIR", str(SHARED / "ham10000"))
 
 
 def default_archive() -> str:
-    """The folder named by ISIC_ARCHIVE_DIR, by default ../shared/isic_archive."""
+    """The folder in ISIC_ARCHIVE_DIR; by default ../shared/isic_archive."""
     return os.environ.get("ISIC_ARCHIVE_DIR", str(SHARED / "isic_archive"))
 
 
@@ -36,7 +36,7 @@ def folder(address: str, cache: Path) -> Path:
 
 
 def drawn(images: int, seed: int, cache: Path) -> Path:
-    """Return a folder of drawings, made once (see `synthetic`)."""
+    """Return the folder of a synthetic HAM10000, generated unless it exists (see `synthetic`)."""
     root = cache / f"drawn-{images}-{seed}"
     if not (root / "HAM10000_metadata.csv").exists():
         synthetic.write(root, images, seed)
@@ -44,7 +44,7 @@ def drawn(images: int, seed: int, cache: Path) -> Path:
 
 
 def drawn_archive(images: int, seed: int, cache: Path) -> Path:
-    """Return a folder of drawings as of other clinics, made once (see `synthetic`)."""
+    """Return the folder of synthetic images of other clinics, generated unless it exists."""
     root = cache / f"drawn-archive-{images}-{seed}"
     if not (root / "labels.csv").exists():
         synthetic.write_archive(root, images, seed)
@@ -52,7 +52,7 @@ def drawn_archive(images: int, seed: int, cache: Path) -> Path:
 
 
 def _copy(bucket: str, prefix: str, local: Path) -> None:
-    """Copy what is not here yet; an interrupted copy goes on where it stopped."""
+    """Copy the objects that are not here yet; an interrupted copy can be repeated."""
     from google.cloud import storage
 
     client = storage.Client()

@@ -1,6 +1,6 @@
-"""Train, validation and test: by lesion, stratified by class, fixed by a seed and written out.
+"""Splits a data set into train, validation and test: by lesion, stratified by class, seeded.
 
-HAM10000 is split alone, so that its parts are the same whatever else is trained on. Images of other
+HAM10000 is split by itself, so that its parts do not depend on other training data. Images of other
 clinics are split by group, stratified by class and origin.
 """
 
@@ -16,13 +16,13 @@ from ..config import Data
 from .dataset import HAM10000, Dataset
 
 PARTS = ("train", "validation", "test")
-# What a model has not been trained on.
+# The parts that a model is not trained on.
 HELD_OUT = PARTS[1:]
 
 
 @dataclass(frozen=True)
 class Split:
-    """Indices into the data set's records, ascending; repeated only if oversampled first."""
+    """Ascending indices into the data set's records; repeated only with ``oversample_first``."""
 
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
@@ -30,11 +30,10 @@ class Split:
 
 
 def make(dataset: Dataset, data: Data, seed: int) -> Split:
-    """Split the data set; every lesion, with all of its images, falls into one part.
+    """Split the data set; all images of a lesion are in the same part.
 
-    With ``data.by_lesion`` false, images are split at random, as the paper did: the parts then
-    share lesions, and figures measured on them are inflated. With ``data.oversample_first`` they
-    also share images.
+    With ``data.by_lesion`` false, images are split at random, as in the paper: the parts then share
+    lesions, which inflates the figures. With ``data.oversample_first`` they also share images.
     """
     from_ham = dataset.origins == HAM10000
     if from_ham.all():
@@ -54,7 +53,7 @@ def make(dataset: Dataset, data: Data, seed: int) -> Split:
 
 
 def _by_group(dataset: Dataset, data: Data, seed: int) -> Split:
-    """Hold ``data.archive_fraction`` out for validation and as much for test, by whole groups."""
+    """Hold out whole groups: ``data.archive_fraction`` for validation, and as much for test."""
     strata = np.char.add(np.char.add(dataset.origins, "/"), dataset.labels.astype(str))
     folds = StratifiedGroupKFold(round(1 / data.archive_fraction), shuffle=True, random_state=seed)
     held_out = [fold for _, fold in folds.split(strata, strata, dataset.lesions)]
@@ -80,7 +79,7 @@ def _make(dataset: Dataset, data: Data, seed: int) -> Split:
 def _divide(
     units: NDArray[np.int64], classes: NDArray[np.int64], data: Data, seed: int
 ) -> tuple[NDArray[np.int64], ...]:
-    """Draw train, validation and test from ``units`` (U,), stratified by their classes (U,)."""
+    """Split ``units`` (U,) into train, validation and test, stratified by their classes (U,)."""
     rest, test = train_test_split(
         units, test_size=data.test_fraction, stratify=classes, random_state=seed
     )
@@ -94,14 +93,14 @@ def _divide(
 
 
 def _oversampled(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Indices in which every class is as frequent as the largest, the others' images repeated."""
+    """Indices with images repeated until every class is as frequent as the largest."""
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     largest = max(len(images) for images in members)
     return np.concatenate([np.resize(images, largest) for images in members])
 
 
 def assert_no_lesion_crosses(dataset: Dataset, split: Split) -> None:
-    """Raises AssertionError if images of one lesion are in several parts."""
+    """Raise AssertionError if images of one lesion are in several parts."""
     parts = [set(dataset.lesions[getattr(split, part)]) for part in PARTS]
     crossing = (parts[0] & parts[1]) | (parts[0] & parts[2]) | (parts[1] & parts[2])
     if crossing:
@@ -109,18 +108,18 @@ def assert_no_lesion_crosses(dataset: Dataset, split: Split) -> None:
 
 
 def differ(one: Split, other: Split) -> bool:
-    """Whether the splits put any image into another part."""
+    """Whether any image is in different parts."""
     return any(not np.array_equal(getattr(one, part), getattr(other, part)) for part in PARTS)
 
 
 def write(dataset: Dataset, split: Split, path: Path) -> None:
-    """Write the image ids of each part, with the fingerprint of the data they belong to."""
+    """Write the image ids of each part and the fingerprint of the data set as JSON."""
     ids = {part: [r.image_id for r in dataset.subset(getattr(split, part))] for part in PARTS}
     path.write_text(json.dumps({"fingerprint": dataset.fingerprint, **ids}, indent=0) + "\n")
 
 
 def read(dataset: Dataset, path: Path) -> Split:
-    """Read what `write` wrote. Raises ValueError if it belongs to other data."""
+    """Read the file of `write`. Raises ValueError if it is of another data set."""
     tree = json.loads(path.read_text())
     if tree["fingerprint"] != dataset.fingerprint:
         raise ValueError(

@@ -1,6 +1,6 @@
-"""A small data set of drawings in HAM10000's layout, for the smoke configuration and the tests.
+"""A small synthetic data set in HAM10000's layout, for the smoke configuration and the tests.
 
-Drawings, not lesions: what is learned from them says nothing about skin.
+Its images are drawings: results on them say nothing about skin lesions.
 """
 
 import csv
@@ -13,9 +13,9 @@ from PIL import Image, ImageDraw, ImageFilter
 from .dataset import ARCHIVE_TABLE, CLASSES
 
 SIZE = (160, 120)
-# Lesions with one, two and three images, in turn, as HAM10000 has.
+# Numbers of images of successive lesions; HAM10000 has such lesions too.
 IMAGES_PER_LESION = (1, 2, 3)
-# The archive's drawings: fewer classes, more than one origin, small groups.
+# The synthetic archive has fewer classes, several origins, and small groups.
 ARCHIVE_CLASSES = ("nv", "mel", "bkl")
 ORIGINS = ("Drawn A", "Drawn B")
 IMAGES_PER_GROUP = 2
@@ -23,7 +23,7 @@ LOCALIZATIONS = ("back", "lower extremity", "face")
 
 
 def write(root: Path, images: int, seed: int) -> None:
-    """Draw ``images`` images, evenly over the classes, and their table, into ``root``."""
+    """Write ``images`` images, evenly distributed over the classes, and their table to ``root``."""
     random = np.random.default_rng(seed)
     folder = root / "images"
     folder.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def write(root: Path, images: int, seed: int) -> None:
 
 
 def write_archive(root: Path, images: int, seed: int) -> None:
-    """Draw images as of other clinics, and their table, in the layout of the ISIC selection."""
+    """Write images of other clinics and their table, in the layout of the ISIC selection."""
     random = np.random.default_rng((seed, images))
     folder = root / "images"
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def write_archive(root: Path, images: int, seed: int) -> None:
 
 
 def draw(label: int, random: np.random.Generator) -> Image.Image:
-    """Draw a blot on skin; each class has a hue and a number of lobes of its own."""
+    """Draw a blot on skin; hue and number of lobes depend on the class."""
     width, height = SIZE
     skin = np.array([225, 185, 165]) + random.integers(-12, 12, 3)
     image = Image.new("RGB", SIZE, tuple(skin.tolist()))

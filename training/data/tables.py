@@ -1,4 +1,4 @@
-"""Tables of labels, separated by commas or tabs, with one class a row or one column a class."""
+"""Reads tables of labels (CSV or TSV) with a column for the class, or one-hot."""
 
 import csv
 from collections.abc import Sequence
@@ -8,16 +8,16 @@ from lesionlens.model.diagnoses import TAXONOMY
 
 from .problems import DatasetError
 
-# The ISIC challenge's ground truth: a column for each class, 1 in one of them and 0 in the others.
+# Columns of the ISIC challenge's one-hot ground truth.
 ONE_HOT = {label.upper(): label for label in TAXONOMY}
 ONE_HOT_ID = "image"
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def rows(table: Path, required: Sequence[str]) -> list[dict[str, str]]:
-    """Read a table in UTF-8; a one-hot one has ``image_id`` and ``dx`` all the same.
+    """Read a table in UTF-8; one-hot tables are converted to ``image_id`` and ``dx``.
 
-    Raises DatasetError if it is of another encoding, or if columns or values are missing.
+    Raises DatasetError for another encoding, and if columns or values are missing.
     """
     text = _text(table)
     delimiter = "\t" if "\t" in text.partition("\n")[0] else ","

@@ -1,1 +1,1 @@
-"""Metrics, calibration and everything else that is measured."""
+"""Evaluation of models: metrics, calibration, robustness, out-of-distribution detection."""

@@ -1,4 +1,4 @@
-"""What the model card shows beside the metrics, measured on the test part and as served."""
+"""Evidence for the model card beside the metrics, measured on the test part by the serving code."""
 
 from collections.abc import Sequence
 
@@ -22,15 +22,15 @@ from .roc import Curves
 from .served_predictions import Answers, collect
 from .subgroups import Group
 
-# Images that the deletion test is made on, at most.
+# Maximum number of images in the deletion test.
 DELETED_FROM = 300
-# Images of each class that are made worse, at most: all of the rare ones. Balanced accuracy needs
-# no more of the others, and every setting costs a decoding and an inference an image.
-WORSENED_PER_CLASS = 60
+# Maximum number of images of each class in the robustness test: all of the rare classes, and enough
+# of the others for balanced accuracy. Every setting decodes and classifies each image again.
+DEGRADED_PER_CLASS = 60
 
 
 class Calibrated(Struct, frozen=True):
-    """By named prior, before and after calibration; of malignancy also by origin."""
+    """Calibration by named prior, before and after it was fitted; of malignancy also by origin."""
 
     before: dict[str, UnderPrior]
     after: dict[str, UnderPrior]
@@ -38,10 +38,10 @@ class Calibrated(Struct, frozen=True):
 
 
 class Evidence(Struct, frozen=True):
-    """What the model card shows beside the metrics.
+    """Evidence for the model card beside the metrics.
 
-    All but `Calibrated.by_origin` is of HAM10000's test images, ``robustness`` of at most
-    `WORSENED_PER_CLASS` of each class.
+    Measured on HAM10000's test images, except `Calibrated.by_origin`; ``robustness`` on at most
+    `DEGRADED_PER_CLASS` of each class.
     """
 
     model_sha256: str  # of the exported model that was measured
@@ -50,13 +50,13 @@ class Evidence(Struct, frozen=True):
     subgroups: dict[str, dict[str, Group]]
     robustness: Robustness
     deletion: Deletion
-    # These two join it when the release is made.
+    # Added when the release is published.
     elsewhere: External | None = None
     paper: dict[str, dict[str, Figures]] = {}
 
 
 def gather(classifier: Classifier, records: Sequence[Record], seed: int) -> Evidence:
-    """Measure a release on the test part, as served."""
+    """Measure a release on the test part, through the serving code."""
     answers = collect(classifier, records)
     own = answers.subset(answers.origins == HAM10000)
     return Evidence(
@@ -68,18 +68,18 @@ def gather(classifier: Classifier, records: Sequence[Record], seed: int) -> Evid
         ),
         roc=roc.curves(own),
         subgroups=subgroups.report(own, seed),
-        robustness=robustness.report(classifier, own.subset(_worsened(own, seed)), seed),
+        robustness=robustness.report(classifier, own.subset(_degraded(own, seed)), seed),
         deletion=_deletion(classifier, own.records, seed),
     )
 
 
-def _worsened(answers: Answers, seed: int) -> NDArray[np.bool_]:
-    """(N,) mask of the images to be made worse."""
+def _degraded(answers: Answers, seed: int) -> NDArray[np.bool_]:
+    """(N,) mask of the images in the robustness test."""
     chosen = np.zeros(len(answers.records), bool)
     random = np.random.default_rng(seed)
     for label in np.unique(answers.labels):
         members = np.flatnonzero(answers.labels == label)
-        chosen[random.permutation(members)[:WORSENED_PER_CLASS]] = True
+        chosen[random.permutation(members)[:DEGRADED_PER_CLASS]] = True
     return chosen
 
 
@@ -93,7 +93,7 @@ def _deletion(classifier: Classifier, records: Sequence[Record], seed: int) -> D
 
 
 def summary(found: Evidence) -> str:
-    """A table for the terminal."""
+    """Format the evidence as a table for the terminal."""
     lines = ["calibration error on test by prior, before and after calibration"]
     for prior, after in found.calibration.after.items():
         before = found.calibration.before[prior]

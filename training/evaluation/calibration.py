@@ -1,7 +1,8 @@
-"""Calibration of the logits, and the threshold of the flag: both fitted on the validation part.
+"""Calibration of the logits, and the threshold of the flag; both are fitted on validation.
 
-Each image is judged under the class frequencies of its own origin, so that only the likelihoods of
-the classes are fitted; `lesionlens.model.posterior` combines them with the prior of an answer.
+Calibration uses the class frequencies of each image's own origin as prior, so that only the
+likelihoods of the classes are fitted; `lesionlens.model.posterior` combines them with the prior of
+a request.
 
 Sources: temperature and vector scaling, Guo et al., "On Calibration of Modern Neural Networks",
 ICML 2017; class frequencies as offsets of the logits, Menon et al., "Long-tail learning via logit
@@ -20,23 +21,23 @@ from lesionlens.model.posterior import is_malignant
 from . import origins
 from .metrics import Predictions
 
-# The share of malignant images that the threshold must flag, origins weighing alike.
+# Share of malignant images that the threshold must flag, with equal weights for origins.
 TARGET_SENSITIVITY = 0.95
 VECTOR, TEMPERATURE = "vector scaling", "temperature and offsets"
 
 FOLDS = 5
-# The rounded values are what is evaluated, written to the manifest and served.
+# Values are rounded before they are evaluated, written to the manifest and served.
 DIGITS = 4
-# L2 penalty on the logarithms of the scales and on the offsets: keeps parameters of a class with
+# L2 penalty on the offsets and the logarithms of the scales: keeps the parameters of classes with
 # few images near those of uncalibrated logits.
 PENALTY = 1e-4
 LOG_SCALE_BOUNDS, OFFSET_BOUNDS = (-3.0, 3.0), (-20.0, 20.0)
 
 
 def priors(labels: NDArray[np.int64], classes: int) -> dict[str, tuple[float, ...]]:
-    """The named priors: classes as frequent as in ``labels`` (N,), and equally frequent ones.
+    """Return the named priors: class frequencies as in ``labels`` (N,), and uniform ones.
 
-    A class without an image counts as half an image, so that no class has a probability of 0.
+    A class without images counts as half an image, so that no class has probability 0.
     """
     counts = np.maximum(np.bincount(labels, minlength=classes), 0.5)
     shares = (counts / counts.sum()).round(6)
@@ -44,9 +45,9 @@ def priors(labels: NDArray[np.int64], classes: int) -> dict[str, tuple[float, ..
 
 
 def fit(predicted: Predictions, classes: tuple[str, ...]) -> Calibration:
-    """Fit vector scaling, or temperature and offsets where cross-validation prefers them.
+    """Fit vector scaling, or temperature and offsets, whichever cross-validation prefers.
 
-    Folds are by lesion; the lower negative log-likelihood on held-out folds decides.
+    Folds are by lesion; the criterion is the negative log-likelihood on held-out folds.
     """
     malignant = is_malignant(classes)[predicted.labels]
     weights = origins.image_weights(predicted.origins, malignant)
@@ -68,7 +69,7 @@ def fit(predicted: Predictions, classes: tuple[str, ...]) -> Calibration:
 
 
 def _log_priors(predicted: Predictions) -> NDArray[np.float64]:
-    """(N, C): logarithms of the class frequencies of each image's origin; -inf of none."""
+    """(N, C) log class frequencies of each image's origin; -inf for absent classes."""
     count = predicted.logits.shape[1]
     found = np.empty(predicted.logits.shape)
     for name in np.unique(predicted.origins):
@@ -127,10 +128,10 @@ def _losses(
 def threshold(
     probabilities: NDArray[np.float64], malignant: NDArray[np.bool_], of: NDArray[np.str_]
 ) -> float:
-    """The highest threshold that flags `TARGET_SENSITIVITY` of the malignant images.
+    """Return the highest threshold that flags `TARGET_SENSITIVITY` of the malignant images.
 
-    From (N,) probabilities of malignancy, outcomes and origins; the sensitivity is the mean over
-    groups of origins (see `origins`), not over images.
+    The arguments are (N,) probabilities of malignancy, outcomes and origins; sensitivity is
+    averaged over groups of origins (see `origins`), not over images.
     """
     if not malignant.any():
         raise ValueError("no image to choose the threshold on is malignant")
@@ -143,8 +144,8 @@ def threshold(
             weights[ill] = weight_of[name] / ill.sum()
     order = np.argsort(-probabilities[malignant], kind="stable")
     flagged = np.cumsum(weights[malignant][order]) / weights.sum()
-    # The tolerance is for the sum's own rounding.
+    # The tolerance absorbs rounding errors of the sum.
     last = order[int(np.searchsorted(flagged, TARGET_SENSITIVITY - 1e-9))]
-    # Rounded down, so that the image that sets the threshold still reaches it.
+    # Rounded down, so that the image at the threshold is still flagged.
     chosen = np.floor(probabilities[malignant][last] * 1e6) / 1e6
     return max(float(chosen), 1e-6)

@@ -1,4 +1,4 @@
-"""Judge a model on the parts of a split: the figures, and what serving derives from validation."""
+"""Evaluates a model on validation and test; fits calibration and threshold on validation."""
 
 import dataclasses
 from collections.abc import Callable
@@ -20,16 +20,16 @@ from . import calibration, isic, metrics, operating_point, origins, predictions
 from .metrics import Predictions
 from .operating_point import Outcomes
 
-# From (N, S, S, 3) uint8 frames, as serving would see them, to (N, C) logits.
+# Maps (N, S, S, 3) uint8 frames, as preprocessed by serving, to (N, C) logits.
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 
 Priors = dict[str, tuple[float, ...]]
 
 
 class Evaluation(Struct, frozen=True):
-    """What serving derives from validation, and the figures of both held-out parts.
+    """Calibration, priors and threshold for serving, and the figures of validation and test.
 
-    ``metrics`` are those of HAM10000's images; ``malignancy`` has the flag's by origin.
+    ``metrics`` are of HAM10000's images alone; ``malignancy`` has those of the flag by origin.
     """
 
     calibration: Calibration
@@ -46,9 +46,9 @@ def evaluate(
     seed: int,
     folder: Path,
 ) -> Evaluation:
-    """Fit a model's posterior and threshold on validation, and report both parts.
+    """Fit calibration and threshold on validation; evaluate on validation and test.
 
-    The model's answers for each image are left in ``folder``.
+    The predictions for each image are written to ``folder``.
     """
     answers = {}
     for part in HELD_OUT:
@@ -96,7 +96,7 @@ def _by_prior(
 def _malignancy(
     answers: dict[str, Predictions], fitted: Calibration, priors: Priors, seed: int
 ) -> Malignancy:
-    """From where on a lesion is flagged, and what that costs on validation and on test."""
+    """The threshold of the flag, with its sensitivity and specificity on validation and test."""
     outcomes = {
         part: Outcomes(
             malignant_share(
@@ -128,7 +128,7 @@ def _malignancy(
 
 
 def summary(found: dict[str, PartMetrics]) -> str:
-    """A table for the terminal."""
+    """Format the metrics as a table for the terminal."""
     lines = []
     for part, figures in found.items():
         lines.append(f"{part}: {figures.images} images of {figures.lesions} lesions")
@@ -147,7 +147,7 @@ def summary(found: dict[str, PartMetrics]) -> str:
 
 
 def flag_summary(malignancy: Malignancy) -> str:
-    """The flag's figures by origin, for the terminal."""
+    """Format the flag's figures by origin for the terminal."""
     lines = [f"flagged from {malignancy.threshold:.4f}"]
     for part, point in (("validation", malignancy.validation), ("test", malignancy.test)):
         lines.append(
@@ -163,7 +163,7 @@ def flag_summary(malignancy: Malignancy) -> str:
 
 
 def text(interval: Interval) -> str:
-    """A figure with its interval, for tables: value (low to high)."""
+    """Format a figure with its interval as "value (low to high)"."""
     if interval["value"] is None:
         return "undefined"
     return f"{interval['value']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})"

@@ -1,4 +1,4 @@
-"""A labelled set of any origin: a folder of images and a table of what they show."""
+"""Evaluates a release on an external set: a folder of images and a table of their labels."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", "
 
 
 class Flag(Struct, frozen=True):
-    """How the flag of malignancy does at the release's threshold."""
+    """Figures of the malignancy flag at the release's threshold."""
 
     threshold: float
     sensitivity: Interval
@@ -49,15 +49,15 @@ class External(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class ExternalEvaluation:
-    """Figures, and what they were made of."""
+    """Figures of an external set, and the predictions that they were computed from."""
 
     figures: External
     answers: Answers
 
     def write(self, path: Path) -> None:
-        """Write the figures to ``path``, and the answers beside it as the ISIC challenge's CSV.
+        """Write the figures to ``path``, and beside it the predictions as the ISIC challenge's CSV.
 
-        These are under the uniform prior: the challenge ranks by balanced accuracy.
+        Predictions are under the uniform prior: the challenge ranks by balanced accuracy.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(msgspec.json.format(msgspec.json.encode(self.figures), indent=1) + b"\n")
@@ -66,7 +66,7 @@ class ExternalEvaluation:
         isic.write(ids, probabilities, self.answers.classes, path.with_suffix(".csv"))
 
     def table(self) -> str:
-        """A table for the terminal."""
+        """Format the figures as a table for the terminal."""
         figures = self.figures
         flag, errors = figures.malignancy, figures.calibration[DATASET]
         passed = figures.in_distribution
@@ -88,10 +88,10 @@ class ExternalEvaluation:
 
 
 def read(images: Path, labels: Path) -> Dataset:
-    """Read ``images``, a folder, and ``labels``, a table with at least image_id and dx, or one-hot.
+    """Read the folder ``images`` and the table ``labels`` (image_id and dx, or one-hot).
 
-    Without a lesion_id every image is a lesion of its own, without an origin the set is one. Raises
-    DatasetError.
+    Without a column lesion_id every image counts as one lesion; without a column origin the whole
+    set has one origin. Raises DatasetError.
     """
     if not images.is_dir():
         raise DatasetError([f"{images} is no folder of images"])
@@ -106,7 +106,7 @@ def read(images: Path, labels: Path) -> Dataset:
 
 
 def judge(classifier: Classifier, images: Path, labels: Path, seed: int) -> ExternalEvaluation:
-    """Judge a release on a labelled set. Raises DatasetError."""
+    """Evaluate a release on a labelled set. Raises DatasetError."""
     data = read(images, labels)
     answers = collect(classifier, data.records)
     return ExternalEvaluation(report(answers, _name(labels), data.fingerprint, seed), answers)
@@ -117,7 +117,7 @@ def _name(labels: Path) -> str:
 
 
 def report(answers: Answers, name: str, fingerprint: str, seed: int) -> External:
-    """All figures of merit of a release's answers, with intervals over lesions."""
+    """Compute all figures from a release's predictions, with intervals over lesions."""
     weights = metrics.resampled_weights(answers.lesions, seed)
     passed = answers.in_distribution
     outcomes = Outcomes(answers.malignancy, answers.malignant, answers.origins, answers.lesions)

@@ -1,7 +1,7 @@
-"""Does the class activation map show what the answer rests on? Mask it, and see.
+"""Tests whether class activation maps show the evidence: masking it must lower the probability.
 
-The deletion test of Petsiuk et al., "RISE", BMVC 2018, at one size of mask, beside masks of the
-same size put elsewhere at random.
+The deletion test of Petsiuk et al., "RISE", BMVC 2018, at one mask size, compared with masks of the
+same size at random places.
 """
 
 import numpy as np
@@ -16,13 +16,13 @@ from lesionlens.model.posterior import named_prior, posterior
 
 from . import metrics
 
-# The share of the image that is masked.
+# Share of the image that is masked.
 MASKED = 0.15
 RANDOM_MASKS = 3
 
 
 class Deletion(Struct, frozen=True):
-    """Drops of the predicted class's probability; ``masked``: the share of the image."""
+    """Mean drops of the predicted class's probability; ``masked``: masked share of the image."""
 
     images: int
     masked: float
@@ -34,7 +34,7 @@ class Deletion(Struct, frozen=True):
 def report(
     classifier: Classifier, frames: NDArray[np.uint8], lesions: NDArray[np.str_], seed: int
 ) -> Deletion:
-    """How far masking lowers the predicted class's probability, over (N, S, S, 3) frames."""
+    """Measure how far masking lowers the predicted class's probability on (N, S, S, 3) frames."""
     drops = np.array(
         [
             _drops(classifier, frame, np.random.default_rng((seed, n)))
@@ -55,7 +55,7 @@ def report(
 def _drops(
     classifier: Classifier, frame: NDArray[np.uint8], random: np.random.Generator
 ) -> tuple[float, float]:
-    """The loss of probability when the most activated region is masked, and a random one."""
+    """Drops of the probability when the most activated and a random region are masked."""
     manifest = classifier.manifest
     prior = named_prior(manifest, DATASET)
 
@@ -69,7 +69,7 @@ def _drops(
     side = len(frame)
     heat = enlarged(normalized(outputs.activation_maps[..., label]), side)
     marked = heat >= np.quantile(heat, 1 - MASKED)
-    # The same shape, moved around the edges: of the same size wherever it lands.
+    # The same shape, shifted with wrap-around, which keeps its area.
     moved = [np.roll(marked, random.integers(0, side, 2), axis=(0, 1)) for _ in range(RANDOM_MASKS)]
     filling = image.mean(axis=(0, 1))
 

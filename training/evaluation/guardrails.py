@@ -25,15 +25,15 @@ from .ood_fit import Fitted, Shown
 from .ood_report import Share
 
 VIEW_COUNTS = (1, 2, 4, len(VIEWS))
-# Validation images that the effect of averaged views is measured on, at most.
+# Maximum number of validation images for the effect of averaged views.
 VIEWED = 400
-# One in this many pictures is equalized in resolution, shape and compression.
+# One in this many pictures is tested with equalized resolution, shape and compression.
 EQUALIZED_EVERY = 3
 
 
 @dataclass(frozen=True)
 class Subject:
-    """An exported model, and the images that its safeguards are fitted to and measured on."""
+    """An exported model, and the images to fit and evaluate its safeguards on."""
 
     model: bytes  # LiteRT
     preprocessing: Preprocessing
@@ -43,16 +43,16 @@ class Subject:
     seed: int
 
     def frames(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """(N, S, S, 3): images of the data set as serving would see them."""
+        """(N, S, S, 3): images of the data set as preprocessed by serving."""
         return decoding.squares(self.dataset.subset(indices), self.preprocessing)
 
     def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(N, F): what the detector reads of (N, S, S, 3) frames."""
+        """(N, F): the detector's features of (N, S, S, 3) frames."""
         return inference.run(self.model, frames, (FEATURES,))[FEATURES]
 
 
 class Safeguards(Struct, frozen=True):
-    """What the stage safeguard leaves, for the manifest."""
+    """Result of the stage safeguard, for the manifest."""
 
     model_sha256: str  # of the exported model that was measured
     in_distribution: InDistribution
@@ -61,7 +61,7 @@ class Safeguards(Struct, frozen=True):
 
 
 class Equalized(Struct, frozen=True):
-    """Shares where all pictures have the same side (pixels) and JPEG quality."""
+    """Shares for pictures of equal side (pixels) and JPEG quality."""
 
     side: int
     quality: int
@@ -70,7 +70,7 @@ class Equalized(Struct, frozen=True):
 
 
 class DetectorReport(ood_report.Report, frozen=True):
-    """`InDistribution.report`."""
+    """The detector's figures in the manifest (`InDistribution.report`)."""
 
     taught: dict[str, int]  # training pictures by kind
     equalized: Equalized
@@ -78,7 +78,7 @@ class DetectorReport(ood_report.Report, frozen=True):
 
 
 def measure(subject: Subject) -> tuple[Safeguards, bytes]:
-    """Return what the manifest says of a model's safeguards, and the detector's file."""
+    """Return the manifest's entries on a model's safeguards, and the detector's file."""
     chosen = subject.split.validation
     labels, validation = subject.dataset.labels[chosen], subject.frames(chosen)
     found, fitted = _in_distribution(subject)
@@ -98,7 +98,7 @@ def measure(subject: Subject) -> tuple[Safeguards, bytes]:
 
 
 def summary(found: Safeguards) -> str:
-    """A table for the terminal."""
+    """Format the result as a table for the terminal."""
     detected = msgspec.convert(found.in_distribution.report, DetectorReport)
     groups = {
         "accepted": detected.dermatoscopic_accepted,
@@ -147,7 +147,7 @@ def _in_distribution(subject: Subject) -> tuple[InDistribution, Fitted]:
 
 
 def _equalized(subject: Subject, pictures: list[Picture], fitted: Fitted) -> Equalized:
-    """Measure on pictures of equal resolution, shape and compression: only content tells them."""
+    """Evaluate the detector on pictures that differ in content only, not in format."""
     judged = [
         picture
         for picture in pictures
@@ -157,19 +157,19 @@ def _equalized(subject: Subject, pictures: list[Picture], fitted: Fitted) -> Equ
     preprocessing = subject.preprocessing
     frames = kinds.frames(judged, preprocessing, kinds.equalizing(preprocessing))
     shown = ood_report.shown(judged, subject.features(frames))
-    accepted, home = fitted.accepts(shown.features), shown.kinds == ood.DERMATOSCOPIC
+    accepted, dermatoscopic = fitted.accepts(shown.features), shown.kinds == ood.DERMATOSCOPIC
     return Equalized(
         side=kinds.EQUAL_SIDE,
         quality=kinds.EQUAL_QUALITY,
-        dermatoscopic_accepted=ood_report.share(accepted, shown, home),
-        close_ups_refused=ood_report.share(~accepted, shown, ~home),
+        dermatoscopic_accepted=ood_report.share(accepted, shown, dermatoscopic),
+        close_ups_refused=ood_report.share(~accepted, shown, ~dermatoscopic),
     )
 
 
 def _skin_tones(
     shown: Shown, frames: NDArray[np.uint8], refused: NDArray[np.bool_]
 ) -> dict[str, dict[str, Share]]:
-    """Close-ups refused where their origin was left out, by origin and tone of the picture."""
+    """Share of close-ups refused by leave-one-origin-out, by origin and skin tone."""
     close = np.flatnonzero(shown.kinds[: len(frames)] == ood.CLOSE_UP)
     named = ood_report.tones(frames[close])
     found: dict[str, dict[str, Share]] = {}
@@ -184,7 +184,7 @@ def _skin_tones(
 
 
 def _views(subject: Subject, validation: NDArray[np.uint8]) -> dict[str, Interval]:
-    """Balanced accuracy by the number of views of ``validation``'s frames that are averaged."""
+    """Balanced accuracy on ``validation`` by the number of averaged views."""
     drawn = np.random.default_rng(subject.seed).permutation(len(validation))[:VIEWED]
     seen = [views(image[np.newaxis].astype(np.float32), len(VIEWS)) for image in validation[drawn]]
     logits = np.stack(

@@ -1,4 +1,4 @@
-"""Outputs of the network, by Keras and by LiteRT, for frames of (N, S, S, 3) uint8 RGB."""
+"""Runs the network with Keras or LiteRT on (N, S, S, 3) uint8 RGB frames."""
 
 import os
 from collections.abc import Sequence
@@ -37,6 +37,6 @@ def run(
 
 
 def runner(data: bytes, threads: int) -> Any:
-    """What runs an exported model: from ``image``, (1, S, S, 3), to its outputs by name."""
+    """Return a function that maps ``image`` (1, S, S, 3) to the model's outputs by name."""
     interpreter = Interpreter(model_content=data, num_threads=threads)
     return interpreter.get_signature_runner(SIGNATURE)

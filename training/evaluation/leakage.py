@@ -1,7 +1,7 @@
-"""What is left of an accuracy when no photograph of a tested lesion stands in the training part.
+"""How much of an accuracy is due to leakage: photographs of test lesions in the training part.
 
-One small network is trained three times: with copies made before the split, as many public
-notebooks do; with images split at random, as the paper did; and with a split by lesion.
+One small network is trained three times: with images duplicated before the split, as many public
+notebooks do; with images split at random, as in the paper; and with a split by lesion.
 """
 
 from pathlib import Path
@@ -20,13 +20,13 @@ from . import markdown, metrics
 from .evaluate import text
 from .metrics import Predictions
 
-CLAIM = 0.97  # validation accuracy, without a balanced one and without an interval
+CLAIM = 0.97  # validation accuracy; the paper gives no balanced accuracy and no interval
 
-# The runs by name, the most telling first, and what each changes in the configuration.
+# The runs by name, by decreasing leakage, with their changes to the configuration.
 RUNS: dict[str, tuple[str, ...]] = {
     "images": ("data.by_lesion=false",),
     "lesions": ("data.by_lesion=true",),
-    # An epoch of the oversampled images is as long as five of the others.
+    # One epoch of the oversampled images has as many steps as five epochs of the others.
     "copies": (
         "data.oversample_first=true",
         "training.sampling_power=1.0",
@@ -49,24 +49,24 @@ GROUPS = {
 
 
 class Figures(Struct, frozen=True):
-    """Of the held-out images of one of the `GROUPS`."""
+    """Figures of the held-out images of one of the `GROUPS`."""
 
     images: int
     lesions: int
-    classes: int  # that occur
+    classes: int  # number of classes that occur
     accuracy: Interval
     balanced_accuracy: Interval
 
 
 class Leakage(Struct, frozen=True):
-    """Figures of one run by what of the held-out images was trained on."""
+    """Figures of one run's held-out images, grouped by their leakage from training."""
 
     fingerprint: str  # of the data set
     groups: dict[str, Figures]  # those of the `GROUPS` that hold an image
 
 
 def kind(data: Data) -> str:
-    """Which of the `RUNS` a configuration is like."""
+    """Name of the `RUNS` entry that a configuration corresponds to."""
     if data.oversample_first:
         return "copies"
     return "lesions" if data.by_lesion else "images"
@@ -75,10 +75,10 @@ def kind(data: Data) -> str:
 def judge(
     dataset: Dataset, split: Split, held_out: dict[str, NDArray[np.float64]], seed: int
 ) -> Leakage:
-    """Figures of the held-out images by what of them stands in the training part.
+    """Figures of the held-out images, grouped by their leakage from training.
 
-    ``held_out``: logits (N, C) of the parts "validation" and "test", without calibration: the paper
-    has none.
+    ``held_out``: uncalibrated (N, C) logits of the parts "validation" and "test"; the paper does
+    not calibrate either.
     """
     indices = np.concatenate([getattr(split, part) for part in held_out])
     lesions = dataset.lesions
@@ -120,7 +120,7 @@ def _figures(predicted: Predictions, seed: int) -> Figures:
 
 
 def collect(runs: Path, name: str, fingerprint: str) -> dict[str, dict[str, Figures]]:
-    """Return the figures of those of the `RUNS` that were made in ``runs`` of the same data."""
+    """Read the figures of those of the `RUNS` that exist in ``runs`` for the same data."""
     found = {}
     for run in TITLES:
         path = runs / f"paper-{run}" / name
@@ -132,7 +132,7 @@ def collect(runs: Path, name: str, fingerprint: str) -> dict[str, dict[str, Figu
 
 
 def table(found: dict[str, dict[str, Figures]]) -> str:
-    """The table in Markdown, for terminal, model card and README."""
+    """Format the figures as a table in Markdown, for terminal, model card and README."""
     rows = [
         (
             f"{TITLES[run]}: {GROUPS[group]}",
@@ -143,7 +143,7 @@ def table(found: dict[str, dict[str, Figures]]) -> str:
         )
         for run, groups in found.items()
         for group, figures in groups.items()
-        # Where nothing of them stands in training, the unseen are all.
+        # Without leakage, all images are unseen.
         if group == "all" or figures.images < groups["all"].images
     ]
     return markdown.table(

@@ -1,10 +1,10 @@
-"""Tables in Markdown, as the model card shows its figures."""
+"""Formats tables in Markdown for the model card."""
 
 from collections.abc import Iterable, Sequence
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A head, and rows of as many cells."""
+    """Format a header and rows with the same number of cells."""
     return "\n".join([_row(head), "|---" * len(head) + "|", *map(_row, rows)])
 
 

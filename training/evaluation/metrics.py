@@ -1,4 +1,4 @@
-"""The figures of merit, each with a 95% confidence interval by bootstrap over lesions."""
+"""Classification metrics with 95% confidence intervals by bootstrap over lesions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Weights = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Predictions:
-    """Images with the truth and a model's answer.
+    """True classes and a model's logits for N images.
 
     ``labels`` (N,): index of the true class; ``logits`` (N, C); ``lesions`` (N,): lesion ids;
     ``origins`` (N,): names of the clinics or collections.
@@ -34,16 +34,16 @@ class Predictions:
     origins: NDArray[np.str_]
 
     def subset(self, chosen: NDArray[Any]) -> "Predictions":
-        """The images that a mask or indices (N,) choose."""
+        """Select images by a mask or by indices (N,)."""
         return Predictions(
             self.labels[chosen], self.logits[chosen], self.lesions[chosen], self.origins[chosen]
         )
 
 
 def resampled_weights(lesions: NDArray[np.str_], seed: int) -> Weights:
-    """(1 + RESAMPLES, N) weights of images: first all ones, then one bootstrap sample a row.
+    """(1 + RESAMPLES, N) weights of images: first all ones, then a bootstrap sample in each row.
 
-    A sample draws as many lesions as there are, with replacement, and takes all of their images.
+    A sample draws as many lesions as there are, with replacement, and has all of their images.
     """
     units, unit_of = np.unique(lesions, return_inverse=True)
     random = np.random.default_rng(seed)
@@ -52,9 +52,9 @@ def resampled_weights(lesions: NDArray[np.str_], seed: int) -> Weights:
 
 
 def interval(samples: NDArray[np.float64]) -> Interval:
-    """The value (first sample) and its percentile interval (the others).
+    """Value (first sample) and percentile interval (other samples) of a figure.
 
-    A sample is NaN where the figure is undefined, as is the sensitivity where nobody is ill.
+    Samples in which the figure is undefined are NaN, such as sensitivity without diseased cases.
     """
     if np.isnan(samples[0]):
         return {"value": None, "low": None, "high": None}
@@ -65,7 +65,7 @@ def interval(samples: NDArray[np.float64]) -> Interval:
 
 
 def report(by_prior: Mapping[str, Predictions], classes: tuple[str, ...], seed: int) -> PartMetrics:
-    """All figures of one part of the data, as they stand in the manifest.
+    """Compute all figures of one part of the data, as in the manifest.
 
     ``by_prior``: the same images, with logits under each of the named priors.
     """
@@ -95,7 +95,7 @@ def _under(
     weights: Weights,
     areas: NDArray[np.float64],
 ) -> UnderPrior:
-    """``areas`` (B, C): under the ROC curves, which hardly depend on the prior."""
+    """``areas`` (B, C): areas under the ROC curves, which hardly depend on the prior."""
     confusion = confusions(predicted, weights)
     sensitivity, specificity = per_class_rates(confusion)
     return UnderPrior(
@@ -117,7 +117,7 @@ def _under(
 
 
 def confusions(predicted: Predictions, weights: Weights) -> NDArray[np.float64]:
-    """(B, C, C) confusion matrices, rows truth, columns prediction, one for each row of weights."""
+    """(B, C, C) confusion matrices (rows: truth, columns: prediction), one for each weights row."""
     count = predicted.logits.shape[1]
     truth = np.eye(count)[predicted.labels]
     choices = np.eye(count)[predicted.logits.argmax(axis=1)]
@@ -139,7 +139,7 @@ def per_class_rates(
 
 
 def mean_of_defined(rates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(B,) mean over the classes of (B, C) rates, leaving out NaN."""
+    """(B,) mean over the classes of (B, C) rates, ignoring NaN."""
     defined = np.isfinite(rates)
     with np.errstate(invalid="ignore"):
         mean: NDArray[np.float64] = np.where(defined, rates, 0).sum(axis=1) / defined.sum(axis=1)
@@ -147,12 +147,12 @@ def mean_of_defined(rates: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def balanced_accuracies(predicted: Predictions, weights: Weights) -> NDArray[np.float64]:
-    """(B,) mean sensitivity of the classes that occur, one for each row of weights."""
+    """(B,) mean sensitivity of the classes that occur, for each row of weights."""
     return mean_of_defined(per_class_rates(confusions(predicted, weights))[0])
 
 
 def accuracies(confusion: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(B,) share of right answers; NaN where a resample holds no image."""
+    """(B,) share of correct predictions; NaN where a resample has no image."""
     right = np.trace(confusion, axis1=1, axis2=2)
     with np.errstate(invalid="ignore"):
         share: NDArray[np.float64] = right / confusion.sum(axis=(1, 2))
@@ -160,7 +160,7 @@ def accuracies(confusion: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def means(values: NDArray[Any], weights: Weights) -> NDArray[np.float64]:
-    """(B,) mean of (N,) values, or share of those that are true, for each row of weights."""
+    """(B,) mean of (N,) values (share of true values), for each row of weights."""
     mean: NDArray[np.float64] = weights @ values / weights.sum(axis=1)
     return mean
 
@@ -174,7 +174,7 @@ def _auc_of_class(predicted: Predictions, weights: Weights, index: int) -> NDArr
 def aucs(
     scores: NDArray[np.float64], member: NDArray[np.bool_], weights: Weights
 ) -> NDArray[np.float64]:
-    """(B,) area under the ROC curve of (N,) scores: the share of pairs in the right order."""
+    """(B,) area under the ROC curve of (N,) scores: the share of correctly ordered pairs."""
     difference = scores[member][:, None] - scores[~member][None, :]
     won = (difference > 0) + 0.5 * (difference == 0)
     inside, outside = weights[:, member], weights[:, ~member]
@@ -188,7 +188,7 @@ def aucs(
 def flag_rates(
     flagged: NDArray[np.bool_], malignant: NDArray[np.bool_], weights: Weights
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(B,) sensitivity and (B,) specificity of (N,) flags; NaN where they are undefined."""
+    """(B,) sensitivity and (B,) specificity of (N,) flags; NaN where undefined."""
     inside, outside = weights * malignant, weights * ~malignant
     with np.errstate(invalid="ignore"):
         return (
@@ -212,9 +212,9 @@ def balanced_accuracy(labels: NDArray[np.int64], logits: NDArray[np.float64]) ->
 
 
 def log_loss(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> float:
-    """Negative log likelihood, in nats, under a uniform prior: classes that occur weigh alike.
+    """Negative log-likelihood in nats under a uniform prior, with equal weights for classes.
 
-    At the temperature that suits the logits best: calibration, which follows, takes care of it.
+    Minimized over the temperature of the logits, which calibration chooses later.
     """
 
     def at(log_temperature: float) -> float:

@@ -1,6 +1,7 @@
-"""Which layers tell the kinds of pictures apart: the detector fitted to several, each judged alike.
+"""Compares layers as features for the detector, which is fitted and evaluated on each.
 
-The choice is made on origins left out and on the sources that taught; the others only report.
+The layer was chosen by leave-one-origin-out and by sources that the detector was fitted to; figures
+for unseen sources are reported only.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from ..learning import mobilenet
 from . import ood_report
 
 BLOCKS = (3, 5, 8, 11, 13)
-# Blocks whose averages are taken together, beside each alone.
+# Combinations of blocks whose averages are concatenated, compared beside single blocks.
 TOGETHER = ((5, 8), (8, 11), (5, 8, 11), BLOCKS)
 BATCH = 128  # without a compiled graph, small batches take as long as large ones
 
@@ -28,9 +29,9 @@ Features = dict[int, NDArray[np.float32]]  # (N, F) by block
 def compare(
     network: keras.Model, pictures: Sequence[Picture], preprocessing: Preprocessing
 ) -> dict[str, dict[str, float | None]]:
-    """By layers, the least share of an origin that is accepted and the shares that are refused.
+    """By layers: the lowest accepted share of any dermatoscopic origin, and the refused shares.
 
-    Dermatoscopic origins and close-ups are those left out.
+    Dermatoscopic origins and close-ups are evaluated by leave-one-origin-out.
     """
     material = kinds.material(pictures, preprocessing)
     features = _features(network, material.frames)

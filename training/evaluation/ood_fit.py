@@ -1,8 +1,8 @@
-"""Fit the detector that tells dermatoscopic images from close-ups of skin and from other pictures.
+"""Fits the detector that separates dermatoscopic images from close-ups and other pictures.
 
-The distance is fitted to dermatoscopic training images alone, as they are and in a black surround;
-the classifier of the three kinds to training pictures of all. Both limits come from dermatoscopic
-validation images.
+The distance is fitted to dermatoscopic training images alone, unaltered and in a black surround;
+the classifier of the three kinds to training pictures of every kind. Both limits are set on
+dermatoscopic validation images.
 """
 
 from dataclasses import dataclass
@@ -16,38 +16,38 @@ from lesionlens.model.ood import KINDS, Detector, log_odds
 
 Mask = NDArray[np.bool_]
 
-# The shares of validation images, origins weighing alike, that must pass each limit.
+# Shares of validation images that must pass each limit, with equal weights for origins.
 PASS_DISTANCE = 0.99
 PASS_LOG_ODDS = 0.97
-COMPONENTS = 64  # principal ones, for the distance
-# Components need several images each to be told from chance.
+COMPONENTS = 64  # principal components of the distance
+# Components are estimated from several images each.
 IMAGES_A_COMPONENT = 4
-# Strength of the classifier's L2 penalty beside its mean loss; how well it is solved.
+# Strength of the classifier's L2 penalty relative to its mean loss; the solver's tolerance.
 PENALTY = 1 / 400
 TOLERANCE, STEPS = 1e-3, 300
-# Features that vary by less than this share of what the most variable does count as if they did.
+# Lower bound of a feature's standard deviation, as a share of the largest one.
 LEAST_SPREAD = 1e-2
 
 
 @dataclass(frozen=True)
 class Shown:
-    """N pictures as a network saw them, each array (N, …); see `training.data.kinds.Picture`."""
+    """Features and properties of N pictures, in arrays (N, …); see `kinds.Picture`."""
 
     features: NDArray[np.float32]  # (N, F)
     kinds: NDArray[np.str_]
     origins: NDArray[np.str_]
     groups: NDArray[np.str_]
     parts: NDArray[np.str_]
-    altered: Mask  # whether it is an altered copy
-    framed: Mask  # whether it is a copy in a black surround
+    altered: Mask  # True for altered copies
+    framed: Mask  # True for copies in a black surround
 
     @property
     def untouched(self) -> Mask:
-        """(N,) whether it is no copy."""
+        """(N,) True for pictures that are no copies."""
         return ~self.altered & ~self.framed
 
     def subset(self, chosen: Mask) -> "Shown":
-        """The pictures that a mask (N,) chooses."""
+        """Select pictures by a mask (N,)."""
         return Shown(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
 
@@ -60,31 +60,31 @@ class Fitted:
     least_log_odds: float
 
     def accepts(self, features: NDArray[np.float32]) -> Mask:
-        """(N,) whether pictures with (N, F) features count as dermatoscopic."""
+        """(N,) whether pictures with (N, F) features are accepted as dermatoscopic."""
         near = self.detector.distances(features) <= self.farthest
         likely = log_odds(self.detector.logits(features)) >= self.least_log_odds
         return np.asarray(near & likely)
 
 
-def fit(taught: Shown, validation: Shown) -> Fitted:
-    """Fit to pictures of all three kinds, set the limits by dermatoscopic ones as they are.
+def fit(training: Shown, validation: Shown) -> Fitted:
+    """Fit the detector to pictures of all kinds; set its limits on unaltered dermatoscopic ones.
 
-    Each kind counts a third for the classifier, and within its kind each origin by the square root
-    of its number of pictures. Raises ValueError if a kind is missing.
+    For the classifier each kind has a weight of a third, distributed over its origins by the square
+    root of their numbers of pictures. Raises ValueError if a kind is missing.
     """
-    kinds = np.array([KINDS.index(kind) for kind in taught.kinds])
-    if missing := sorted(set(KINDS) - set(taught.kinds.tolist())):
+    kinds = np.array([KINDS.index(kind) for kind in training.kinds])
+    if missing := sorted(set(KINDS) - set(training.kinds.tolist())):
         raise ValueError(f"there are no pictures to teach the kind {missing[0]!r}")
-    home = taught.features[(kinds == 0) & ~taught.altered].astype(np.float64)
-    mean, spread = home.mean(axis=0), home.std(axis=0)
-    # A channel that never fires says nothing, or everything: let it count as little as any other.
+    dermatoscopic = training.features[(kinds == 0) & ~training.altered].astype(np.float64)
+    mean, spread = dermatoscopic.mean(axis=0), dermatoscopic.std(axis=0)
+    # A channel that is always 0 would be divided by 0, or dominate where it is not.
     spread = np.maximum(spread, LEAST_SPREAD * max(float(spread.max()), 1e-9))
-    variances, directions = _principal((home - mean) / spread, COMPONENTS)
+    variances, directions = _principal((dermatoscopic - mean) / spread, COMPONENTS)
     projection = directions / np.sqrt(np.maximum(variances, 1e-9)) / spread[:, None]
 
-    standard = ((taught.features - mean) / spread).astype(np.float32)
+    standard = ((training.features - mean) / spread).astype(np.float32)
     classifier = LogisticRegression(C=1 / (PENALTY * len(kinds)), tol=TOLERANCE, max_iter=STEPS)
-    classifier.fit(standard, kinds, sample_weight=_weights(kinds, taught.origins))
+    classifier.fit(standard, kinds, sample_weight=_weights(kinds, training.origins))
     detector = Detector(
         mean.astype(np.float32),
         projection.astype(np.float32),
@@ -113,7 +113,7 @@ def _principal(
 
 
 def _weights(kinds: NDArray[np.int64], origins: NDArray[np.str_]) -> NDArray[np.float64]:
-    """(N,) weights of mean 1, a third for each kind, by the square root of an origin's number."""
+    """(N,) weights of mean 1: a third for each kind, by the square root of an origin's size."""
     _, origin_of, numbers = np.unique(origins, return_inverse=True, return_counts=True)
     weights = 1 / np.sqrt(numbers[origin_of])
     shares = np.bincount(kinds, weights)
@@ -121,7 +121,7 @@ def _weights(kinds: NDArray[np.int64], origins: NDArray[np.str_]) -> NDArray[np.
 
 
 def _alike(origins: NDArray[np.str_]) -> NDArray[np.float64]:
-    """(N,) weights with which every origin has the same."""
+    """(N,) weights with the same sum for every origin."""
     _, origin_of, numbers = np.unique(origins, return_inverse=True, return_counts=True)
     return np.asarray(1 / numbers[origin_of])
 
@@ -129,7 +129,7 @@ def _alike(origins: NDArray[np.str_]) -> NDArray[np.float64]:
 def _quantile(
     values: NDArray[np.float32], weights: NDArray[np.float64], share: float
 ) -> NDArray[np.float64]:
-    """The least value at or below which lies ``share`` of the weight."""
+    """The smallest value at or below which ``share`` of the weight lies."""
     order = np.argsort(values)
     reached = np.cumsum(weights[order]) / weights.sum()
     place = min(int(np.searchsorted(reached, share)), len(values) - 1)

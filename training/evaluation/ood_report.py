@@ -1,7 +1,7 @@
-"""What the detector accepts and refuses, by origin: those it was fitted to, and unseen ones.
+"""Shares of pictures that the detector accepts and refuses, by seen and unseen origin.
 
-Leave-one-origin-out: the detector is fitted again without each origin, limits included, and
-evaluated on that origin. Its figures for pictures of other clinics and telephones are these.
+Leave-one-origin-out: the detector and its limits are fitted again without one origin and evaluated
+on it, for each origin. This estimates the figures for other clinics and telephones.
 """
 
 import math
@@ -19,29 +19,29 @@ from . import ood_fit
 from .metrics import Interval
 from .ood_fit import Fitted, Mask, Shown
 
-# Of a normal distribution, for intervals of 95%.
+# Quantile of the normal distribution for 95% intervals.
 DEVIATIONS = 1.96
-# Individual typology angles, in degrees, from which on a picture's colour counts as that of lighter
-# skin: Chardon, Cretois and Hourseau, "Skin colour typology and suntanning pathways", 1991.
+# Lower bounds of the individual typology angle, in degrees, of lighter skin tones: Chardon, Cretois
+# and Hourseau, "Skin colour typology and suntanning pathways", 1991.
 TONES = {"dark": -30.0, "brown": 10.0, "tan": 28.0, "light": math.inf}
 
 
 class Share(Struct, frozen=True):
-    """A share of so many pictures."""
+    """A share of a number of pictures, with its interval."""
 
     pictures: int
     share: Interval
 
 
 class LeftOut(Struct, frozen=True):
-    """By origin, each judged by a detector that was fitted without it."""
+    """Shares by origin, for detectors that were fitted without that origin."""
 
     dermatoscopic_accepted: dict[str, Share]
     close_ups_refused: dict[str, Share]
 
 
 class Report(Struct, frozen=True):
-    """``missed``: the share accepted of each source of other pictures, where there is one."""
+    """The detector's shares. ``missed``: accepted share by source of other pictures, if not 0."""
 
     dermatoscopic_accepted: dict[str, Share]  # by part of the split, and on test by origin
     other_refused: dict[str, Share]  # by whether the detector was fitted to the source
@@ -55,7 +55,7 @@ def shown(
     altered: Sequence[Picture] = (),
     framed: Sequence[Picture] = (),
 ) -> Shown:
-    """Pictures as they are, altered copies, copies in a black surround; (N, F) features of all."""
+    """Combine pictures, altered and framed copies, and the (N, F) features of all."""
     every = [*pictures, *altered, *framed]
     end = len(pictures) + len(altered)
     return Shown(
@@ -70,31 +70,34 @@ def shown(
 
 
 def fit(shown: Shown, without: str | None = None) -> Fitted:
-    """Fit to the training pictures but those of the origin that is left out."""
+    """Fit a detector to the training pictures of all origins except ``without``."""
     kept = shown.origins != without
-    home = shown.kinds == DERMATOSCOPIC
-    validation = kept & home & (shown.parts == VALIDATION) & shown.untouched
+    dermatoscopic = shown.kinds == DERMATOSCOPIC
+    validation = kept & dermatoscopic & (shown.parts == VALIDATION) & shown.untouched
     return ood_fit.fit(shown.subset(kept & (shown.parts == TRAIN)), shown.subset(validation))
 
 
 def report(shown: Shown, fitted: Fitted) -> tuple[Report, Mask]:
-    """Shares accepted and refused, with intervals.
+    """Compute the shares accepted and refused, with intervals.
 
-    Also returned, (N,): whether a close-up was refused by the detector fitted without its origin.
+    Also returns (N,) whether each close-up was refused by the detector fitted without its origin.
     """
     clean = shown.untouched
     accepted = fitted.accepts(shown.features)
-    home = clean & (shown.kinds == DERMATOSCOPIC)
-    origins = [str(origin) for origin in np.unique(shown.origins[home])]
+    dermatoscopic = clean & (shown.kinds == DERMATOSCOPIC)
+    origins = [str(origin) for origin in np.unique(shown.origins[dermatoscopic])]
     close = clean & (shown.kinds == CLOSE_UP)
     families = [str(origin) for origin in np.unique(shown.origins[close])]
-    held_out = home & (shown.parts != TRAIN)
+    held_out = dermatoscopic & (shown.parts != TRAIN)
     others = clean & (shown.kinds == OTHER)
     by_part = {
-        part: share(accepted, shown, home & (shown.parts == part)) for part in (VALIDATION, TEST)
+        part: share(accepted, shown, dermatoscopic & (shown.parts == part))
+        for part in (VALIDATION, TEST)
     }
     by_origin = {
-        origin: share(accepted, shown, home & (shown.parts == TEST) & (shown.origins == origin))
+        origin: share(
+            accepted, shown, dermatoscopic & (shown.parts == TEST) & (shown.origins == origin)
+        )
         for origin in origins
     }
     left_out = LeftOut({}, {})
@@ -124,13 +127,13 @@ def report(shown: Shown, fitted: Fitted) -> tuple[Report, Mask]:
 
 
 def share(chosen: Mask, shown: Shown, among: Mask) -> Share:
-    """The share of the pictures ``among`` these that are chosen, with its interval."""
+    """Share of ``chosen`` pictures among those of the mask ``among``, with its interval."""
     groups = len(np.unique(shown.groups[among]))
     return Share(int(among.sum()), wilson(chosen[among], groups))
 
 
 def wilson(chosen: Mask, groups: int) -> Interval:
-    """A share with Wilson's 95% interval, as if each of the ``groups`` were one draw.
+    """A share with Wilson's 95% interval, counting each of the ``groups`` as one observation.
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
     """
@@ -151,9 +154,9 @@ def wilson(chosen: Mask, groups: int) -> Interval:
 
 
 def tones(pixels: NDArray[np.uint8]) -> NDArray[np.str_]:
-    """(N,) a name of `TONES` by the median colour of (N, S, S, 3) pictures of skin.
+    """(N,) names in `TONES` by the median colour of (N, S, S, 3) pictures of skin.
 
-    By the colour in the picture, which light and camera change: nobody recorded the skin's.
+    The colour in the picture depends on light and camera too; true skin tones were not recorded.
     """
     medians = np.median(pixels.reshape(len(pixels), -1, 3), axis=1)
     lightness, _, yellow = np.moveaxis(rgb2lab(medians[None] / 255)[0], -1, 0)
@@ -163,7 +166,7 @@ def tones(pixels: NDArray[np.uint8]) -> NDArray[np.str_]:
 
 
 def _missed(accepted: Mask, shown: Shown, among: Mask) -> dict[str, float]:
-    """The share accepted of each source that has some."""
+    """Accepted share of each source, where it is not 0."""
     shares = {
         str(source): round(float(accepted[among & (shown.origins == source)].mean()), 4)
         for source in np.unique(shown.origins[among])

@@ -1,4 +1,4 @@
-"""How the flag of malignancy does: over origins that weigh alike, and in each of them."""
+"""Sensitivity and specificity of the malignancy flag: by origin, and with equal weights."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from .metrics import Weights
 
 @dataclass(frozen=True)
 class Outcomes:
-    """(N,) images: probability of malignancy, whether it is so, where from, and of which lesion."""
+    """(N,) probability of malignancy, true outcome, origin and lesion id of images."""
 
     probabilities: NDArray[np.float64]
     malignant: NDArray[np.bool_]
@@ -27,7 +27,7 @@ def measure(
 ) -> OperatingPoint:
     """Sensitivity and specificity at the threshold, with intervals over lesions.
 
-    ``pooled``: the origins with few malignant images on validation, which count as one.
+    ``pooled``: origins with few malignant validation images, which are counted as one.
     """
     weights = metrics.resampled_weights(outcomes.lesions, seed)
     groups = origins.groups(outcomes.origins, pooled)
@@ -70,7 +70,7 @@ def _rates(
 def _mean(
     rates: dict[str, NDArray[np.float64]], weight_of: dict[str, float]
 ) -> NDArray[np.float64]:
-    """(B,) weighted mean over the groups, leaving out those where a rate is undefined."""
+    """(B,) weighted mean over the groups in which the rate is defined."""
     stacked = np.stack(list(rates.values()))
     weights = np.array([weight_of[name] for name in rates])[:, np.newaxis] * np.isfinite(stacked)
     with np.errstate(invalid="ignore"):

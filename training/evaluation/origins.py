@@ -9,20 +9,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-# Malignant images from which on an origin is judged by itself, and weighs as much as any other.
+# Minimum number of malignant images for an origin to be a group of its own, with full weight.
 ENOUGH = 50
 
 
 def with_few(origins: NDArray[np.str_], malignant: NDArray[np.bool_]) -> tuple[str, ...]:
-    """The origins with fewer than `ENOUGH` malignant images, from (N,) origins and outcomes."""
+    """Return the origins that have fewer than `ENOUGH` malignant images; arguments are (N,)."""
     names = np.unique(origins).tolist()
     return tuple(name for name in names if malignant[origins == name].sum() < ENOUGH)
 
 
 def groups(origins: NDArray[np.str_], pooled: Sequence[str]) -> dict[str, NDArray[np.bool_]]:
-    """(N,) masks of the images that weigh as one: each other origin, and the ``pooled`` together.
+    """(N,) masks of the groups: one for the ``pooled`` origins, one for each other origin.
 
-    Without the groups of which there is no image.
+    Groups without images are left out.
     """
     others = [name for name in np.unique(origins).tolist() if name not in pooled]
     found = {name: origins == name for name in others}
@@ -35,9 +35,9 @@ def groups(origins: NDArray[np.str_], pooled: Sequence[str]) -> dict[str, NDArra
 def group_weights(
     origins: NDArray[np.str_], malignant: NDArray[np.bool_], pooled: Sequence[str]
 ) -> dict[str, float]:
-    """The weight of each of the `groups`: 1 from `ENOUGH` malignant images on, below in proportion.
+    """Weight of each of the `groups`: its malignant images divided by `ENOUGH`, at most 1.
 
-    A handful of images must not count as much as a clinic.
+    A few images must not count as much as a clinic.
     """
     return {
         name: min(1.0, float(malignant[inside].sum()) / ENOUGH)
@@ -46,9 +46,9 @@ def group_weights(
 
 
 def image_weights(origins: NDArray[np.str_], malignant: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(N,) weights of images, of mean 1, under which the groups weigh as in `group_weights`.
+    """(N,) weights of images with mean 1 that give the groups the weights of `group_weights`.
 
-    All alike where no image is malignant.
+    All weights are 1 if no image is malignant.
     """
     pooled = with_few(origins, malignant)
     of_group = group_weights(origins, malignant, pooled)

@@ -1,4 +1,4 @@
-"""The figures of a run as PNG: the paper's 5 to 9, confusion matrix, ROC curves, reliability."""
+"""Plots of a run as PNG: the paper's figures 5 to 9, confusion matrix, ROC, reliability."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -77,7 +77,7 @@ def roc(curves: Curves, path: Path) -> None:
 
 
 def reliability(found: Calibrated, path: Path) -> None:
-    """How often what was given a probability came true: by prior, before and after calibration."""
+    """Reliability diagrams by prior, before and after calibration."""
     names = {"top_label": "highest probability", "malignancy": "probability of malignancy"}
     figure, grid = plt.subplots(len(found.after), 2, figsize=(10, 9), layout="constrained")
     for row, prior in zip(grid, found.after, strict=True):
@@ -106,6 +106,6 @@ def reliability(found: Calibrated, path: Path) -> None:
 
 def _save(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Without the date, the same figures give the same file.
+    # Without a date, equal figures give equal files.
     figure.savefig(path, dpi=100, metadata={"Software": None})
     plt.close(figure)

@@ -1,4 +1,4 @@
-"""What a model answered for each image of a part, as CSV; and two such answers compared."""
+"""Reads, writes and compares a model's predictions for each image of a part, as CSV."""
 
 import csv
 from pathlib import Path
@@ -17,7 +17,7 @@ COLUMNS = ("image_id", "lesion_id", "origin", "dx", *CLASSES)
 
 
 def write(records: tuple[Record, ...], logits: NDArray[np.float64], path: Path) -> None:
-    """Write one row an image: its ids, origin and true class, and the logit of each class."""
+    """Write a row for each image: ids, origin, true class, and the logit of each class."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -28,7 +28,7 @@ def write(records: tuple[Record, ...], logits: NDArray[np.float64], path: Path) 
 
 
 def read(path: Path) -> tuple[list[str], Predictions]:
-    """Return image ids and what was answered for them."""
+    """Return image ids and their predictions."""
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     predicted = Predictions(
@@ -41,14 +41,14 @@ def read(path: Path) -> tuple[list[str], Predictions]:
 
 
 def held_out(folder: Path) -> dict[str, NDArray[np.float64]]:
-    """Return the logits (N, C) of the held-out parts, from the files of their names."""
+    """Read the (N, C) logits of the parts validation and test from ``folder``."""
     return {part: read(folder / f"{part}.csv")[1].logits for part in HELD_OUT}
 
 
 def compare(first: Path, second: Path, seed: int) -> dict[str, Interval]:
-    """Balanced accuracy of both, and of the second less the first by paired bootstrap over lesions.
+    """Balanced accuracies, and second minus first by paired bootstrap over lesions.
 
-    Raises ValueError if they are answers for different images.
+    Raises ValueError if the predictions are for different images.
     """
     (ids, one), (others, two) = read(first), read(second)
     if ids != others:

@@ -1,9 +1,8 @@
-"""Choose the limits beyond which a picture counts as too blurred, dark, bright or small.
+"""Chooses the limits beyond which a picture counts as blurred, dark, bright or too small.
 
-The limits of sharpness and brightness are quantiles of the validation images; that of size is where
-balanced accuracy begins to fall. Also measured: how many degraded images are still recognized as
-dermatoscopic, so that their owners are told what is wrong with the picture and not that it shows no
-lesion.
+The limits of sharpness and brightness are quantiles of the validation images; that of size is the
+size at which balanced accuracy begins to fall. The share of degraded images that are still
+recognized as dermatoscopic is measured too: only these get a warning about quality.
 """
 
 from collections.abc import Callable
@@ -20,13 +19,13 @@ from .evaluate import Predict
 
 RECOGNIZED = "recognized"
 
-# The share of validation images that each limit of sharpness and brightness may warn of.
+# Share of validation images beyond each limit of sharpness and brightness.
 WARNED = 0.005
-# The loss of balanced accuracy from which on a small image is warned of.
+# Maximum loss of balanced accuracy at the smallest size that gets no warning.
 ACCURACY_BOUND = 0.02
 SIDES = (32, 64, 96, 128, 160)  # pixels
-# Validation images that are degraded, at most: for the accuracy by size, and for the warnings.
-RESIZED, WORSENED = 300, 100
+# Maximum numbers of degraded validation images: for accuracy by size, and for warnings.
+RESIZED, DEGRADED = 300, 100
 BLURS = (1.0, 2.0, 4.0)  # standard deviations, pixels of the model's input
 EXPOSURES = (0.2, 0.4, 1.8, 2.5)  # factors
 
@@ -38,9 +37,9 @@ def limits(
     accepts: Callable[[NDArray[np.uint8]], NDArray[np.bool_]],
     seed: int,
 ) -> Quality:
-    """Choose the limits on (V, S, S, 3) frames of the validation part; measure what they warn of.
+    """Choose the limits on (V, S, S, 3) validation frames; measure how often they are exceeded.
 
-    ``accepts`` tells (N,) whether (N, S, S, 3) frames are recognized as dermatoscopic.
+    ``accepts`` returns (N,) whether (N, S, S, 3) frames are recognized as dermatoscopic.
     """
     found = np.array([_measured(frame) for frame in frames])
     low, high = np.quantile(found, [WARNED, 1 - WARNED], axis=0)
@@ -57,7 +56,7 @@ def limits(
     return Quality(
         limits=kept,
         warned={
-            name: _warned(_changed(frames[:WORSENED], change), kept, accepts)
+            name: _warned(_changed(frames[:DEGRADED], change), kept, accepts)
             for name, change in _CHANGES.items()
         },
         balanced_accuracy_by_side={
@@ -73,7 +72,7 @@ def _measured(frame: NDArray[np.uint8]) -> tuple[float, float]:
 
 
 def _least_side(accuracies: dict[int, float], whole: float) -> int:
-    """The smallest side from which on, up to the input's own, no more than the bound is lost."""
+    """The smallest side at and above which the loss of balanced accuracy is within the bound."""
     least = max(accuracies)
     for side in sorted(accuracies, reverse=True):
         if accuracies[side] < whole - ACCURACY_BOUND:
@@ -85,7 +84,7 @@ def _least_side(accuracies: dict[int, float], whole: float) -> int:
 def _accuracy(
     frames: NDArray[np.uint8], labels: NDArray[np.int64], predict: Predict, side: int
 ) -> float:
-    """Balanced accuracy of images that were ``side`` pixels small, and enlarged again."""
+    """Balanced accuracy on images reduced to ``side`` pixels and enlarged again."""
     return metrics.balanced_accuracy(labels, predict(_changed(frames, _shrunk(side))))
 
 
@@ -98,7 +97,7 @@ def _exposed(factor: float) -> Callable[[Image.Image], Image.Image]:
 
 
 def _shrunk(side: int) -> Callable[[Image.Image], Image.Image]:
-    """As if the picture had been ``side`` pixels small."""
+    """Reduce a picture to ``side`` pixels and enlarge it again."""
     return lambda image: image.resize((side, side), Image.Resampling.BILINEAR).resize(
         image.size, Image.Resampling.BILINEAR
     )
@@ -123,7 +122,7 @@ def _warned(
     kept: dict[str, float],
     accepts: Callable[[NDArray[np.uint8]], NDArray[np.bool_]],
 ) -> dict[str, float]:
-    """The shares of images that each limit warns of, and the share recognized as dermatoscopic."""
+    """Shares of images beyond each limit, and the share recognized as dermatoscopic."""
     sharpness, brightness = np.array([_measured(frame) for frame in frames]).T
     shares = {
         SHARPNESS: sharpness < kept[SHARPNESS],

@@ -1,4 +1,4 @@
-"""Calibration errors and reliability diagrams of served probabilities, intervals over lesions."""
+"""Calibration errors and reliability diagrams, with bootstrap intervals over lesions."""
 
 from typing import Any
 
@@ -13,19 +13,19 @@ from lesionlens.model.posterior import malignant_share
 from .metrics import Weights, interval, means, resampled_weights
 from .served_predictions import Answers
 
-# Equal in width; a probability of 1 falls into the last.
+# Number of bins of equal width; a probability of 1 is in the last.
 BINS = 15
-# Probabilities are kept this far from 0, so that one sure mistake does not make the NLL infinite.
+# Probabilities are clipped to at least this, so that one certain error does not give infinite NLL.
 LEAST = 1e-12
 
 
 class Bin(Struct, frozen=True):
-    """The images whose probability falls into one bin, of a reliability diagram."""
+    """One bin of a reliability diagram."""
 
     start: float
     images: int
-    probability: float  # its mean
-    came_true: float  # share
+    probability: float  # mean
+    came_true: float  # observed frequency
 
 
 class Reliability(Struct, frozen=True):
@@ -38,7 +38,7 @@ class Reliability(Struct, frozen=True):
 
 
 class UnderPrior(Struct, frozen=True):
-    """Of the highest probability, and of that of malignancy."""
+    """Calibration of the predicted class's probability, and of that of malignancy."""
 
     top_label: Reliability
     malignancy: Reliability
@@ -47,8 +47,8 @@ class UnderPrior(Struct, frozen=True):
 def report(answers: Answers, seed: int) -> dict[str, UnderPrior]:
     """Calibration under each named prior.
 
-    Images are weighted to the class frequencies of the prior: not at all for the dataset prior, and
-    for the uniform one inversely to the size of their class.
+    Images are weighted to the class frequencies of the prior: equally for the dataset prior,
+    inversely to the size of their class for the uniform one.
     """
     weights = resampled_weights(answers.lesions, seed)
     alike = 1 / np.bincount(answers.labels)[answers.labels]
@@ -59,9 +59,10 @@ def report(answers: Answers, seed: int) -> dict[str, UnderPrior]:
 
 
 def by_origin(answers: Answers, seed: int) -> dict[str, Reliability]:
-    """Calibration of malignancy in each origin, with its share of malignant images as prevalence.
+    """Calibration of malignancy by origin, at the origin's own share of malignant images.
 
-    That is what a caller gets who sets ``prevalence``. Origins with one outcome only are left out.
+    This corresponds to a caller who sets ``prevalence``. Origins with a single outcome are left
+    out.
     """
     found = {}
     for name in np.unique(answers.origins).tolist():
@@ -123,10 +124,10 @@ def _report(
 
 
 def _reaching_down(error: Interval) -> Interval:
-    """The interval, widened to hold its value.
+    """Widen an interval to contain its value.
 
-    A resample repeats images, and so errs more than its sample: the interval lies high, at times
-    all of it above the value.
+    The error is biased upwards in resamples, which repeat images: the whole interval can lie above
+    the value.
     """
     low, value = error["low"], error["value"]
     return {**error, "low": value if low is None or value is None else min(low, value)}
@@ -137,8 +138,8 @@ def calibration_errors(
 ) -> NDArray[np.float64]:
     """(B,) expected calibration error for each row of (B, N) weights.
 
-    The mean over the bins, weighted by their images, of the distance between the mean probability
-    and the share of what came true. Source: Guo et al., "On Calibration of Modern Neural
+    The mean over the bins, weighted by their images, of the absolute difference between mean
+    probability and observed frequency. Source: Guo et al., "On Calibration of Modern Neural
     Networks", ICML 2017.
     """
     member = np.eye(BINS)[_bin_of(probabilities)]
@@ -150,7 +151,7 @@ def calibration_errors(
 def bins(
     probabilities: NDArray[np.float64], outcomes: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> tuple[Bin, ...]:
-    """Each bin of a reliability diagram that holds an image; means are by (N,) ``weights``."""
+    """Bins of a reliability diagram that are not empty; means are weighted by (N,) ``weights``."""
     bin_of = _bin_of(probabilities)
     found = []
     for index in np.unique(bin_of):

@@ -1,4 +1,4 @@
-"""How a release performs on degraded pictures: blurred, compressed, dark, noisy and the like."""
+"""Performance of a release on degraded pictures: blurred, compressed, dark, noisy and so on."""
 
 import io
 import math
@@ -17,10 +17,10 @@ from . import metrics
 from .served_predictions import Answers, collect
 
 # Degrades an upright RGB image at a strength, with a random generator.
-Worsen = Callable[[Image.Image, float, np.random.Generator], Image.Image]
+Degrade = Callable[[Image.Image, float, np.random.Generator], Image.Image]
 
 HAIR_COLOUR = (45, 30, 25)
-# The points that a hair's curve is drawn through.
+# Number of points of a hair's curve.
 HAIR_POINTS = 20
 
 
@@ -42,12 +42,12 @@ def brightness(image: Image.Image, strength: float, random: np.random.Generator)
 
 
 def rotation(image: Image.Image, strength: float, random: np.random.Generator) -> Image.Image:
-    """Turn by ``strength`` degrees about the centre; what was outside is black."""
+    """Rotate by ``strength`` degrees about the centre; the area outside the image is black."""
     return image.rotate(strength, Image.Resampling.BILINEAR)
 
 
 def hair(image: Image.Image, strength: float, random: np.random.Generator) -> Image.Image:
-    """Draw ``strength`` dark curved lines, at most a hundredth of the short side wide."""
+    """Draw ``strength`` dark curved lines, at most 1% of the short side wide."""
     drawn = image.copy()
     pen = ImageDraw.Draw(drawn)
     width, height = image.size
@@ -71,7 +71,7 @@ def hair(image: Image.Image, strength: float, random: np.random.Generator) -> Im
 
 
 def noise(image: Image.Image, strength: float, random: np.random.Generator) -> Image.Image:
-    """Add Gaussian noise, of each channel by itself, with the standard deviation ``strength``."""
+    """Add independent Gaussian noise to each channel, of standard deviation ``strength``."""
     noisy = np.asarray(image) + random.normal(0, strength, (image.height, image.width, 3))
     return Image.fromarray(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
 
@@ -85,9 +85,9 @@ def frame(image: Image.Image, strength: float, random: np.random.Generator) -> I
     return Image.composite(image, Image.new("RGB", image.size), disc)
 
 
-# Each kind with its strengths, from mild to strong; for brightness, dark and bright. The names are
-# fields of `Robustness`.
-SETTINGS: dict[str, tuple[Worsen, tuple[float, ...]]] = {
+# Degradations by field of `Robustness`, with their strengths from mild to strong; for brightness,
+# dark and bright.
+SETTINGS: dict[str, tuple[Degrade, tuple[float, ...]]] = {
     "blur": (blur, (0.005, 0.01, 0.02)),
     "jpeg": (jpeg, (50, 20, 10)),
     "brightness": (brightness, (0.5, 0.75, 1.25, 1.5)),
@@ -99,13 +99,13 @@ SETTINGS: dict[str, tuple[Worsen, tuple[float, ...]]] = {
 
 
 class Figures(Struct, frozen=True):
-    """Figures of the same images, degraded in one way or left as they are."""
+    """Figures of the same images, degraded in one way or unaltered."""
 
     balanced_accuracy: Interval
-    difference: Interval  # of balanced accuracy to the images as they are, paired over lesions
+    difference: Interval  # of balanced accuracy to the unaltered images, paired by lesion
     malignancy_sensitivity: Interval
     malignancy_specificity: Interval
-    in_distribution: float | None  # share accepted by the detector; None: there is no detector
+    in_distribution: float | None  # share accepted by the detector; None: no detector
 
 
 class AtStrength(Figures, frozen=True):
@@ -115,7 +115,7 @@ class AtStrength(Figures, frozen=True):
 
 
 class Robustness(Struct, frozen=True, rename={"black_frame": "black frame"}):
-    """Figures of the images as they are, and of each kind of degradation by strength.
+    """Figures of the unaltered images, and of each degradation by strength.
 
     Earlier releases lack some of the kinds.
     """
@@ -140,30 +140,30 @@ class Robustness(Struct, frozen=True, rename={"black_frame": "black frame"}):
 
 
 def report(classifier: Classifier, undisturbed: Answers, seed: int) -> Robustness:
-    """Classify the images of ``undisturbed`` again, degraded in every way of `SETTINGS`."""
+    """Classify the images of ``undisturbed`` again with every degradation of `SETTINGS`."""
 
-    def at(worsen: Worsen, strength: float) -> AtStrength:
-        answers = _worsened(classifier, undisturbed.records, worsen, strength, seed)
+    def at(degrade: Degrade, strength: float) -> AtStrength:
+        answers = _degraded(classifier, undisturbed.records, degrade, strength, seed)
         figures = _figures(answers, undisturbed, seed)
         return AtStrength(**{**msgspec.structs.asdict(figures), "strength": strength})
 
     degraded = {
-        kind: tuple(at(worsen, strength) for strength in strengths)
-        for kind, (worsen, strengths) in SETTINGS.items()
+        kind: tuple(at(degrade, strength) for strength in strengths)
+        for kind, (degrade, strengths) in SETTINGS.items()
     }
     return Robustness(_figures(undisturbed, undisturbed, seed), **degraded)
 
 
-def _worsened(
+def _degraded(
     classifier: Classifier,
     records: tuple[Record, ...],
-    worsen: Worsen,
+    degrade: Degrade,
     strength: float,
     seed: int,
 ) -> Answers:
     def change(image: Image.Image, index: int) -> Image.Image:
-        # An image gets the same random numbers at every strength, and from whichever thread.
-        return worsen(image, strength, np.random.default_rng((seed, index)))
+        # Seeded by image, so that strength and thread do not change an image's random numbers.
+        return degrade(image, strength, np.random.default_rng((seed, index)))
 
     return collect(classifier, records, change)
 

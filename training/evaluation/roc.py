@@ -7,19 +7,19 @@ from sklearn.metrics import roc_curve
 
 from .served_predictions import Answers
 
-# The false positive rates at which the curves are kept.
+# False positive rates at which curves are sampled.
 GRID = np.linspace(0, 1, 101)
 
 
 class Curves(Struct, frozen=True):
-    """``sensitivity``, by class, at each false positive rate."""
+    """ROC curves: sensitivities by class at each false positive rate."""
 
     false_positive_rate: list[float]
     sensitivity: dict[str, list[float]]
 
 
 def curves(answers: Answers) -> Curves:
-    """Sensitivity of each curve at every rate of `GRID`; what does not occur has no curve."""
+    """Sensitivity of each curve at the rates of `GRID`; classes that do not occur have none."""
     probabilities = answers.probabilities()
     members = {
         label: (answers.labels == index, probabilities[:, index])
@@ -37,7 +37,7 @@ def curves(answers: Answers) -> Curves:
 
 
 def _sensitivities(member: NDArray[np.bool_], scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The highest sensitivity that each false positive rate of `GRID` allows."""
+    """Highest sensitivity at each false positive rate of `GRID`."""
     rates, sensitivities, _ = roc_curve(member, scores)
     best: NDArray[np.float64] = sensitivities[np.searchsorted(rates, GRID, side="right") - 1]
     return best

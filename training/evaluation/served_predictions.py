@@ -1,4 +1,4 @@
-"""What serving answers for images of known truth: decoded, run and calibrated by its own code."""
+"""Predictions of the serving code for labelled images: decoded, run and calibrated by it."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -26,27 +26,27 @@ from ..data import decoding
 from ..data.dataset import Record
 from .metrics import Predictions
 
-# From an upright RGB image and its place among the images to what is judged in its stead.
+# Maps an upright RGB image and its index to the image to classify in its place.
 Change = Callable[[Image.Image, int], Image.Image]
 
 
 @dataclass(frozen=True)
 class Answers:
-    """N images of known truth, and what a release answers for each."""
+    """N labelled images with a release's predictions."""
 
     records: tuple[Record, ...]
     manifest: Manifest
-    logits: NDArray[np.float64]  # (N, C) as the model gives them
-    in_distribution: NDArray[np.bool_] | None = None  # (N,); None: the release cannot tell
+    logits: NDArray[np.float64]  # (N, C), uncalibrated
+    in_distribution: NDArray[np.bool_] | None = None  # (N,); None: no detector
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """In the order of logits and probabilities."""
+        """Labels in the order of logits and probabilities."""
         return self.manifest.classes
 
     @property
     def threshold(self) -> float:
-        """Probability of malignancy from which on a lesion is flagged."""
+        """Probability of malignancy at and above which a lesion is flagged."""
         return self.manifest.malignancy.threshold
 
     @cached_property
@@ -70,12 +70,12 @@ class Answers:
         return is_malignant(self.classes)[self.labels]
 
     def probabilities(self, prior: str = DATASET) -> NDArray[np.float64]:
-        """(N, C) under a named prior."""
+        """(N, C) probabilities under a named prior."""
         shares = named_prior(self.manifest, prior).shares
         return posterior(self.logits, self.manifest.calibration, shares)
 
     def malignancy_at(self, prevalence: float) -> NDArray[np.float64]:
-        """(N,) probability of malignancy for a share of malignant lesions of ``prevalence``."""
+        """(N,) probability of malignancy at a given prevalence of malignant lesions."""
         shares = prior_of_prevalence(self.manifest, prevalence).shares
         return malignant_share(
             posterior(self.logits, self.manifest.calibration, shares), self.classes
@@ -83,7 +83,7 @@ class Answers:
 
     @cached_property
     def malignancy(self) -> NDArray[np.float64]:
-        """(N,) probability under the default prior, which the flag is decided on."""
+        """(N,) probability of malignancy under the default prior, which the flag uses."""
         return malignant_share(self.probabilities(), self.classes)
 
     @cached_property
@@ -92,14 +92,14 @@ class Answers:
         return np.asarray(self.malignancy >= self.threshold)
 
     def under(self, prior: str) -> Predictions:
-        """For `metrics`: the same images with logits under a named prior."""
+        """Predictions for `metrics`, with logits under a named prior."""
         shares = named_prior(self.manifest, prior).shares
         logits = scaled(self.logits, self.manifest.calibration) + np.log(shares)
         return Predictions(self.labels, logits, self.lesions, self.origins)
 
     @cached_property
     def predicted(self) -> Predictions:
-        """Under the uniform prior, which balanced accuracy is judged by."""
+        """Predictions under the uniform prior, the one for balanced accuracy."""
         return self.under(UNIFORM)
 
     @property
@@ -108,7 +108,7 @@ class Answers:
         return {prior: self.under(prior) for prior in PRIORS}
 
     def subset(self, chosen: NDArray[np.bool_]) -> "Answers":
-        """The images that a mask (N,) chooses."""
+        """Select images by a mask (N,)."""
         passed = self.in_distribution
         return dataclasses.replace(
             self,
@@ -119,7 +119,7 @@ class Answers:
 
     @property
     def uncalibrated(self) -> "Answers":
-        """What would be answered if the logits were taken as they are."""
+        """The same predictions without calibration."""
         count = len(self.classes)
         neutral = Calibration("none", scales=(1.0,) * count, offsets=(0.0,) * count)
         manifest = msgspec.structs.replace(self.manifest, calibration=neutral)
@@ -129,9 +129,9 @@ class Answers:
 def collect(
     classifier: Classifier, records: Sequence[Record], change: Change | None = None
 ) -> Answers:
-    """Classify the files of some records; with ``change``, what it makes of each image.
+    """Classify the images of ``records``, altered by ``change`` if given.
 
-    Raises DatasetError that lists every file that serving refuses.
+    Raises DatasetError, which lists every file that serving would refuse.
     """
     preprocessing = classifier.manifest.preprocessing
 

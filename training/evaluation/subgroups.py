@@ -1,4 +1,4 @@
-"""The figures for groups of patients: by age, sex, body site, and how the diagnosis was made."""
+"""Figures of subgroups: by age, sex, body site, and how the diagnosis was made."""
 
 from collections.abc import Callable
 
@@ -15,19 +15,19 @@ from .metrics import Weights
 from .served_predictions import Answers
 
 UNKNOWN = "unknown"
-# The years that divide the bands.
+# Boundaries of the age bands, in years.
 AGES = (30, 50, 70)
-# Of fewer lesions a figure says little; what is marked so is not hidden.
+# Groups with fewer lesions are marked: their figures are unreliable.
 FEW_LESIONS = 30
 
 
 def age_band(record: Record) -> str:
-    """The band of the patient's age, such as "30 to 49"."""
+    """Age band of a patient, such as "30 to 49"."""
     try:
         years = float(record.age)
     except ValueError:
         return UNKNOWN
-    # HAM10000 writes 0 both for small children and where nothing is known.
+    # In HAM10000 an age of 0 means a small child or an unknown age.
     if not years > 0:
         return UNKNOWN
     place = int(np.searchsorted(AGES, years, side="right"))
@@ -47,7 +47,7 @@ GROUPINGS: dict[str, Callable[[Record], str]] = {
 
 
 class Group(Struct, frozen=True):
-    """``few``: of so few lesions that the figures say little; ``malignant``: images."""
+    """Figures of a subgroup. ``few``: of too few lesions to be reliable; ``malignant``: images."""
 
     images: int
     lesions: int
@@ -61,7 +61,7 @@ class Group(Struct, frozen=True):
 
 
 def report(answers: Answers, seed: int) -> dict[str, dict[str, Group]]:
-    """Figures of every group of every grouping, the groups in the order of their names."""
+    """Figures of every group of every grouping, sorted by name."""
     weights = metrics.resampled_weights(answers.lesions, seed)
     found = {}
     for name, group_of in GROUPINGS.items():
@@ -73,7 +73,7 @@ def report(answers: Answers, seed: int) -> dict[str, dict[str, Group]]:
 
 
 def _figures(answers: Answers, inside: NDArray[np.bool_], weights: Weights) -> Group:
-    """``weights`` (B, N) are of all images; ``inside`` (N,) marks those of the group."""
+    """``weights`` (B, N): of all images; ``inside`` (N,): mask of the group."""
     lesions = len(np.unique(answers.lesions[inside]))
     ill = answers.malignant[inside]
     rates = metrics.rates(answers.flagged[inside], ill, weights[:, inside])

@@ -1,1 +1,1 @@
-"""The network and how it is fitted."""
+"""The network and its training."""

@@ -1,4 +1,4 @@
-"""The images of a training: its augmented batches, and the share that each worker has of them."""
+"""Training and validation batches, and each worker's share of them."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,12 +17,12 @@ from .cluster import ALONE, Cluster
 
 @dataclass(frozen=True)
 class Examples:
-    """Frames (N, H, W, 3) uint8 and labels (N,) to train on, with their validation images."""
+    """Frames (N, H, W, 3) uint8 and labels (N,) for training, and the validation images."""
 
     frames: NDArray[np.uint8]
     labels: NDArray[np.int64]
     positions: NDArray[np.int64]  # of the training part
-    validation_frames: NDArray[np.uint8]  # (V, S, S, 3), as serving would see them
+    validation_frames: NDArray[np.uint8]  # (V, S, S, 3), as preprocessed by serving
     validation_labels: NDArray[np.int64]
     origins: NDArray[np.str_]  # (N,)
     validation_origins: NDArray[np.str_]  # (V,)
@@ -38,15 +38,15 @@ class Examples:
         return np.searchsorted(self.origin_names, self.origins)
 
     def shares(self, power: float) -> NDArray[np.float64]:
-        """(O, C) share of each class within each origin among the images drawn, as count**power."""
+        """(O, C) share of each class within each origin in an epoch, as count**power."""
         origins = self.origin_indices[self.positions]
         return sampling.cell_shares(self.labels[self.positions], origins, len(CLASSES), power)
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The augmented batches of one stage; what a batch holds depends on seed, epoch and index.
+    """The augmented batches of one stage; a batch is a function of seed, epoch and index.
 
-    A worker of several gets its share of each.
+    In a distributed training, each worker gets its share of every batch.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             self.priors[origins],
             _one_hot(origins, len(self.priors)),
         )
-        # Of two origins mixed, the prior is the mixture of theirs.
+        # The prior of an image mixed from two origins is the mixture of theirs.
         mixed, both = mix(
             np.stack(images).astype(np.float32), np.concatenate(own, axis=1), settings, random
         )
@@ -104,10 +104,10 @@ def validation(
 ) -> tuple[NDArray[Any], ...]:
     """This worker's share of the validation images: frames, targets and, if any, weights.
 
-    The targets' prior is uniform: what the loss then measures is the answer with all classes alike.
+    The targets have the uniform prior, and so has the validation loss.
 
-    Every batch must divide among the devices. The last one is filled up with copies of weight 0,
-    and the others weigh the more, so that the figures are those of the real images.
+    Every batch must be divisible among the devices. The last one is padded with copies of weight 0,
+    and the other weights are scaled up, so that the figures are those of the real images.
     """
     frames, count = examples.validation_frames, len(examples.validation_labels)
     origins = np.searchsorted(examples.origin_names, examples.validation_origins)
@@ -128,12 +128,12 @@ def validation(
 
 
 def _priors(shares: NDArray[np.float64], adjusted: bool) -> NDArray[np.float32]:
-    """(O, C) priors of the classes within each origin, as `shares` draws them or all alike.
+    """(O, C) class priors within each origin: those of `shares`, or uniform ones.
 
-    Classes that an origin lacks have none.
+    Classes that an origin lacks have prior 0.
     """
     weights = shares if adjusted else (shares > 0).astype(np.float64)
-    # An origin without images to train on is never asked for its prior.
+    # Never used: no training image has this origin.
     totals = np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
     return np.asarray(weights / totals, np.float32)
 

@@ -1,4 +1,4 @@
-"""Checkpoints: what each epoch leaves in the folder of a run, from which a killed run resumes."""
+"""Checkpoints written after each epoch, from which an interrupted training resumes."""
 
 from pathlib import Path
 
@@ -11,19 +11,19 @@ from .cluster import Cluster
 
 CHECKPOINT = "checkpoint"
 
-# Of one epoch: its number, "epoch", and Keras' metrics by name.
+# Figures of one epoch: its number as "epoch", and Keras's metrics by name.
 Epoch = dict[str, int | float]
 
 
 class State(Struct, frozen=True):
-    """What a checkpoint holds beside the weights and the optimizer."""
+    """State in a checkpoint beside the weights and the optimizer."""
 
-    epoch: int = 0  # the last one that was saved
+    epoch: int = 0  # the last saved epoch
     history: list[Epoch] = []
 
 
 def saved(folder: Path, team: Cluster) -> State:
-    """The state of the last checkpoint, or the initial one; the same for all workers."""
+    """Return the state of the last checkpoint, or the initial state; the same on all workers."""
     cluster.copy_from_chief(team, folder, f"{CHECKPOINT}*")
     state = folder / f"{CHECKPOINT}.json"
     if not state.exists():
@@ -32,17 +32,16 @@ def saved(folder: Path, team: Cluster) -> State:
 
 
 def restore(network: keras.Model, folder: Path, epoch: int) -> None:
-    """Load weights and optimizer as they were saved after ``epoch``."""
+    """Load the weights and the optimizer saved after ``epoch``."""
     with cluster.apart():
         network.load_weights(folder / f"{CHECKPOINT}-{epoch}.weights.h5")
 
 
 class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
-    """Adds each epoch to the history; on the chief, also saves weights, optimizer and history.
+    """Adds each epoch to the history; the chief also saves weights, optimizer and history.
 
-    Saving is atomic. The last epoch of a `fit` is saved at its very end, after Keras has put the
-    averaged weights in place: a resumed run then continues from exactly what an uninterrupted one
-    would have had.
+    Saving is atomic. The last epoch of a `fit` is saved at its end, after Keras has assigned the
+    averaged weights, so that a resumed run continues from the same state as an uninterrupted one.
     """
 
     def __init__(self, folder: Path, last_epoch: int, history: list[Epoch], team: Cluster) -> None:
@@ -50,20 +49,20 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]
         self.folder, self.last_epoch, self.history, self.team = folder, last_epoch, history, team
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Seed the dropout by the epoch."""
-        # Keras does not save where the dropout's random stream stands: start one for each epoch.
+        """Seed dropout by the epoch."""
+        # Keras does not save the state of dropout's random generator: seed it anew for each epoch.
         state = self.model.get_layer(mobilenet.DROPOUT).seed_generator.state
         state.assign([epoch, 0])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Add the epoch to the history; save it unless it is the last."""
+        """Add the epoch to the history; save unless it is the last epoch."""
         figures = {name: float(value) for name, value in (logs or {}).items()}
         self.history.append({"epoch": epoch + 1, **figures})
         if epoch + 1 < self.last_epoch:
             self.team.on_chief(self._save)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Save the last epoch, with the averaged weights in place."""
+        """Save the last epoch, after the averaged weights were assigned."""
         self.team.on_chief(self._save)
 
     def _save(self) -> None:

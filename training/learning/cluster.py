@@ -1,12 +1,12 @@
-"""The workers that share one training: who they are, and the engine that joins them.
+"""Distributed training: the cluster of workers, and how they are connected.
 
-Vertex AI tells every replica of a job of its cluster in CLUSTER_SPEC, and in TF_CONFIG too if the
-job has several. Source of both formats: Vertex AI's documentation, "Distributed training",
-"Environment variables for your cluster".
+Vertex AI describes the cluster to every replica in the variable CLUSTER_SPEC and, if there are
+several replicas, in TF_CONFIG. Source of both formats: Vertex AI's documentation, "Distributed
+training", "Environment variables for your cluster".
 
-The engine is JAX: `jax.distributed` joins the processes, `keras.distribution.DataParallel` copies
-the weights to every device of all of them, and divides each batch among the devices. Keras 3 does
-not run under TensorFlow's MultiWorkerMirroredStrategy (keras issue 20585).
+The backend is JAX: `jax.distributed` connects the processes; `keras.distribution.DataParallel`
+replicates the weights on all devices and divides each batch among them. Keras 3 does not support
+TensorFlow's MultiWorkerMirroredStrategy (keras issue 20585).
 """
 
 import json
@@ -21,24 +21,24 @@ from typing import Any
 import numpy as np
 
 ENGINE = "jax"
-# For each variable, the pools whose members train: the chief's own, then the others'. Under other
-# names are parameter servers and evaluators, which data parallelism has no work for.
+# For each variable, the names of the pools of workers: first the chief's, then the others'. Other
+# pools, of parameter servers and evaluators, have no role in data parallelism.
 POOLS = {
     "CLUSTER_SPEC": (("workerpool0",), ("workerpool1",)),
     "TF_CONFIG": (("chief", "master"), ("worker",)),
 }
 ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}")
-# A worker that has died is noticed by its closed connections at once; one whose machine is gone,
-# after so long without a sign of life.
+# A worker that dies is noticed at once by its closed connections, a machine that disappears after
+# this time without a heartbeat.
 HEARTBEAT_S = 60
-# How long the first workers wait for the last one: machines start, and copy the data set, at their
-# own pace.
+# How long workers wait for the last one to connect: machines differ in the time that they take to
+# start and to copy the data set.
 START_S = 1800
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """All workers of a training, and which of them this process is; the first is the chief."""
+    """The workers of a training, and the index of this process; worker 0 is the chief."""
 
     addresses: tuple[str, ...] = ("localhost:0",)
     index: int = 0
@@ -50,28 +50,25 @@ class Cluster:
 
     @property
     def is_chief(self) -> bool:
-        """Whether this is the worker that writes checkpoints and figures, and publishes."""
+        """Whether this worker is the one that writes checkpoints and figures, and publishes."""
         return self.index == 0
 
     def own_folder(self, folder: Path) -> Path:
-        """``folder`` for the chief, a folder in it for each other worker: they may share a disk."""
+        """``folder`` for the chief, a subfolder for each other worker, as they may share a disk."""
         return folder if self.is_chief else folder / f"worker-{self.index}"
 
     def on_chief(self, action: Callable[[], None]) -> None:
-        """Call ``action`` if this is the chief; it must not wait for the other workers."""
+        """Call ``action`` if this is the chief. It must not wait for the other workers."""
         if self.is_chief:
             action()
 
     def leave_to_chief(self) -> None:
-        """End the process, with success, unless it is the chief's: the others have done their part.
-
-        Raises SystemExit.
-        """
+        """End the process with status 0 unless this is the chief. Raises SystemExit."""
         if not self.is_chief:
             raise SystemExit(0)
 
     def rows(self, batch: int) -> slice:
-        """Which rows of a global batch, a multiple of ``workers``, are this worker's share."""
+        """This worker's rows of a global batch, whose size is a multiple of ``workers``."""
         share = batch // self.workers
         return slice(self.index * share, (self.index + 1) * share)
 
@@ -80,9 +77,9 @@ ALONE = Cluster()
 
 
 def from_environment(environment: Mapping[str, str]) -> Cluster:
-    """The cluster that CLUSTER_SPEC, or else TF_CONFIG, describes; without both, this process only.
+    """Return the cluster described by CLUSTER_SPEC or else TF_CONFIG; without either, one worker.
 
-    Raises ValueError for a description that is not understood.
+    Raises ValueError for an invalid description.
     """
     for name in POOLS:
         if environment.get(name):
@@ -121,7 +118,7 @@ def _read(name: str, text: str) -> Cluster:
 
 def _member(name: str, tree: Any, key: str, kind: type) -> Any:
     found = tree.get(key) if isinstance(tree, dict) else None
-    # JSON's true is an int to Python.
+    # A JSON boolean is an int in Python.
     if not isinstance(found, kind) or isinstance(found, bool):
         raise ValueError(f"{name} has {found!r} for {key!r}; accepted is {_KINDS[kind]}")
     return found
@@ -140,15 +137,16 @@ def _addresses(name: str, pool: str, members: Any) -> list[str]:
 
 
 def choose_engine(name: str) -> None:
-    """Have Keras, not yet imported, run on this engine; this module does not import it."""
+    """Select Keras's backend. Must be called before Keras is imported, as this module does not."""
     os.environ["KERAS_BACKEND"] = name
 
 
 @contextmanager
 def joined(cluster: Cluster) -> Iterator[int]:
-    """Within it, Keras trains on every device of all workers; yields how many there are.
+    """Connect the workers while the block runs; yield the number of devices of all workers.
 
-    One process with one device is left as it is, whatever its engine.
+    Keras trains on all of these devices. A single process with one device needs no connection, and
+    may use any backend. Raises ValueError for several workers on a backend other than JAX.
     """
     import keras
 
@@ -163,7 +161,7 @@ def joined(cluster: Cluster) -> Iterator[int]:
     import jax
 
     if cluster.workers > 1:
-        # Without accelerators, collectives that are dispatched ahead can overtake each other.
+        # On CPUs, asynchronously dispatched collectives can be executed out of order.
         jax.config.update("jax_cpu_enable_async_dispatch", False)
         jax.distributed.initialize(
             cluster.addresses[0],
@@ -176,19 +174,19 @@ def joined(cluster: Cluster) -> Iterator[int]:
     if devices == 1:
         yield 1
         return
-    # The workers cut their own shares from the batches (`Cluster.rows`).
+    # Each worker selects its own rows of a batch (`Cluster.rows`).
     with keras.distribution.DataParallel(auto_shard_dataset=False).scope():
         yield devices
     if cluster.workers > 1:
-        # Here the workers wait for each other, and each goes its own way after.
+        # Waits until all workers have arrived here.
         jax.distributed.shutdown()
 
 
 @contextmanager
 def apart() -> Iterator[None]:
-    """Within it, what Keras builds is this process's own, and the workers need not keep step.
+    """Switch off distribution while the block runs: Keras then does not wait for other workers.
 
-    Saving and loading build an optimizer to look at, once: it must not wait for the other workers.
+    Saving and loading a model create an optimizer, which not all workers do at the same time.
     """
     import keras
 
@@ -201,9 +199,9 @@ def apart() -> Iterator[None]:
 
 
 def copy_from_chief(cluster: Cluster, folder: Path, pattern: str) -> None:
-    """Make the files of this name pattern in a worker's own ``folder`` those of the chief's.
+    """Copy the chief's files that match ``pattern`` to ``folder`` on every other worker.
 
-    Machines share no disk: what the chief has saved, the others have from here.
+    Other matching files there are deleted. The machines share no disk.
     """
     if cluster.workers == 1:
         return
@@ -222,7 +220,7 @@ def copy_from_chief(cluster: Cluster, folder: Path, pattern: str) -> None:
 
 
 def _from_chief(cluster: Cluster, data: bytes) -> bytes:
-    """What the chief gave for ``data``, on every worker."""
+    """Return the chief's ``data`` on every worker."""
     from jax.experimental.multihost_utils import broadcast_one_to_all
 
     size = int(broadcast_one_to_all(np.array(len(data), np.int32)))

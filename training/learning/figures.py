@@ -1,17 +1,16 @@
-"""What is watched while training, over targets (`sampling.targets`) and logits (N, C).
+"""Keras metrics during training, of targets (`sampling.targets`) and (N, C) logits.
 
-All classes weigh alike, as under a uniform prior: what the validation's negative log likelihood
-chooses between weights by. It is followed for every origin too.
+All classes have equal weights, as under a uniform prior. Log loss is also reported by origin.
 """
 
 import keras
 
 
 class _ClassMean(keras.metrics.Metric):  # type: ignore[misc]
-    """Mean over the classes that occur of the mean of a figure over each one's images."""
+    """Mean over the classes that occur of a figure's mean over the images of each class."""
 
     def __init__(self, classes: int, name: str, origin: int | None = None) -> None:
-        """``origin``: the index of the only origin whose images count; None for all."""
+        """``origin``: index of the origin to restrict the metric to; None: all."""
         super().__init__(name=name)
         self.classes, self.origin = classes, origin
         self.sums = self.add_weight(shape=(classes,), initializer="zeros", name="sums")
@@ -38,7 +37,7 @@ class _ClassMean(keras.metrics.Metric):  # type: ignore[misc]
         raise NotImplementedError
 
     def result(self) -> keras.KerasTensor:
-        # Weights of no image may be left over from rounding.
+        # Rounding can leave a tiny weight for classes without images.
         seen = keras.ops.cast(self.totals > 1e-6, "float32")
         means = seen * self.sums / keras.ops.maximum(self.totals, 1e-6)
         return keras.ops.sum(means) / keras.ops.maximum(keras.ops.sum(seen), 1)
@@ -54,7 +53,7 @@ class BalancedAccuracy(_ClassMean):
 
 
 class BalancedLogLoss(_ClassMean):
-    """Negative log likelihood under a uniform prior, all classes weighing alike."""
+    """Negative log-likelihood under a uniform prior, with equal weights for classes."""
 
     def figure(self, shares: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
         """See `_ClassMean.figure`."""
@@ -62,7 +61,7 @@ class BalancedLogLoss(_ClassMean):
 
 
 def watched(classes: int, origins: tuple[str, ...]) -> list[keras.metrics.Metric]:
-    """Both figures over all images and, where there are several, the log loss of each origin."""
+    """Both metrics over all images; with several origins, also the log loss of each."""
     figures = [BalancedAccuracy(classes, "balanced_accuracy"), BalancedLogLoss(classes, "log_loss")]
     if len(origins) > 1:
         figures += [

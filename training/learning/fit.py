@@ -1,4 +1,4 @@
-"""Training proper: the head first, then the whole network, at growing sizes, resumable."""
+"""Trains the network: first the head, then all layers at growing input sizes; resumable."""
 
 import sys
 from collections.abc import Iterator
@@ -27,15 +27,15 @@ from .batches import Batches, Examples, validation
 from .callbacks import Epoch, State
 from .cluster import ALONE, Cluster
 
-# Names of the weights that weight decay leaves alone.
+# Names of the weights that are exempt from weight decay.
 UNDECAYED = ["gamma", "beta", "bias"]
-# From which a network that starts from a release learns what its normalizations will see.
+# Number of batches for batch normalization statistics of a network that starts from a release.
 STATISTICS_BATCHES = 8
 
 
 @dataclass(frozen=True)
 class Leg:
-    """Consecutive epochs, ``first`` to before ``last``, that share a size and an optimizer."""
+    """Epochs ``first`` (inclusive) to ``last`` (exclusive) with one input size and optimizer."""
 
     size: int
     first: int
@@ -45,13 +45,13 @@ class Leg:
 
 @dataclass(frozen=True)
 class Setting:
-    """What is the same for all legs of a training."""
+    """Inputs that are the same for all legs of a training."""
 
     config: Config
     examples: Examples
     run: Path
     team: Cluster
-    devices: int  # of all workers of the team
+    devices: int  # total of all workers
 
 
 def fit(
@@ -62,12 +62,12 @@ def fit(
     start: bytes | None = None,
     team: Cluster = ALONE,
 ) -> tuple[keras.Model, list[Epoch]]:
-    """Train as configured; return the model with its averaged weights, and the history by epoch.
+    """Train as configured; return the model with averaged weights, and the history by epoch.
 
-    ``run`` receives the checkpoints. With ``resume`` a run that was killed
-    continues after its last finished epoch and ends as if it had not been. ``start`` is the LiteRT
-    model to start from. Each worker of a ``team`` trains on its share of every batch, and ends with
-    the same weights; the chief alone writes.
+    Checkpoints are written to ``run``. With ``resume`` an interrupted training continues after its
+    last finished epoch, with the same result as if it had not been interrupted. ``start`` is the
+    LiteRT model to start from. In a ``team`` each worker trains on its share of every batch and
+    ends with the same weights; only the chief writes files.
     """
     malloc.keep_what_is_freed()
     with cluster.joined(team) as devices:
@@ -114,9 +114,9 @@ def _fit(setting: Setting, resume: bool, start: bytes | None) -> tuple[keras.Mod
 
 
 def _statistics(examples: Examples, config: Config) -> Iterator[NDArray[np.float32]]:
-    """Unmixed batches of the last stage's kind, at the size that is served."""
+    """Batches as in the last stage, but without mixup and at the served input size."""
     unmixed = replace(config, augmentation=replace(config.augmentation, mixup=0.0))
-    # An epoch that no training has drawn.
+    # An epoch beyond the training's last one, so that its batches are new.
     epoch = config.training.head_epochs + sum(stage.epochs for stage in config.training.stages)
     batches = Batches(examples, unmixed, config.preprocessing.size, epoch)
     for index in range(min(config.training.statistics_batches, len(batches))):
@@ -135,7 +135,7 @@ def _legs(config: Config) -> list[Leg]:
 
 
 def prepare(network: keras.Model, config: Config, examples: Examples, leg: Leg) -> None:
-    """Settle which layers learn in a leg, and compile the network with its optimizer and loss."""
+    """Set the trainable layers of a leg; compile the network with its optimizer and loss."""
     training = config.training
     backbone = network.get_layer(mobilenet.BACKBONE)
     backbone.trainable = not leg.head_only
@@ -162,8 +162,8 @@ def prepare(network: keras.Model, config: Config, examples: Examples, leg: Leg) 
         optimizer,
         sampling.adjusted_cross_entropy(training.label_smoothing),
         weighted_metrics=figures.watched(len(CLASSES), examples.origin_names),
-        # Keras would have TensorFlow compile with XLA, which takes minutes for every input size on
-        # few cores. JAX has nothing else.
+        # By default Keras would have TensorFlow compile with XLA, which takes minutes for every
+        # input size on few cores. JAX always uses XLA.
         jit_compile=keras.backend.backend() == "jax",
         run_eagerly=training.run_eagerly,
     )
@@ -172,14 +172,14 @@ def prepare(network: keras.Model, config: Config, examples: Examples, leg: Leg) 
 def _fit_leg(
     network: keras.Model, setting: Setting, leg: Leg, first: int, history: list[Epoch]
 ) -> None:
-    """Train from the epoch ``first`` on, and add the epochs to ``history``."""
+    """Train from epoch ``first`` to the end of the leg; add the epochs to ``history``."""
     config, examples, team = setting.config, setting.examples, setting.team
     batch = config.training.batch
     called = [callbacks.Checkpoint(setting.run, leg.last, history, team)]
     if not leg.head_only:
-        # Validation judges the averaged weights: they are what will be released.
+        # Validation uses the averaged weights: these will be released.
         called.append(keras.callbacks.SwapEMAWeights())
-    # After a leg, JAX holds the averages and the weights as one array, which no step takes twice.
+    # After a leg, averages and weights are the same JAX arrays, which a step cannot take twice.
     for variable in network.optimizer.variables:
         variable.assign(keras.ops.copy(variable))
     network.fit(
@@ -189,7 +189,7 @@ def _fit_leg(
         initial_epoch=first,
         epochs=leg.last,
         callbacks=called,
-        # Keras would shuffle the batches anew, from a stream that a resumed run has lost.
+        # Keras would shuffle with a random state that is lost when a run is resumed.
         shuffle=False,
         verbose=1 if sys.stdout.isatty() else 2,
     )

@@ -1,4 +1,4 @@
-"""Start a training from a release: its LiteRT model's weights, read back into the Keras network."""
+"""Loads the weights of a release's LiteRT model into the Keras network, to start a training."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
 class Folded:
     """A convolution into which its batch normalization was folded."""
 
-    kernel: NDArray[np.float32]  # as Keras lays it out
+    kernel: NDArray[np.float32]  # in Keras's layout
     bias: NDArray[np.float32]
 
 
 def restore(network: keras.Model, data: bytes, batches: Iterable[NDArray[np.float32]]) -> None:
-    """Give ``network`` the weights of a LiteRT model that was exported from its like.
+    """Load the weights of a LiteRT model that was exported from the same architecture.
 
-    The export folded every batch normalization into the convolution before it. They are unfolded
-    with the statistics of ``batches`` of (N, S, S, 3) images: the network then answers as the
-    release does, and its normalizations can learn on. Raises ValueError for another network.
+    The export folded every batch normalization into the convolution before it. They are restored
+    with the statistics of ``batches`` of (N, S, S, 3) images: the network then gives the release's
+    outputs, and its normalizations can be trained. Raises ValueError for another architecture.
     """
     *folded, head = _convolutions(data)
     backbone = network.get_layer(mobilenet.BACKBONE)
@@ -59,7 +59,7 @@ def _normalize(
     mean: NDArray[np.floating[Any]],
     variance: NDArray[np.floating[Any]],
 ) -> None:
-    """Set a normalization that expects these moments, and does no more than add ``bias``."""
+    """Set a normalization to these moments so that its only effect is to add ``bias``."""
     gamma = np.sqrt(variance + norm.epsilon)
     norm.set_weights([gamma, mean + bias, mean, variance])
 
@@ -71,7 +71,7 @@ def _moments(values: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _convolutions(data: bytes) -> list[Folded]:
-    """The convolutions of a LiteRT model in their order, the head's last, as real numbers."""
+    """The convolutions of a LiteRT model in order, the head's last, with dequantized weights."""
     interpreter = Interpreter(model_content=data)
     tensors = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
 
@@ -87,11 +87,11 @@ def _convolutions(data: bytes) -> list[Folded]:
 
     found, operations = [], interpreter._get_ops_details()
     for operation in operations:
-        # Kernels stand as (out, height, width, in), of depthwise ones as (1, height, width, out).
+        # Kernels are (out, height, width, in), depthwise ones (1, height, width, out).
         if operation["op_name"] in ("CONV_2D", "DEPTHWISE_CONV_2D"):
             _, kernel, bias = operation["inputs"]
             found.append(Folded(constant(kernel).transpose(1, 2, 3, 0), constant(bias)))
-    # The head's bias, if it is not 0, is added after the average over the image (export.py).
+    # A bias of the head that is not 0 is added after the average over the image (export.py).
     kernel = found[-1].kernel
     added = [op["inputs"][1] for op in operations if op["op_name"] == "ADD"]
     biases = [constant(index) for index in added if tensors[index]["shape"].prod() == len(kernel.T)]

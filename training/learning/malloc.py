@@ -1,18 +1,18 @@
-"""Memory of a process that trains: what one step frees, the next one takes."""
+"""Configures glibc's malloc to reuse the memory that a training step frees."""
 
 import contextlib
 import ctypes
 
-# Of glibc's malloc.h; other C libraries have no mallopt, or ignore it.
+# From glibc's malloc.h; other C libraries have no mallopt, or ignore it.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -4, -8
 _NEVER = -1
 
 
 def keep_what_is_freed() -> None:
-    """Let the process keep the blocks that it frees, in one heap for all of its threads.
+    """Make malloc keep freed blocks, in one heap for all threads.
 
-    TensorFlow frees the activations of a step one by one, and glibc would give each of them back to
-    the system, which then hands the next step new pages, zeroed (EXPERIMENTS.md has figures).
+    TensorFlow frees the activations of a step one by one. By default glibc returns each to the
+    system, which then has to provide zeroed pages for the next step (figures: EXPERIMENTS.md).
     """
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt

@@ -14,15 +14,14 @@ IMAGENET_WEIGHTS_SHA256 = "b2dc06376b0002af72df6b1e7363ef5012207bd9094e25af053d6
 BACKBONE = "backbone"
 DROPOUT = "dropout"
 HEAD = "logits"
-# Whose averages over the image tell what kind of picture it is: see evaluation.ood_comparison.
+# Layers whose averages over the image are the detector's features: evaluation.ood_comparison.
 FEATURE_LAYERS = ("conv_pw_5_relu", "conv_pw_8_relu", "conv_pw_11_relu")
 
 
 def build(classes: int, width: float, dropout: float, weights: Path | str | None) -> keras.Model:
-    """Return a model from (N, S, S, 3) raw RGB in [0, 255], any S, to (N, classes) logits.
+    """Return a model that maps (N, S, S, 3) raw RGB in [0, 255], any S, to (N, classes) logits.
 
-    The softmax that ends the paper's network is applied to the logits where probabilities are
-    needed: serving divides them by the calibration temperature first.
+    The paper's final softmax is applied outside the model, after serving has calibrated the logits.
     """
     image = keras.Input((None, None, 3), name="image")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(image)
@@ -38,9 +37,9 @@ def build(classes: int, width: float, dropout: float, weights: Path | str | None
 
 
 def first_blocks(backbone: keras.Model, count: int) -> list[keras.layers.Layer]:
-    """The layers of the first ``count`` of MobileNet's 13 separable blocks and of what is before.
+    """The layers up to the end of MobileNet's separable block ``count``, 1 to 13; 0: none.
 
-    Raises ValueError if there are no so many.
+    Raises ValueError for another ``count``.
     """
     if not count:
         return []
@@ -53,9 +52,9 @@ def first_blocks(backbone: keras.Model, count: int) -> list[keras.layers.Layer]:
 
 
 def imagenet_weights() -> Path | str:
-    """The file named by IMAGENET_WEIGHTS (default ../shared/weights), or Keras's own download.
+    """Weights file in the folder IMAGENET_WEIGHTS (default ../shared/weights), or Keras's download.
 
-    Raises ValueError if the file is not the published one.
+    Raises ValueError if the file differs from the published one.
     """
     name = "mobilenet_1_0_224_imagenet_no_top.weights.h5"
     default = Path(__file__).parents[3] / "shared" / "weights" / name

@@ -1,7 +1,8 @@
-"""58 nevi to one dermatofibroma, and instruments that saw three classes: what an epoch draws.
+"""Sampling of training images under class imbalance, and the loss that corrects for it.
 
-The loss takes out again what is unequal in it, within every origin, so that neither a class's size
-nor the instrument says what an image shows.
+HAM10000 has 58 nevi for each dermatofibroma, and some origins have images of three classes only.
+The loss corrects for the class frequencies within each origin, so that neither a class's frequency
+nor the instrument becomes a cue.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..data.dataset import class_shares
 
-# The log prior of a class that an origin has no images of: no gradient moves its logit there.
+# Log prior of a class without images in an origin: its logit then gets no gradient there.
 ABSENT = -1e4
 
 
@@ -32,9 +33,10 @@ def draw_epoch(
     count: int,
     random: np.random.Generator,
 ) -> NDArray[np.int64]:
-    """Draw ``count`` positions in the proportions ``shares`` (O, C), each cell in shuffled rounds.
+    """Draw ``count`` positions in the proportions ``shares`` (O, C).
 
-    Rounding may leave a few positions more or less.
+    All images of a cell are used, in random order, before any is repeated. Rounding may give a few
+    positions more or fewer.
     """
     drawn = []
     for (origin, label), share in np.ndenumerate(shares):
@@ -50,7 +52,7 @@ def draw_epoch(
 def targets(
     labels: NDArray[np.float32], priors: NDArray[np.float32], origins: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """(N, C + C + O): each image's shares of the classes, the log prior of these, its origins."""
+    """(N, C + C + O) targets: soft labels, log prior of the classes, and shares of the origins."""
     adjustment = np.where(priors > 0, np.log(np.maximum(priors, 1e-12)), ABSENT)
     return np.concatenate([labels, adjustment.astype(np.float32), origins], axis=1)
 
@@ -58,10 +60,11 @@ def targets(
 def adjusted_cross_entropy(
     smoothing: float,
 ) -> Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]:
-    """Cross entropy of logits + log prior, so that the logits themselves are free of the prior.
+    """Cross entropy of logits + log prior: the logits then do not contain the prior.
 
-    The prior is that of the image's own origin (`targets`): classes that the origin lacks are out
-    of the softmax and of the label smoothing.
+    The prior is that of the image's own origin (`targets`). Classes that the origin lacks are
+    excluded from softmax and label smoothing.
+
     Source: Menon et al., "Long-tail learning via logit adjustment", ICLR 2021.
     """
 

@@ -1,7 +1,7 @@
-"""How the time of a training falls with its workers: `python -m training.learning.scaling`.
+"""Benchmark of distributed training by number of workers: `python -m training.learning.scaling`.
 
-One worker and two are measured here, each on a core of its own; beyond, the same figures are put on
-paper. The result, with its arithmetic, is `SCALING.md`.
+One and two workers are measured, each on its own core; more workers are extrapolated from these
+figures. The result, with its arithmetic, is `SCALING.md`.
 """
 
 import argparse
@@ -20,17 +20,17 @@ from msgspec.structs import replace
 
 TRAINING = Path(__file__).parents[1]
 WORKERS = (1, 2)
-# What is measured: the configuration's own network and augmentation, at a small size.
+# Measured are the configuration's network and augmentation, at a small input size.
 CONFIG, SIZE, BATCH = "full", 96, 32
-# Steps of which the first compile, and are left out.
+# Numbers of steps; the first ones compile and are not timed.
 STEPS, LEFT_OUT = 14, 4
 LIMIT_S = 600
 
-# What a step sends: every weight's gradient, and two sums of each normalization, forward and back.
+# Bytes sent in a step: the gradients, and two sums of each normalization, forward and backward.
 WEIGHTS = 3_200_000
 BYTES = 4 * WEIGHTS
 MESSAGES = 27 * 4
-# Assumptions about the network between machines of one region; not measured here.
+# Assumptions about the network between machines of one region; not measured.
 BYTES_PER_S = 10e9 / 8
 LATENCY_S = 50e-6
 ON_PAPER = (1, 2, 4, 8, 16)
@@ -38,29 +38,29 @@ ON_PAPER = (1, 2, 4, 8, 16)
 
 @dataclass(frozen=True)
 class Step:
-    """Seconds of one step: of all of it, and of making the batch."""
+    """Duration of one step in seconds: in total, and for preparing the batch."""
 
     all_s: float
     batch_s: float
 
 
 def exchange_s(workers: int) -> float:
-    """Seconds in which a ring of workers adds up its gradients, and its normalizations' sums."""
+    """Seconds of a ring all-reduce of gradients and normalization statistics."""
     volume = 2 * (workers - 1) / workers * BYTES
     return volume / BYTES_PER_S + MESSAGES * 2 * (workers - 1) * LATENCY_S
 
 
 def on_paper(one: Step, workers: int) -> float:
-    """Seconds of a step of so many workers, from one's.
+    """Extrapolate the seconds of a step with several workers from those with one.
 
-    The network's work is shared. Every worker makes the whole batch, so that it is the same for
-    any number of them, and keeps its own rows.
+    The network's work is divided. Every worker prepares the whole batch, so that batches do not
+    depend on the number of workers, and keeps its own rows.
     """
     return (one.all_s - one.batch_s) / workers + one.batch_s + exchange_s(workers)
 
 
 def text(measured: dict[int, Step]) -> str:
-    """SCALING.md."""
+    """Format SCALING.md."""
     one = measured[1]
     lines = [
         "# How time falls with workers",
@@ -101,7 +101,7 @@ def text(measured: dict[int, Step]) -> str:
 
 
 def measure(workers: int, steps: int = STEPS) -> Step:
-    """Start so many workers on cores of their own; the step is that of the chief."""
+    """Start workers, each on its own core; return the chief's time of a step."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -133,8 +133,8 @@ def measure(workers: int, steps: int = STEPS) -> Step:
 
 
 def work(core: int, steps: int) -> Step:
-    """Be one worker: train for some steps, and time them."""
-    # Before JAX counts the cores.
+    """Run one worker: train for some steps and time them."""
+    # Must precede the import of JAX, which counts the cores.
     os.sched_setaffinity(0, {core})
     import keras
 
@@ -150,7 +150,7 @@ def work(core: int, steps: int) -> Step:
     frames = np.random.default_rng(0).integers(0, 255, (BATCH, height, width, 3), np.uint8)
     count = BATCH * steps
     labels = np.arange(count) % len(CLASSES)
-    # Frames are looked up by position: a few stand for many.
+    # The same few frames stand for all positions.
     examples = Examples(
         np.broadcast_to(frames[:1], (count, height, width, 3)),
         labels,
@@ -162,7 +162,7 @@ def work(core: int, steps: int) -> Step:
     )
     team = cluster.from_environment(os.environ)
     with cluster.joined(team):
-        # Joined workers must begin with the same weights.
+        # All workers must start with the same weights.
         keras.utils.set_random_seed(settings.seed)
         network = mobilenet.build(len(CLASSES), settings.width, settings.training.dropout, None)
         fit.prepare(network, settings, examples, fit.Leg(SIZE, 0, 1, head_only=False))
@@ -172,7 +172,7 @@ def work(core: int, steps: int) -> Step:
             started = time.perf_counter()
             images, truth = batches[index]
             made = time.perf_counter()
-            # Waits for the loss, and so for the step.
+            # Waits for the loss, hence for the end of the step.
             network.train_on_batch(images, truth)
             batch_s.append(made - started)
             all_s.append(time.perf_counter() - started)
@@ -180,7 +180,7 @@ def work(core: int, steps: int) -> Step:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure and write SCALING.md; with --core, be one of the workers that are measured."""
+    """Measure and write SCALING.md; with --core, run one of the measured workers."""
     parser = argparse.ArgumentParser(
         prog="python -m training.learning.scaling", description=__doc__
     )

@@ -1,4 +1,4 @@
-"""How the learning rate goes over a training's steps."""
+"""Learning rate schedules."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from ..config import Training
 
 @dataclass(frozen=True)
 class Cycle:
-    """Counts of steps: where it begins, its warm-up, where the decay begins and how long it is."""
+    """One cycle, in steps: its start, its warm-up, and the start and length of its decay."""
 
     first: int
     warmup: int
@@ -19,7 +19,7 @@ class Cycle:
 
 
 def planned(training: Training, batches: int) -> "Cycles":
-    """The schedule of the whole network's training, for epochs of so many ``batches``."""
+    """The schedule of the whole network's training, with ``batches`` steps in each epoch."""
     lengths = [0]
     for stage in training.stages:
         if stage.restart:
@@ -42,12 +42,11 @@ def planned(training: Training, batches: int) -> "Cycles":
 
 @keras.saving.register_keras_serializable("lesionlens")
 class Cycles(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """A linear warm-up, a constant rate, and a cosine down to 0; once or more often.
+    """Cycles of linear warm-up, constant rate and cosine decay to 0.
 
-    How long the constant part is, and what follows the decay, does not change what came before: a
-    training can be made longer while it runs, and is still the one that its configuration
-    describes. Source: Hägele et al., "Scaling Laws and Compute-Optimal Training Beyond Fixed
-    Training Durations", NeurIPS 2024.
+    The length of the constant part, and later cycles, do not change earlier steps: a training can
+    be extended while it runs and still conform to its configuration. Source: Hägele et al.,
+    "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations", NeurIPS 2024.
     """
 
     def __init__(self, peak: float, cycles: list[dict[str, int]]) -> None:

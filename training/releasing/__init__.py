@@ -1,1 +1,1 @@
-"""Export, manifest, model card, publication."""
+"""Releases: export, manifest, model card, publication."""

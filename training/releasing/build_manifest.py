@@ -1,4 +1,4 @@
-"""Assemble a release: its manifest, which is all that serving needs to know, and its files."""
+"""Assembles a release: its files and its manifest, from which serving takes all settings."""
 
 import hashlib
 from collections import Counter
@@ -49,7 +49,7 @@ LICENCE = Licence(
 
 
 class Exported(Struct, frozen=True):
-    """What the stage export leaves: the variants, and the figures of the one that is shipped."""
+    """Result of the stage export: the variants, and the figures of the shipped one."""
 
     model_sha256: str  # of the Keras model
     export: Export
@@ -68,10 +68,10 @@ def describe_model(
     origin: Origin,
     version: str | None = None,
 ) -> Manifest:
-    """Return the manifest without the evidence: enough to run the model as serving does.
+    """Return the manifest without evidence, which suffices to run the model with the serving code.
 
-    ``preprocessing`` is that of the exported model; ``served`` are the files that serving reads;
-    ``origin`` was recorded when the training began.
+    ``preprocessing``: of the exported model; ``served``: the files that serving reads; ``origin``:
+    recorded at the start of the training.
     """
     files = describe(served)
     options = preprocessing.as_dict()
@@ -106,7 +106,7 @@ def describe_model(
 
 
 def default_version(created: str, files: dict[str, StoredFile]) -> str:
-    """The day of an ISO 8601 time, and eight digits of a hash over all files that are served."""
+    """Date of an ISO 8601 time, and eight digits of a hash of all served files."""
     hashes = "".join(files[name].sha256 for name in sorted(files))
     digest = hashlib.sha256(hashes.encode()).hexdigest()
     return f"{datetime.fromisoformat(created):%Y%m%d}-{digest[:8]}"
@@ -154,9 +154,8 @@ def assemble(
 ) -> tuple[Manifest, dict[str, bytes]]:
     """Return the manifest and all other files of the release's folder, by name.
 
-    ``manifest`` is what `describe_model` made, ``evidence`` what the evidence stage found;
-    ``models`` are the files that it describes, ``beside`` the figures and tables that are published
-    with them.
+    ``manifest``: from `describe_model`; ``evidence``: from the stage evidence; ``models``: the
+    files that the manifest lists; ``beside``: other files to publish, such as figures.
     """
     complete = msgspec.structs.replace(manifest, evidence=msgspec.to_builtins(evidence))
     text = card.write(complete, evidence)

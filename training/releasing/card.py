@@ -1,4 +1,4 @@
-"""The model card, and the README's results: templates filled from the manifest and the evidence."""
+"""Renders the model card and the README's results from the manifest and the evidence."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from lesionlens.model.figures import Interval
 from lesionlens.model.manifest import Manifest
 
 from ..evaluation import leakage
-from ..evaluation.analysis import WORSENED_PER_CLASS, Evidence
+from ..evaluation.analysis import DEGRADED_PER_CLASS, Evidence
 from ..evaluation.evaluate import text
 from ..evaluation.guardrails import VIEWED
 
 CARD, RESULTS = "card.md.jinja", "results.md.jinja"
-# Between these lines of the README stand the results of the current release.
+# Lines of the README that enclose the results of the current release.
 BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 
@@ -40,7 +40,7 @@ def update(readme: str, manifest: Manifest) -> str:
 def _filled(template: str, manifest: Manifest, evidence: Evidence) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=False,  # noqa: S701 Markdown of our own figures; no foreign text comes in
+        autoescape=False,  # noqa: S701 Markdown from our own figures; no untrusted text
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -51,7 +51,7 @@ def _filled(template: str, manifest: Manifest, evidence: Evidence) -> str:
         manifest=manifest,
         evidence=evidence,
         robustness=evidence.robustness.rows(),
-        worsened_per_class=WORSENED_PER_CLASS,
+        degraded_per_class=DEGRADED_PER_CLASS,
         viewed=VIEWED,
         paper=leakage.table(evidence.paper) if evidence.paper else "",
         paper_claim=leakage.CLAIM,

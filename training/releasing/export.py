@@ -1,7 +1,7 @@
-"""From the Keras model to LiteRT: every variant measured, the best one chosen, parity enforced.
+"""Exports the Keras model to LiteRT: measures every variant, chooses one, enforces parity.
 
-Beside the logits and the activation maps, the exported graph gives the averages of the layers
-`model.FEATURE_LAYERS` over the image, for the detector.
+Beside logits and activation maps, the exported graph outputs the averages over the image of the
+layers `mobilenet.FEATURE_LAYERS`, for the detector.
 """
 
 import tempfile
@@ -23,19 +23,19 @@ from lesionlens.model.classifier import ACTIVATION_MAPS, FEATURES, LOGITS, SIGNA
 from ..evaluation import inference, metrics
 from ..learning import mobilenet
 
-# How far the probabilities of a variant may be from Keras's, on average over real images and
-# classes. A larger difference is a fault of the conversion, not of the rounding.
+# Maximum mean absolute difference of a variant's probabilities to Keras's, over images and classes.
+# A larger one is an error of the conversion, not of rounding.
 PARITY_BOUNDS = {"float32": 1e-4, "float16": 5e-3, "int8": 2e-2}
-# What quantization, and a faster variant, may cost: nats of log loss.
+# Maximum increase of log loss, in nats, by quantization, and by a faster variant.
 LOSS_BOUND = 0.01
-# Latencies this close count as equal; the smaller file then wins.
+# Latencies within this ratio count as equal; the smaller file is then preferred.
 LATENCY_TIE = 1.1
 LATENCY_RUNS = 50
 CALIBRATION_IMAGES = 200
 
 
 class ParityError(ValueError):
-    """The exported model does not answer as the Keras model does."""
+    """The exported model's outputs differ from the Keras model's."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Variant:
     data: bytes
     latency_ms: float  # median of one image, one thread
     balanced_accuracy: float  # on the validation part
-    log_loss: float  # there too, all origins: `metrics.log_loss`
+    log_loss: float  # on the validation part, all origins: `metrics.log_loss`
     parity: float  # mean absolute difference of probabilities to Keras
 
     @property
@@ -71,7 +71,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Images:
-    """What the variants of one input size are made and judged with, uint8."""
+    """Images to quantize and evaluate the variants of one input size, uint8."""
 
     calibration: NDArray[np.uint8]  # (K, S, S, 3) training images, for int8
     validation: NDArray[np.uint8]  # (V, S, S, 3)
@@ -80,10 +80,10 @@ class Images:
 def export(
     network: keras.Model, images: dict[int, Images], labels: NDArray[np.int64]
 ) -> tuple[Variant, list[Variant], dict[str, str]]:
-    """Convert to each precision and size, judge it; return the one to ship, all, and the refused.
+    """Convert to each precision and size; return the chosen variant, all variants, the rejected.
 
-    ``images`` by input size; ``labels`` (V,) of the validation part. Raises ParityError if float32
-    is not what Keras is.
+    ``images``: by input size; ``labels`` (V,): of the validation part. Raises ParityError if the
+    outputs of float32 differ from Keras's.
     """
     variants, refused = [], {}
     plan = [(size, precision) for size in images for precision in PARITY_BOUNDS]
@@ -111,13 +111,13 @@ def export(
             f"images; at most {bound:.2g} is accepted"
         )
         if precision == "float32":
-            # Without rounding there is no excuse: the conversion itself is at fault.
+            # float32 is not quantized: a difference is an error of the conversion.
             raise ParityError(f"{variant.name} {refused[variant.name]}")
     return choose(variants), variants, refused
 
 
 def choose(variants: Sequence[Variant]) -> Variant:
-    """The fastest of the best: likelihood wins over speed, speed over the file's size."""
+    """Choose the fastest of the variants with a log loss near the lowest, then the smallest."""
     exact = {v.size: v.log_loss for v in variants if v.precision == "float32"}
     # A variant whose quantization costs more than the bound is excluded, whatever its loss
     # relative to other sizes.
@@ -130,7 +130,7 @@ def choose(variants: Sequence[Variant]) -> Variant:
 
 
 def convert(network: keras.Model, precision: str, calibration: NDArray[np.uint8]) -> bytes:
-    """Return a LiteRT model from (1, S, S, 3) raw RGB to the outputs that serving reads.
+    """Return a LiteRT model that maps (1, S, S, 3) raw RGB to the outputs that serving reads.
 
     S is that of the ``calibration`` images, (K, S, S, 3) uint8.
     """
@@ -146,13 +146,13 @@ def convert(network: keras.Model, precision: str, calibration: NDArray[np.uint8]
 
     def serve(image: Any) -> tuple[Any, Any, Any]:
         last, *inner = backbone(scale(image), training=False)
-        # The head is linear: averaging its output is the same as applying it to the average.
+        # The head is linear: the average of its outputs equals its output for the average.
         maps = tf.nn.conv2d(last, kernel, 1, "VALID")
         averages = [tf.reduce_mean(values, axis=(1, 2)) for values in inner]
         return maps, tf.reduce_mean(maps, axis=(1, 2)) + bias, tf.concat(averages, axis=-1)
 
     spec = tf.TensorSpec((1, *calibration.shape[1:]), tf.float32, name="image")
-    # Weights become constants here: left as variables, the converter loses Keras 3's.
+    # Converts variables to constants: the converter would lose the variables of Keras 3.
     frozen = convert_variables_to_constants_v2(tf.function(serve).get_concrete_function(spec))
     module = tf.Module()
     module.serve = tf.function(

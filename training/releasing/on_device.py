@@ -1,7 +1,7 @@
-"""Whether the page can run a model in the browser: its interpreter against LiteRT, bit for bit.
+"""Checks whether the page's interpreter gives the same outputs as LiteRT for a model, bit for bit.
 
-The interpreter is JavaScript (`web/device/`), run here by Node.js. Where there is no Node.js, or no
-page beside the training job, nothing is known.
+The interpreter is JavaScript (`web/device/`), run here by Node.js. Without Node.js, or without the
+page beside the training job, the result is unknown.
 """
 
 import json
@@ -17,17 +17,17 @@ from ..evaluation import inference
 
 INTERPRETER = Path(__file__).parents[2] / "web" / "device"
 KERNELS = ("simd", "plain")
-IMAGES = 16  # that are compared; the plain kernel takes seconds an image
+IMAGES = 16  # number compared; the kernel without WebAssembly takes seconds for each
 SAME = "the same outputs as LiteRT, bit for bit"
 LIMIT_S = 600
 
 
 class Refused(Exception):
-    """The interpreter lacks something that the model has."""
+    """The interpreter does not support the model."""
 
 
 def judge(data: bytes, frames: NDArray[np.uint8]) -> str:
-    """Say how the interpreter does on a LiteRT model: `SAME`, or why not; frames (N, S, S, 3)."""
+    """Return `SAME`, or why the interpreter cannot run a LiteRT model; frames (N, S, S, 3)."""
     if not INTERPRETER.is_dir() or shutil.which("node") is None:
         return "not tried: this machine has no Node.js, or no page"
     some = frames[:IMAGES]
@@ -44,12 +44,12 @@ def judge(data: bytes, frames: NDArray[np.uint8]) -> str:
 def run(
     data: bytes, frames: NDArray[np.uint8], kernel: str = KERNELS[0]
 ) -> dict[str, NDArray[np.float32]]:
-    """Outputs (N, …) of the page's interpreter for (N, S, S, 3) frames, by name, each one flat.
+    """Outputs of the page's interpreter for (N, S, S, 3) frames, by name, each flattened.
 
     Raises Refused; OSError and subprocess.CalledProcessError if Node.js fails.
     """
     with tempfile.TemporaryDirectory() as folder:
-        # Older versions of Node.js take a .js file for a module only where this says so.
+        # Older versions of Node.js treat .js files as modules only with this entry.
         modules = shutil.copytree(INTERPRETER, Path(folder) / "device")
         (modules / "package.json").write_text('{"type": "module"}')
         model, images = Path(folder) / "model.tflite", Path(folder) / "images"

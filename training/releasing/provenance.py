@@ -1,4 +1,4 @@
-"""Where a model comes from: the commit and the library versions that made it."""
+"""Provenance of a model: commit and library versions."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ LIBRARIES = (
 
 
 class Origin(Struct, frozen=True):
-    """What is recorded when a training begins, and stands in its manifest."""
+    """Recorded at the start of a training, for the manifest."""
 
     created: str  # ISO 8601
     git_commit: str
@@ -31,14 +31,14 @@ class Origin(Struct, frozen=True):
 
 
 def origin(created: datetime) -> Origin:
-    """Describe the code and the libraries that run now."""
+    """Describe the running code and libraries."""
     return Origin(created.isoformat(timespec="seconds"), git_commit(), libraries())
 
 
 def git_commit() -> str:
-    """The commit of the code, with ``+changes`` if it was changed since; or "unknown".
+    """The commit of the code, with ``+changes`` if files differ from it; or "unknown".
 
-    GIT_COMMIT names it where the code was copied without its history, as into the training image.
+    GIT_COMMIT gives it where there is no repository, as in the training image.
     """
     if given := os.environ.get("GIT_COMMIT"):
         return given
@@ -51,7 +51,7 @@ def git_commit() -> str:
 
 
 def libraries() -> dict[str, str]:
-    """Versions of Python and the installed libraries; TensorFlow comes as either of two."""
+    """Versions of Python and the installed libraries, with either package of TensorFlow."""
     found = {"python": platform.python_version()}
     for name in LIBRARIES:
         with contextlib.suppress(PackageNotFoundError):
@@ -60,7 +60,7 @@ def libraries() -> dict[str, str]:
 
 
 def processor() -> str:
-    """What latencies were measured on; int8 is faster than float only with instructions for it."""
+    """Processor on which latencies were measured; int8 needs special instructions to be fast."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Releases in object storage: publish, promote, roll back, list. See lesionlens.model.release."""
+"""Manages releases in object storage: publish, promote, roll back, list."""
 
 import hashlib
 import json
@@ -21,12 +21,12 @@ from lesionlens.model.release import (
 )
 from lesionlens.model.storage import ABSENT, NotFound, PreconditionFailed, Store
 
-# How many earlier versions the pointer remembers for a rollback.
+# Number of earlier versions that the pointer keeps for rollbacks.
 REMEMBERED = 20
 
 
 class PublishError(Exception):
-    """A release was not published, or the pointer not moved; the message says why."""
+    """A release was not published, or the pointer not changed; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Listed:
     version: str
     current: bool
     manifest: Manifest | None
-    # Why there is no manifest; nothing in such a folder is ever served.
+    # Why the manifest cannot be read; such a version is never served.
     problem: str = ""
 
 
 def describe(files: dict[str, bytes]) -> dict[str, StoredFile]:
-    """Size and SHA-256 of each file, as they stand in a manifest."""
+    """Size and SHA-256 of each file, as in a manifest."""
     return {
         name: StoredFile(len(data), hashlib.sha256(data).hexdigest())
         for name, data in files.items()
@@ -51,18 +51,18 @@ def describe(files: dict[str, bytes]) -> dict[str, StoredFile]:
 def publish(store: Store, manifest: Manifest, files: dict[str, bytes]) -> str:
     """Write a release: its files first, its manifest last. Return its version.
 
-    ``files`` are all of the folder's files but the manifest. An existing file is never overwritten;
-    one of the same bytes is kept, so that an interrupted publication can be repeated. Raises
+    ``files``: all files of the release except the manifest. Existing files are never overwritten,
+    but may have the same bytes, so that an interrupted publication can be repeated. Raises
     PublishError.
     """
     written = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
-    # Checked as serving will: what it would refuse is not published.
+    # The checks of serving: a release that it would refuse is not published.
     version = check_version(parse(written).version)
     described = {**manifest.files, **manifest.archive}
     for name, expected in described.items():
         if describe({name: files[name]})[name] != expected:
             raise PublishError(f"{name} is not the file that the manifest describes")
-    # The manifest is written last: where it is, the release is complete.
+    # Written last: a release with a manifest is complete.
     complete = {**files, MANIFEST: written}
     for name, data in tqdm(complete.items(), "publishing", unit="file"):
         _write_once(store, f"{version}/{name}", data)
@@ -70,9 +70,9 @@ def publish(store: Store, manifest: Manifest, files: dict[str, bytes]) -> str:
 
 
 def promote(store: Store, version: str, force: bool = False) -> None:
-    """Move the pointer to a version, if it is intact and no worse than the current one.
+    """Make a version the current one, if it is intact and not worse than the current one.
 
-    Worse is: lower balanced accuracy on the same test images. ``force`` skips that comparison.
+    Worse means a lower balanced accuracy on the same test images; ``force`` skips the comparison.
     Raises PublishError, ReleaseError, StorageError.
     """
     manifest = load(store, version).manifest
@@ -87,7 +87,7 @@ def promote(store: Store, version: str, force: bool = False) -> None:
 
 
 def rollback(store: Store) -> str:
-    """Move the pointer back to the version before; return it. Raises PublishError."""
+    """Make the previous version the current one again; return it. Raises PublishError."""
     pointer, generation = _pointer(store)
     history = list(pointer.get("history", []))
     if not history:
@@ -117,7 +117,7 @@ def list_releases(store: Store) -> list[Listed]:
 def _refuse_worse(candidate: Manifest, store: Store, former: str) -> None:
     present = read_manifest(store, former)
     if candidate.data.split.test.sha256 != present.data.split.test.sha256:
-        # Figures on different images cannot be compared: the maintainer decides.
+        # Figures on different test images cannot be compared.
         return
     new, old = (m.metrics["test"].balanced_accuracy["value"] or 0 for m in (candidate, present))
     if new < old:

@@ -23,12 +23,12 @@ def detail(image: Image.Image) -> float:
 
 @pytest.mark.parametrize("kind", sorted(robustness.SETTINGS))
 def test_a_worse_image_keeps_its_size_and_repeats(kind: str) -> None:
-    worsen, strengths = robustness.SETTINGS[kind]
+    degrade, strengths = robustness.SETTINGS[kind]
     image = lesion()
     before = image.tobytes()
     for strength in strengths:
-        once = worsen(image, strength, np.random.default_rng(1))
-        again = worsen(image, strength, np.random.default_rng(1))
+        once = degrade(image, strength, np.random.default_rng(1))
+        again = degrade(image, strength, np.random.default_rng(1))
         assert (once.size, once.mode) == (image.size, "RGB")
         assert once.tobytes() == again.tobytes() != before
     assert image.tobytes() == before
@@ -36,10 +36,10 @@ def test_a_worse_image_keeps_its_size_and_repeats(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["blur", "jpeg", "hair"])
 def test_more_strength_is_further_from_the_image(kind: str) -> None:
-    worsen, strengths = robustness.SETTINGS[kind]
+    degrade, strengths = robustness.SETTINGS[kind]
     image = lesion()
     distances = [
-        np.abs(pixels(worsen(image, strength, np.random.default_rng(1))) - pixels(image)).mean()
+        np.abs(pixels(degrade(image, strength, np.random.default_rng(1))) - pixels(image)).mean()
         for strength in strengths
     ]
     assert distances == sorted(distances)
