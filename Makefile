@@ -6,12 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 BEAM := .venv-beam
 PEERS := .venv-peers
-# The files of `make lock` name every package, with its hashes: nothing is left to resolve.
+# The files of `make lock` pin every package with its hashes: nothing is left to resolve.
 INSTALL := pip install --quiet --disable-pip-version-check --no-deps
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make lock' $(UPGRADE) pyproject.toml
-# Over all cores, group by group in the order of tests/conftest.py. Threads of BLAS would wait for
-# the cores that other tests have: a small fit then takes thirteen times the processor time.
+# On all cores, scheduled by tests/conftest.py. BLAS threads would compete with other tests for the
+# cores: a small fit then takes thirteen times the processor time.
 SPREAD := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadscope \
 	--no-loadscope-reorder
 SUPPORTED = $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and \
@@ -30,7 +30,7 @@ serve: $(VENV)/.serving ## Serve the page and the API at http://localhost:$(PORT
 	@echo "LesionLens: http://localhost:$(PORT)"
 	WEB_DIR=web $(BIN)/functions-framework --source function/main.py --target classify --port $(PORT)
 
-# Many processes import the same modules: compiled once.
+# Many processes import the same modules: compile them once.
 test test-all: export PYTHONDONTWRITEBYTECODE =
 
 test: $(VENV)/.testing ## Check style and types, and run the tests on all cores

@@ -1,9 +1,9 @@
-"""Looks what the function depends on up among published vulnerabilities, with pip-audit.
+"""Checks the function's dependencies for known vulnerabilities, with pip-audit.
 
     python infra/audit_dependencies.py [SERVICE]
 
-SERVICE is pypi (the default) or osv. Exits 1 for a vulnerability. Where the service cannot be
-reached, or does not know a version, that is said, and is no failure: it is no finding either.
+SERVICE is pypi (the default) or osv. Exits 1 for a vulnerability. A service that cannot be reached,
+or that does not know a version, is reported and is not a failure.
 """
 
 import json
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     service = arguments[0] if arguments else "pypi"
     if service not in SERVICES:
         sys.exit(f"the service is {service!r}; accepted are {' and '.join(SERVICES)}.")
-    # What is pinned is all there is: nothing is resolved or installed.
+    # All dependencies are pinned: nothing is resolved or installed.
     command = [sys.executable, "-m", "pip_audit", "--format=json", "--progress-spinner=off"]
     command += ["--no-deps", "--disable-pip", f"--vulnerability-service={service}"]
     command += ["--requirement", str(FUNCTION / "requirements.txt")]
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
 
 
 def report(dependencies: list[dict[str, Any]], service: str) -> int:
-    """Print what was found, and what could not be looked up; return the exit status."""
+    """Print the findings and the failed look-ups; return the exit status."""
     unknown = sorted(each["name"] for each in dependencies if "skip_reason" in each)
     affected = {each["name"]: each["vulns"] for each in dependencies if each.get("vulns")}
     for name, found in affected.items():

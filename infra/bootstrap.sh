@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
-# Prepare an empty Google Cloud project: create the lasting resources that the other scripts rely on.
+# Prepare an empty Google Cloud project: create the lasting resources that the other scripts rely
+# on.
 #
 #   infra/bootstrap.sh [STEP…] [--dry-run] [--help]
 #
 #   STEP…   only these of: apis buckets images accounts secrets logs metrics budget triggers github
 #           archive dashboard uptime alerts; default: all, in this order
 #
-# Existing resources are updated, so run it again after any change of a setting. A step that fails does
-# not stop the others; it is reported at the end, and the exit status is 1. Steps whose setting is empty
-# are skipped: budget (BILLING_ACCOUNT), triggers (BUILD_REPOSITORY), github
+# Existing resources are updated, so run it again after any change of a setting. A step that fails
+# does not stop the others; it is reported at the end, and the exit status is 1. Steps whose setting
+# is empty are skipped: budget (BILLING_ACCOUNT), triggers (BUILD_REPOSITORY), github
 # (GITHUB_REPOSITORY), archive (ARCHIVE_BUCKET), uptime (ALERT_EMAIL, DOMAIN), alerts (ALERT_EMAIL).
 #
-# It needs roles/owner of the project; the budget also roles/billing.costsManager of BILLING_ACCOUNT,
-# which an owner of the project does not have.
+# It needs roles/owner of the project; the budget also roles/billing.costsManager of
+# BILLING_ACCOUNT, which an owner of the project does not have.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"
@@ -35,7 +36,7 @@ main() {
   for step in "${STEPS[@]}"; do
     [[ ${#chosen[@]} == 0 || " ${chosen[*]} " == *" $step "* ]] || continue
     say "## $step"
-    # A condition would switch `set -e` off in the step, so its status is taken apart.
+    # Not in a condition, which would disable `set -e` within the step.
     set +e
     (
       set -e
@@ -51,7 +52,7 @@ main() {
   say "the project $PROJECT is ready"
 }
 
-# without NAME WHAT: whether a step has no setting.
+# without NAME WHAT: succeed if the setting of a step is empty.
 without() {
   [[ -z ${!1} ]] || return 1
   say "no $1: no $2"
@@ -67,18 +68,18 @@ apis() {
 }
 
 buckets() {
-  # Versioning keeps a pointer that was overwritten; the lifecycle lets old ones go after a while.
+  # Versioning keeps overwritten pointers; the lifecycle rule deletes old ones later.
   ensure_bucket "$MODEL_BUCKET" --versioning --lifecycle-file="$(render lifecycle/models.json)"
   ensure_bucket "$DATA_BUCKET"
   ensure_bucket "$BUILD_BUCKET" --lifecycle-file="$(render lifecycle/build.json)"
-  # Private too: the load balancer reads it as itself (ensure_origin.sh).
+  # Private too: the load balancer reads it with its own identity (ensure_origin.sh).
   ensure_bucket "$WEB_BUCKET"
 }
 
 images() {
   ensure artifacts repositories -- "$IMAGE_REPOSITORY" --location="$REGION" -- \
     --repository-format=docker --description='Images of LesionLens'
-  # An image is named by its commit and can be built again from it.
+  # Images are named by their commit, from which they can be built again.
   cloud artifacts repositories set-cleanup-policies "$IMAGE_REPOSITORY" --location="$REGION" \
     --policy="$(render lifecycle/images.json)" --no-dry-run
 }
@@ -91,16 +92,17 @@ accounts() {
   # The function reads releases and can do nothing else in the project.
   grant_bucket "$MODEL_BUCKET" "$FUNCTION_ACCOUNT" roles/storage.objectViewer
 
-  # The training job may create objects and not replace or delete any: that a version folder is
-  # immutable, and that a job cannot move an existing pointer, does not depend on its code.
+  # The training job may create objects but not replace or delete any. That versions are immutable
+  # and that a job cannot move an existing pointer is thus enforced by permissions, not by its code.
   grant_bucket "$MODEL_BUCKET" "$TRAINING_ACCOUNT" roles/storage.objectCreator
   grant_bucket "$MODEL_BUCKET" "$TRAINING_ACCOUNT" roles/storage.objectViewer
   grant_bucket "$DATA_BUCKET" "$TRAINING_ACCOUNT" roles/storage.objectViewer
   grant_project "$TRAINING_ACCOUNT" roles/logging.logWriter
 
   # The build: builds images, deploys them, shifts traffic, reads the log of a candidate, writes the
-  # page, starts training. It reads releases and cannot write them: promoting is a person's decision.
-  # None of its project-wide roles reads or writes objects, as run.sourceDeveloper and run.builder do.
+  # page, starts training. It reads releases but cannot write them: a person decides on promotion.
+  # None of its project-wide roles reads or writes objects, as run.sourceDeveloper and run.builder
+  # do.
   local role bucket
   for role in run.developer cloudbuild.builds.editor serviceusage.serviceUsageConsumer \
     logging.logWriter logging.viewer aiplatform.user; do
@@ -109,13 +111,13 @@ accounts() {
   grant_bucket "$MODEL_BUCKET" "$BUILD_ACCOUNT" roles/storage.objectViewer
   for bucket in "$BUILD_BUCKET" "$WEB_BUCKET"; do
     grant_bucket "$bucket" "$BUILD_ACCOUNT" roles/storage.objectUser
-    # `gcloud builds submit` and `gcloud storage rsync` ask for the bucket itself, with the
-    # permission storage.buckets.get, which objectUser lacks.
+    # `gcloud builds submit` and `gcloud storage rsync` read the bucket's metadata, which requires
+    # storage.buckets.get; objectUser does not have it.
     grant_bucket "$bucket" "$BUILD_ACCOUNT" roles/storage.legacyBucketReader
   done
   grant artifacts repositories add-iam-policy-binding "$IMAGE_REPOSITORY" --location="$REGION" \
     --member="serviceAccount:$BUILD_ACCOUNT" --role=roles/artifactregistry.writer
-  # It may hand these two identities on, and its own to the builds that it starts.
+  # It may act as these two identities, and start builds under its own.
   local account
   for account in "$FUNCTION_ACCOUNT" "$TRAINING_ACCOUNT" "$BUILD_ACCOUNT"; do
     grant_account "$account" "serviceAccount:$BUILD_ACCOUNT" roles/iam.serviceAccountUser
@@ -123,16 +125,16 @@ accounts() {
 }
 
 secrets() {
-  # The keys themselves never pass through a script; README.md says how they get there.
-  # Replicated, so that they outlive a region: hashes, and nothing of a person.
+  # No script handles the keys themselves; README.md describes how to store them.
+  # Replicated, to survive the loss of a region: they are hashes, not personal data.
   ensure secrets -- "$API_KEYS_SECRET" -- --replication-policy=automatic
   grant secrets add-iam-policy-binding "$API_KEYS_SECRET" \
     --member="serviceAccount:$FUNCTION_ACCOUNT" --role=roles/secretmanager.secretAccessor
 }
 
 logs() {
-  # Cloud Run's own request log holds client addresses. The function's structured line, which holds
-  # none, stays; so do the request logs of the project's other services.
+  # Cloud Run's own request log contains client addresses. The function's structured log, which does
+  # not, is kept, and so are the request logs of other services in the project.
   local name=$SERVICE-requests verb=--add-exclusion excluded filter
   filter="logName=\"projects/$PROJECT/logs/run.googleapis.com%2Frequests\""
   filter+=" AND resource.labels.service_name=\"$SERVICE\""
@@ -153,8 +155,8 @@ metrics() {
 
 budget() {
   if without BILLING_ACCOUNT 'budget alert'; then return; fi
-  # Budgets belong to the billing account. The API charges its quota to a project, which gcloud takes
-  # from --billing-project where a command has no --project.
+  # Budgets belong to the billing account. API quota is charged to a project, which gcloud takes
+  # from --billing-project for commands without --project.
   local name account=(--billing-account="$BILLING_ACCOUNT" --billing-project="$PROJECT")
   name=$(query '' gcloud billing budgets list "${account[@]}" \
     --filter="displayName=\"$SERVICE $PROJECT\"" --format='value(name)')
@@ -171,7 +173,7 @@ budget() {
 
 triggers() {
   if without BUILD_REPOSITORY triggers; then return; fi
-  # An import creates a trigger or replaces the one of that name.
+  # An import creates a trigger or replaces the one with the same name.
   local name
   for name in deploy retrain; do
     cloud builds triggers import --region="$REGION" --source="$(render "triggers/$name.yaml")"
@@ -180,8 +182,8 @@ triggers() {
 
 github() {
   if without GITHUB_REPOSITORY 'deployment from GitHub Actions'; then return; fi
-  # GitHub signs who runs (https://token.actions.githubusercontent.com); no key is kept anywhere. Only
-  # the branch main of the one repository may be the build's identity.
+  # GitHub signs the workflow's identity (https://token.actions.githubusercontent.com); no key is
+  # stored. Only the branch main of the one repository may act as the build's identity.
   local provider=(actions --location=global --workload-identity-pool="$SERVICE-github")
   local verb=create-oidc pool
   local condition="assertion.repository=='$GITHUB_REPOSITORY' && assertion.ref=='refs/heads/main'"
@@ -203,8 +205,8 @@ github() {
 
 archive() {
   if without ARCHIVE_BUCKET Dataflow; then return; fi
-  # roles/dataflow.worker reads and creates objects in the whole project; an archive that must not
-  # stand beside other data is classified in a project of its own.
+  # roles/dataflow.worker can read and create objects in the whole project; classify an archive that
+  # must be isolated from other data in a project of its own.
   ensure_account "$SERVICE-archive" 'LesionLens: workers of Dataflow'
   grant_project "$ARCHIVE_ACCOUNT" roles/dataflow.worker
   ensure_bucket "$ARCHIVE_BUCKET"
@@ -214,7 +216,8 @@ archive() {
     --member="serviceAccount:$ARCHIVE_ACCOUNT" --role=roles/artifactregistry.reader
 }
 
-# put NOUN… -- FILTER FILE-FLAG FILE EXTRA…: create what a filter finds by its title, or replace it.
+# put NOUN… -- FILTER FILE-FLAG FILE EXTRA…: create a resource, or replace the one that FILTER
+# finds.
 put() {
   local noun rest name
   words "$@"
@@ -225,7 +228,7 @@ put() {
     settled "${noun[@]}" create "${rest[@]:1}"
   fi
 }
-# A metric is known to Cloud Monitoring up to ten minutes after Cloud Logging made it.
+# Cloud Monitoring can take ten minutes to see a metric that Cloud Logging has created.
 settled() { patiently 'Cannot find metric|metric.* is unknown' gcloud "$@" --project="$PROJECT"; }
 
 dashboard() {
@@ -235,9 +238,9 @@ dashboard() {
 
 uptime() {
   if without ALERT_EMAIL 'uptime check' || without DOMAIN 'uptime check'; then return; fi
-  # /health loads no model, but an instance that answers it has one: it loads the model at its start.
-  # Three places are the least there can be. Together they ask every five minutes, so that an
-  # instance is nearly always awake (README.md, "What it costs").
+  # /health does not need the model, but every instance loads the model at its start. Three regions
+  # are the minimum. Together they send a request every five minutes, so that an instance is nearly
+  # always running (README.md, "What it costs").
   local name check=(--protocol=https --path=/health --period=15 --timeout=30)
   name=$(listing=list-configs listed monitoring uptime -- "displayName=\"$SERVICE\"")
   if [[ -n $name && $(ask '' monitoring uptime describe "$name" \
@@ -260,7 +263,7 @@ alerts() {
   if without ALERT_EMAIL alerts; then return; fi
   local policy failed=()
   local CHANNEL INSTANCES_ALERT
-  # "Greater than" is the only useful comparison of an alert, so one below the limit.
+  # Alerts can only compare with "greater than", so the threshold is one below the limit.
   # shellcheck disable=SC2034 # render reads it
   INSTANCES_ALERT=$((MAX_INSTANCES - 1))
   # shellcheck disable=SC2034 # render reads it
@@ -273,7 +276,7 @@ alerts() {
   ((${#failed[@]} == 0)) || die "these alerts failed: ${failed[*]}"
 }
 
-# channel: the notification channel for ALERT_EMAIL, which the templates of alerts name.
+# channel: print the notification channel of ALERT_EMAIL, for the alert templates.
 channel() {
   local name title="displayName=\"$SERVICE operators\""
   local labels="email_address=$ALERT_EMAIL"

@@ -3,9 +3,9 @@
 #
 #   infra/build_image.sh [--dry-run] [--help]
 #
-# infra/cloudbuild.image.yaml builds it, starts it without rights and asks it, and looks its packages
-# up among published vulnerabilities; a finding fails the build. Cloud Build then pushes it and signs
-# its provenance, and the list of its packages lies in gs://BUILD_BUCKET/sbom/.
+# infra/cloudbuild.image.yaml builds it, tests it without privileges, and checks its packages for
+# known vulnerabilities; a finding fails the build. Cloud Build then pushes it and signs its
+# provenance, and stores the list of its packages in gs://BUILD_BUCKET/sbom/.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"

@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2154
-# Checks of the settings, before the first command. lib.sh reads this.
+# Validates the settings before the first command. Sourced by lib.sh.
 
 problems=()
 
-# setting NAME PATTERN ACCEPTED: the value must match the whole of an extended regular expression.
+# setting NAME PATTERN ACCEPTED: the whole value must match an extended regular expression.
 setting() {
   [[ ${!1-} =~ ^($2)$ ]] || problems+=("$1 is '${!1-}'; accepted is $3")
 }
@@ -15,18 +15,18 @@ check_canary_steps() {
     before=$step
     count=$((count + 1))
   done
-  # In a step below 100 the serving revision has traffic, to compare with.
+  # Below 100, the serving revision has traffic to compare with.
   ((count >= 2)) && [[ $before == 100 && $step == 100 ]] ||
     problems+=("CANARY_STEPS is '$CANARY_STEPS'; accepted are rising percentages, the last 100")
 }
 
-# check_settings NAME…: stop at wrong settings; NAME… are the settings this script cannot do without.
+# check_settings NAME…: stop at invalid settings; NAME… are those that this script requires.
 check_settings() {
   local bucket='[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]' host='([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}'
   local count='[1-9][0-9]*' name taken=' '
   setting PROJECT '[a-z][a-z0-9-]{4,28}[a-z0-9]' 'the id of a Google Cloud project'
   setting REGION '[a-z]+-[a-z]+[0-9]{1,2}' 'a region such as europe-west1'
-  # Its longest derivative is a service account, SERVICE-function, of at most 30 characters.
+  # The longest derived name is the service account SERVICE-function, of at most 30 characters.
   setting SERVICE '[a-z]([a-z0-9-]{0,19}[a-z0-9])?' \
     'up to 21 lower-case letters, digits and hyphens, starting with a letter'
   setting DOMAIN "($host)?" 'a host name such as lesionlens.example.org'
@@ -37,7 +37,8 @@ check_settings() {
     setting "$name" "$bucket" 'a bucket name: 3 to 63 lower-case letters, digits, . _ -'
   done
   setting ARCHIVE_BUCKET "($bucket)?" 'a bucket name, or nothing'
-  # Rights are granted by bucket: one bucket with two purposes has the rights of both.
+  # Permissions are granted by bucket: a bucket with two purposes would have the permissions of
+  # both.
   for name in MODEL_BUCKET DATA_BUCKET WEB_BUCKET BUILD_BUCKET ARCHIVE_BUCKET; do
     [[ -z ${!name} || $taken != *" ${!name} "* ]] ||
       problems+=("$name is '${!name}'; accepted is a bucket that has no other purpose")
@@ -72,7 +73,7 @@ check_settings() {
   setting CANARY_REQUESTS '[1-9][0-9]{0,3}' 'a whole number from 1 to 9999'
   setting LOG_DELAY_SECONDS '[1-9][0-9]{0,2}' 'seconds, from 1 to 999'
   setting LOCK_WAIT_SECONDS '0|[1-9][0-9]{0,4}' 'seconds, from 0 to 99999'
-  # The checks of infra/smoke.sh come at once; a limit below them would fail every rollout.
+  # infra/smoke.sh sends its requests at once; a limit below their number would fail every rollout.
   setting RATE_LIMIT_PER_MINUTE '[2-9][0-9]|[1-9][0-9]{2,}' 'a whole number from 20'
   setting DATA_URI "gs://$bucket(/[A-Za-z0-9._/-]+)?" 'gs://BUCKET/FOLDER'
   setting TRAIN_CONFIG '[A-Za-z0-9_-]+' 'the name of a file in training/configs'

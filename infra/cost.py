@@ -1,15 +1,15 @@
-"""What a month costs, from list prices, sizes and times: python infra/cost.py.
+"""Estimates the monthly cost from list prices, sizes and times: python infra/cost.py.
 
-List prices in US dollars, before taxes. Each line says on which page of Google's its price stands,
-read on 2026-11-27 in a stored copy of the page or in a transcript of it (github.com/api-evangelist,
-2026-09-20). Those marked "us-central1" were given for that region; europe-west1's may differ. What
-is marked "unconfirmed" was not found. Check before relying on a figure.
+List prices are in US dollars, before taxes. Each comment names Google's page with the price, read
+on 2026-11-27 in a stored copy or a transcript of it (github.com/api-evangelist, 2026-09-20). Prices
+marked "us-central1" are of that region; those of europe-west1 may differ. Prices marked
+"unconfirmed" were not found. Check a price before relying on it.
 """
 
 import argparse
 from dataclasses import dataclass
 
-# Per unit, after each month's free amount: cloud.google.com/run/pricing, request-based billing.
+# Per unit, beyond the monthly free tier: cloud.google.com/run/pricing, request-based billing.
 CPU_SECOND, FREE_CPU_SECONDS = 0.000024, 180_000
 MEMORY_GIB_SECOND, FREE_MEMORY_GIB_SECONDS = 0.0000025, 360_000
 REQUEST, FREE_REQUESTS = 0.40 / 1e6, 2_000_000
@@ -19,8 +19,8 @@ IDLE_CPU_SECOND, IDLE_MEMORY_GIB_SECOND = 0.0000025, 0.0000025
 # hour of a month of 730; data in either direction.
 LOAD_BALANCER_MONTH = 0.025 * 730
 LOAD_BALANCER_GIB = 0.008
-# A policy and one rule: as several public repositories state them, alike; Google's own page was not
-# to be had.
+# A policy and one rule: several public repositories give the same prices; Google's page was not
+# available.
 ARMOR_MONTH, ARMOR_REQUEST = 5.0 + 1.0, 0.75 / 1e6
 # cloud.google.com/vpc/network-pricing: Premium Tier, to North America, the first TiB.
 EGRESS_GIB = 0.12
@@ -45,40 +45,40 @@ GIB = 1024**3
 
 @dataclass(frozen=True)
 class Use:
-    """What an image and a month take; the sizes and times are measured (README.md)."""
+    """Resources of an image and of a month; sizes and times are measured (README.md)."""
 
     cpus: float = 1.0
     memory_gib: float = 1.0
-    # Seconds of an instance for an image: decoding and inference (0.02, measured), the rest an
-    # allowance for the upload's arrival, in which an instance is billed as well.
+    # Instance seconds for an image: decoding and inference (0.02, measured), the rest an allowance
+    # for the duration of the upload, which is billed as well.
     instance_s: float = 0.5
-    # How many requests share an instance at a time, on average; quiet services get no sharing.
+    # Average number of concurrent requests on an instance; 1 for services with little traffic.
     shared_by: float = 1.0
-    # Seconds that an instance starts, billed too (an allowance); one image in how many pays it.
+    # Start-up time of an instance in seconds, billed too (an allowance); images per start-up.
     start_s: float = 3.0
     images_per_start: float = 10.0
     upload_bytes: int = 300_000
-    # Result, and the page once for every three images.
+    # The result, and the page once for every three images.
     answer_bytes: int = 4_000
     page_bytes: int = 150_000
     log_bytes: int = 700
-    # The files of one visit of the page, each looked up in the cache.
+    # Files of one visit of the page, each looked up in the cache.
     page_files: int = 12
     releases_gib: float = 0.5
-    # Five images of the function and of the training job are kept; an allowance for their sizes.
+    # Allowance for the five container images each of function and training job that are kept.
     images_gib: float = 5 * 0.3 + 5 * 2.0
     deployments: int = 10
-    # Of the tests, and 20 of the rollout, in which the machine mostly waits.
+    # Of the tests, and 20 of the rollout, which mostly waits.
     build_minutes: float = 40.0
-    # infra/monitoring/alert-*.yaml; a ratio reads two time series.
+    # infra/monitoring/alert-*.yaml; a ratio uses two time series.
     alert_conditions: int = 8
     alert_series: int = 13
     # Uptime checks: three places, four times an hour.
     checks: int = 3 * 4 * 730
 
 
-# More images find an instance that is awake, and share it. One image in ten starts an instance of a
-# quiet service without uptime checks, which keep one awake.
+# With more images, more requests find and share a running instance. With little traffic and no
+# uptime checks, which keep an instance running, one image in ten starts an instance.
 LEVELS = {
     1_000: Use(),
     100_000: Use(shared_by=1.5, images_per_start=200),
@@ -87,13 +87,13 @@ LEVELS = {
 
 
 def above(amount: float, free: float) -> float:
-    """What of an amount exceeds the free tier."""
+    """Return the part of an amount beyond the free tier."""
     return max(0.0, amount - free)
 
 
 def month(images: int, use: Use, minimum_instances: int = 0) -> dict[str, float]:
-    """Dollars of a month, by item."""
-    # The page asks for two more small things than the classification.
+    """Return the monthly cost in US dollars, by item."""
+    # The page sends two small requests beside the classification.
     requests = images * (1 + 2 / 3) + use.checks
     seconds = images * use.instance_s / use.shared_by + images / use.images_per_start * use.start_s
     # Cloud Run bills at least 100 ms of a request.
@@ -111,7 +111,7 @@ def month(images: int, use: Use, minimum_instances: int = 0) -> dict[str, float]
         "function: requests": above(requests, FREE_REQUESTS) * REQUEST,
         "load balancer": LOAD_BALANCER_MONTH + (in_gib + out_gib + page_gib) * LOAD_BALANCER_GIB,
         "rate limit": ARMOR_MONTH + requests * ARMOR_REQUEST,
-        # Browsers ask for the page anew each time; at worst the cache then asks the bucket.
+        # Browsers revalidate the page at each visit; at worst the cache then asks the bucket.
         "traffic to visitors": out_gib * EGRESS_GIB + page_gib * (CDN_GIB + CDN_FILL_GIB),
         "page: look-ups": images / 3 * use.page_files * CDN_LOOKUP,
         "log": above(requests * use.log_bytes / GIB, FREE_LOG_GIB) * LOG_GIB,
@@ -124,7 +124,7 @@ def month(images: int, use: Use, minimum_instances: int = 0) -> dict[str, float]
 
 
 def table(minimum_instances: int = 0) -> str:
-    """The months side by side, as a Markdown table."""
+    """Format the months side by side as a Markdown table."""
     months = {images: month(images, use, minimum_instances) for images, use in LEVELS.items()}
     lines = [
         "| US dollars a month | " + " | ".join(f"{images:,} images" for images in months) + " |",

@@ -9,10 +9,11 @@
 #   --same-code              the image of the revision that serves now, which need not be the newest
 #   --first                  the service does not exist yet: the revision takes all the traffic
 #
-# The image is named by its digest and the release by its version, so a revision's code and model stay
-# what they are. Memory, CPU, limits and the rest come from infra/settings.sh, none from the revision
-# before: a failed one leaves nothing behind. The candidate's own address is https://CANDIDATE_HOST;
-# infra/traffic.sh gives it traffic, and infra/rollout.sh does all of this in order.
+# The image is pinned by its digest and the release by its version, so a revision's code and model
+# never change. Memory, CPU, limits and so on come from infra/settings.sh and never from the
+# previous revision, so a failed one has no lasting effect. The candidate's own address is
+# https://CANDIDATE_HOST; infra/traffic.sh gives it traffic, and infra/rollout.sh does all of this
+# in order.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"
@@ -56,7 +57,7 @@ main() {
       image=$(serving_image)
     else
       built=$("$infra_folder/build_image.sh" "${common[@]}")
-      # A dry run prints its command before the name.
+      # A dry run prints the command before the name.
       if dry; then printf '%s\n' "${built%$'\n'*}"; fi
       image=${built##*$'\n'}
     fi
@@ -73,7 +74,7 @@ main() {
 common=()
 if dry; then common=(--dry-run); fi
 
-# The first deployment moves all traffic at once, which must not happen to a service that serves.
+# --first moves all traffic at once, which must not happen to a service that already serves.
 refuse_existing() {
   if there_is run services describe "$SERVICE" --region="$REGION"; then
     die "$SERVICE exists already; deploy without --first"
@@ -87,13 +88,13 @@ clear_the_way() {
   candidate=$(tagged_revision "$table" candidate)
   [[ -n $candidate ]] || return 0
   percent=$(traffic_percent "$table" "$candidate")
-  # A rollout that was killed at one of its steps; a person decides.
+  # Left by a rollout that was killed in one of its steps: a person has to decide.
   if ((percent > 0 && percent < 100)); then
     die "the candidate has $percent% of the traffic, and nobody holds the lock: a rollout ended" \
       "half-way. infra/traffic.sh withdraw takes the traffic back, infra/traffic.sh full goes on"
   fi
-  # Left by a rollout that failed. Removed before the new one is there, so that nobody takes the old
-  # candidate's answers for the new one's.
+  # Left by a failed rollout. Removed before the new candidate exists, so that the old one's answers
+  # are not mistaken for the new one's.
   cloud run services update-traffic "$SERVICE" --region="$REGION" --remove-tags=candidate
 }
 
@@ -110,15 +111,16 @@ serving_image() {
 
 deploy() {
   local environment secrets traffic
-  # THREADS: as many requests as Cloud Run sends at a time, none of them waiting for a thread.
-  # INTERPRETERS: one a core; a second on the same core makes both slower.
+  # THREADS: the number of concurrent requests that Cloud Run sends, so that none waits for a
+  # thread. INTERPRETERS: one for each core; a second one on the same core makes both slower.
   environment="MODEL_URI=$STORE;MODEL_VERSION=$version;PRELOAD_MODEL=1"
   environment+=";THREADS=$CONCURRENCY;INTERPRETERS=$CPU;LOG_LEVEL=$LOG_LEVEL"
   environment+=";MAX_UPLOAD_BYTES=$MAX_UPLOAD_BYTES;GOOGLE_CLOUD_PROJECT=$PROJECT"
   environment+=";ALLOWED_ORIGINS=$ALLOWED_ORIGINS"
-  # The load balancer adds the client's address and its own to X-Forwarded-For.
+  # The load balancer appends the client's address and its own to X-Forwarded-For.
   environment+=";TRUSTED_HOPS=2;LIMIT_STORE=$LIMIT_STORE;RATE_LIMIT=$PUBLIC_RATE_LIMIT"
-  # The storage client would ask for the bucket's metadata, for traces, which the function may not.
+  # For traces, the storage client would read bucket metadata, for which the function has no
+  # permission.
   environment+=";DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA=true"
   if [[ -n $API_KEYS_VERSION ]]; then
     secrets=(--set-secrets="API_KEYS=$API_KEYS_SECRET:$API_KEYS_VERSION") # pragma: allowlist secret
@@ -126,19 +128,19 @@ deploy() {
     secrets=(--clear-secrets)
   fi
   if ((first)); then
-    # Everybody may call it. An organization with domain-restricted sharing, the default since May
-    # 2024, refuses a grant to allUsers; without the check no grant is needed.
+    # Anybody may call it. Organizations with domain-restricted sharing, the default since May 2024,
+    # refuse grants to allUsers; without the invoker check no grant is needed.
     # https://cloud.google.com/run/docs/authenticating/public
     traffic=(--no-invoker-iam-check --tag=candidate)
   else
     traffic=(--no-traffic --tag=candidate)
   fi
-  # --min is the service's: --min-instances would count for each revision that has a tag.
-  # --max-instances is the revision's; --max, the service's, is in gcloud's beta track only (528), and
-  # leaves out tagged revisions without a share of the traffic.
-  # The probe asks for the model: an instance that could not load it gets no request, and a revision
-  # that cannot load it never becomes ready. It is short because each failure costs its period.
-  # gen2 is a whole Linux; the decoders' limits of memory and time rely on the kernel's.
+  # --min applies to the service; --min-instances would apply to each tagged revision.
+  # --max-instances applies to the revision; --max, for the service, is only in gcloud's beta track
+  # (528) and excludes tagged revisions without traffic. The probe checks that the model is loaded:
+  # an instance that could not load it gets no requests, and a revision that cannot never becomes
+  # ready. The period is short because each failure costs one. gen2 has a full Linux kernel, on
+  # which the decoders' memory and time limits rely.
   cloud run deploy "$SERVICE" --region="$REGION" --image="$image" \
     --service-account="$FUNCTION_ACCOUNT" --execution-environment=gen2 \
     --memory="$MEMORY" --cpu="$CPU" --cpu-boost --concurrency="$CONCURRENCY" \

@@ -1,19 +1,22 @@
 #!/usr/bin/env bash
-# Upload web/ to the web bucket, with types and cache headers, the HTML last; before it, the release.
+# Upload web/ to the web bucket, with types and cache headers, the HTML last; before it, the
+# release.
 #
 #   infra/deploy_web.sh [--release VERSION] [--dry-run] [--help]
 #
 #   --release VERSION   only the files of this release, for the page that checks pictures on the
 #                       visitor's device; infra/promote.sh and rollback.sh do it before traffic moves
 #
-# A release's files stand under releases/VERSION/, never change and are never removed: a page that is
-# open, or a rollback, finds those that it knows. Without --release, those of the current version.
+# A release's files are under releases/VERSION/. They never change and are never removed, so that
+# open pages and rollbacks find the files of their version. Without --release, those of the current
+# version are uploaded.
 #
-# The pages of a copy say their own address, as Open Graph wants it; without DOMAIN they have none.
+# The uploaded pages contain their own address for Open Graph; without DOMAIN they contain none.
 #
-# The HTML is uploaded last so that it never refers to a script or style that is not there yet; files
-# that web/ no longer has are removed after it. File names carry no hash (there is no build step), so HTML, scripts
-# and styles are asked about again each time (a short 304); pictures and fonts are kept for a day.
+# The HTML is uploaded last, so that it never refers to a script or style that is not there yet;
+# files that web/ no longer has are removed after it. File names contain no hash (there is no build
+# step), so browsers revalidate HTML, scripts and styles at each visit (304); pictures and fonts are
+# cached for a day.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"
@@ -38,7 +41,7 @@ again='no-cache'
 a_day='public, max-age=86400'
 for_good='public, max-age=31536000, immutable'
 
-# publish_release VERSION: what serving reads of it, the manifest last, as a page reads that first.
+# publish_release VERSION: upload the files that serving reads; the manifest, read first, last.
 publish_release() {
   local manifest name names
   manifest=$(ask '{"files": {"model.tflite": {}, "detector.npz": {}}}' \
@@ -57,7 +60,7 @@ if [[ -n $release ]]; then
   exit 0
 fi
 
-# describe FILE: sets type and cache, its headers; fails for what is no part of the page.
+# describe FILE: set the headers type and cache; fail for files that are no part of the page.
 describe() {
   cache=$again
   case $1 in
@@ -80,7 +83,7 @@ describe() {
   esac
 }
 
-# Hidden files, notes and the source of partners' client, of which the wheel is uploaded, stay here.
+# Not uploaded: hidden files, notes, and the source of the partners' client (its wheel is).
 files() {
   (cd "$web" && find . -path ./client -prune -o \
     -type f -not -path '*/.*' -not -name '*.md' "$@" -print) | sort

@@ -9,9 +9,9 @@
 #   https://CANDIDATE_HOST   the same, but with the revision that is tagged "candidate"
 #   http://                  moved permanently to https://
 #
-# Prints the two DNS records to make; the certificate becomes valid some 15 to 60 minutes after they
-# are there. What exists is kept and brought up to date. Needs DOMAIN, the buckets of
-# infra/bootstrap.sh, and the function of infra/deploy_function.sh.
+# Prints the two DNS records to create; the certificate becomes valid some 15 to 60 minutes later.
+# Existing resources are kept and updated. Needs DOMAIN, the buckets of infra/bootstrap.sh, and the
+# function of infra/deploy_function.sh.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"
@@ -67,7 +67,7 @@ function_backend() {
     cloud compute backend-services create "$name" --global \
       --load-balancing-scheme=EXTERNAL_MANAGED --protocol=HTTPS
   fi
-  # After a change of REGION the old region's function goes, once the new one's is there.
+  # After a change of REGION, the old region's function is removed once the new one's exists.
   groups=$(ask '' compute backend-services describe "$name" --global \
     --format='value[delimiter=" "](backends[].group)')
   if [[ "$groups " != *"/regions/$REGION/networkEndpointGroups/$name "* ]]; then
@@ -83,7 +83,7 @@ function_backend() {
     fi
   done
   headers=("${function_headers[@]/#/--custom-response-header=}")
-  # The load balancer's request log would hold client addresses.
+  # The load balancer's request log would contain client addresses.
   cloud compute backend-services update "$name" --global --security-policy="$SERVICE" \
     --no-enable-logging "${headers[@]}"
 }
@@ -93,14 +93,14 @@ page_backend() {
   cloud compute backend-buckets update "$SERVICE-web" --gcs-bucket-name="$WEB_BUCKET" \
     --enable-cdn --cache-mode=USE_ORIGIN_HEADERS --compression-mode=AUTOMATIC \
     "${page_headers[@]/#/--custom-response-header=}"
-  # The load balancer's own identity reads the bucket, which no visitor can: organizations refuse
-  # grants to allUsers. It exists from the project's first backend bucket on.
+  # The load balancer reads the private bucket with its own identity, as organizations refuse grants
+  # to allUsers. That identity is created with the project's first backend bucket.
   # https://cloud.google.com/cdn/docs/configure-private-bucket-access
   grant_bucket "$WEB_BUCKET" "service-$(project_number)@https-lb.iam.gserviceaccount.com" \
     roles/storage.objectViewer
 }
 
-# A managed certificate cannot be changed, so its name holds a checksum of its host names.
+# A managed certificate cannot be changed, so its name contains a checksum of its host names.
 certificate="$SERVICE-$(cksum <<<"$DOMAIN,$CANDIDATE_HOST" | cut -d' ' -f1)"
 
 address_and_certificate() {
@@ -111,7 +111,7 @@ address_and_certificate() {
 }
 
 routes() {
-  # An import replaces what is there and is refused if its own tests fail.
+  # An import replaces the map and is refused if the tests in the map fail.
   cloud compute url-maps import "$SERVICE" --global --source="$(render origin/url-map.yaml)"
   cloud compute url-maps import "$SERVICE-http" --global \
     --source="$(render origin/url-map-http.yaml)"

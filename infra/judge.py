@@ -1,15 +1,15 @@
-"""Judges a candidate revision by the log, against the revision that serves.
+"""Compares a candidate revision with the serving revision by their logs.
 
     gcloud logging read FILTER --format=json |
       python3 infra/judge.py CANDIDATE SERVING --requests N
 
-Prints a line for each revision and the verdict. Exit status: 0 as good, 1 worse, 3 too few
+Prints a line for each revision and the verdict. Exit status: 0 not worse, 1 worse, 3 too few
 requests.
 
-Worse means: a larger share of its requests ended in a server error, and more than 1%; or the 95th
-percentile of its classifications took more than half as long again as the serving revision's, and
-over 100 ms longer. Without a baseline, both revisions need N classifications. A line of an error
-that belongs to no request, such as that of a process that was killed, counts as a failed request.
+Worse means: the share of server errors is larger than the serving revision's and above 1%; or the
+95th percentile of classification times is more than 1.5 times the serving revision's and over 100
+ms longer. Without a baseline, both revisions need N classifications. An error in the log that
+belongs to no request, such as that of a killed process, counts as a failed request.
 """
 
 import argparse
@@ -30,7 +30,7 @@ GOOD, WORSE, TOO_FEW = 0, 1, 3
 
 @dataclass(frozen=True)
 class Record:
-    """What the log says of a revision in a time."""
+    """Statistics of a revision in one period, from the log."""
 
     requests: int
     errors: int
@@ -39,12 +39,12 @@ class Record:
 
     @property
     def error_share(self) -> float:
-        """Errors among the requests; 0 without requests."""
+        """Share of requests that failed; 0 without requests."""
         return self.errors / max(1, self.requests)
 
 
 def record(entries: Iterable[dict[str, Any]], revision: str) -> Record:
-    """Sum up the log entries (LogEntry as JSON) of one revision."""
+    """Summarize the log entries (LogEntry as JSON) of one revision."""
     requests = errors = 0
     seconds = []
     for entry in entries:
@@ -66,7 +66,7 @@ def record(entries: Iterable[dict[str, Any]], revision: str) -> Record:
 
 
 def judge(candidate: Record, serving: Record, requests: int, baseline: bool) -> tuple[int, str]:
-    """Return the exit status and the reason. ``baseline``: serving's record is an earlier one."""
+    """Return exit status and reason. ``baseline``: serving's record is of an earlier period."""
     if candidate.error_share > max(ERROR_SHARE, serving.error_share):
         return WORSE, f"{candidate.errors} of {candidate.requests} requests failed"
     if candidate.classifications < requests:

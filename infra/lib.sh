@@ -1,24 +1,24 @@
 # shellcheck shell=bash disable=SC2154
-# What the scripts share. Source settings.sh first; a script parses its arguments, then calls
-# `check_settings` before its first command.
+# Functions that the scripts share. Source settings.sh first; a script parses its arguments and
+# calls `check_settings` before its first command.
 
 DRY_RUN=${DRY_RUN:-0}
 export CLOUDSDK_CORE_DISABLE_PROMPTS=1
-# Google's Python client finds no project in a user's own credentials.
+# A user's own credentials do not tell Google's Python client the project.
 export GOOGLE_CLOUD_PROJECT=$PROJECT
 
-# shellcheck disable=SC1091 # checked by itself
+# shellcheck disable=SC1091 # linted separately
 source "$infra_folder/checks.sh"
 
 say() { printf '%s\n' "$*" >&2; }
 
-# die MESSAGE…: say what was wrong and stop.
+# die MESSAGE…: print an error and stop.
 die() {
   say "${0##*/}: $*"
   exit 1
 }
 
-# The comment at the top of the calling script is its manual.
+# The comment at the top of the calling script is its help text.
 usage() {
   local line
   while read -r line && [[ $line == '#'* ]]; do
@@ -27,7 +27,7 @@ usage() {
   done <"$0"
 }
 
-# parse_common ARGUMENT: take an option that all scripts know, or fail.
+# parse_common ARGUMENT: process an option that all scripts have, or fail.
 parse_common() {
   case $1 in
     --dry-run) DRY_RUN=1 ;;
@@ -39,13 +39,13 @@ parse_common() {
   esac
 }
 
-# wrong_argument ARGUMENT: refuse an unknown argument.
+# wrong_argument ARGUMENT: stop because of an unknown argument.
 wrong_argument() {
   say "${0##*/}: $1 is not known here; see --help"
   exit 2
 }
 
-# quoted COMMAND…: print it as a shell would take it back.
+# quoted COMMAND…: print the command with shell quoting.
 quoted() {
   local line
   printf -v line '%q ' "$@"
@@ -70,13 +70,13 @@ run() {
   fi
 }
 
-# query PLACEHOLDER COMMAND…: print the output of a reading command; a dry run prints the command
-# and takes the placeholder for its output.
+# query PLACEHOLDER COMMAND…: print the output of a read-only command; a dry run prints the command
+# and uses the placeholder as its output.
 query() {
   local placeholder=$1
   shift
   if dry; then
-    # To the standard output of the script, not of the command substitution that this runs in.
+    # To the script's standard output, not that of the enclosing command substitution.
     quoted "$@" >&9
     printf '%s\n' "$placeholder"
   else
@@ -85,7 +85,7 @@ query() {
 }
 exec 9>&1
 
-# exists COMMAND…: whether a describing command finds its resource. In a dry run nothing exists, so
+# exists COMMAND…: whether a describe command finds its resource. In a dry run nothing exists, so
 # that every command is shown.
 exists() {
   if dry; then
@@ -96,15 +96,15 @@ exists() {
   if errors=$("$@" 2>&1 >/dev/null); then
     return 0
   fi
-  # Only "not found" leads on to creation; a missing permission or network does not.
+  # Only "not found" means that it does not exist; a missing permission or network does not.
   if [[ ${errors,,} =~ not.?found|does\ not\ exist|does\ not\ contain|404|cannot\ find ]]; then
     return 1
   fi
   die "$(quoted "$@") failed: $errors"
 }
 
-# patiently PATTERN COMMAND…: run it; while it fails with a message that matches the pattern, again
-# every 20 seconds, for 15 minutes. Google's services see each other's new resources late.
+# patiently PATTERN COMMAND…: run it; while it fails with a message that matches the pattern, retry
+# every 20 seconds for up to 15 minutes. New resources take time to be visible to other services.
 patiently() {
   local pattern=$1 attempt errors
   shift
@@ -114,7 +114,7 @@ patiently() {
   fi
   announce "$@"
   for ((attempt = 1; attempt <= 45; attempt++)); do
-    # Standard output stays the command's.
+    # Standard output is the command's alone.
     if { errors=$("$@" 2>&1 >&3); } 3>&1; then return 0; fi
     if [[ ! $errors =~ $pattern ]]; then break; fi
     say "not there yet; trying again in 20 s: ${errors##*$'\n'}"
@@ -132,7 +132,7 @@ ask() {
 }
 there_is() { exists gcloud "$@" --project="$PROJECT"; }
 
-# words NOUN… -- REST…: sets noun and rest.
+# words NOUN… -- REST…: set noun and rest.
 words() {
   noun=()
   while [[ $1 != -- ]]; do
@@ -142,8 +142,8 @@ words() {
   rest=("${@:2}")
 }
 
-# ensure NOUN… -- NAME SCOPE_FLAG… -- CREATE_FLAG…: describe, then create. Only for what has no
-# changeable property of ours; the others are brought up to date by their callers.
+# ensure NOUN… -- NAME SCOPE_FLAG… -- CREATE_FLAG…: describe, then create. For resources without
+# properties that we change; the callers update the others.
 #   ensure compute addresses -- "$SERVICE" --global -- --ip-version=IPV4
 ensure() {
   local noun rest name scope=()
@@ -162,7 +162,7 @@ ensure() {
   fi
 }
 
-# listed NOUN… -- FILTER: the first name that a listing finds by a property; nothing if there is none.
+# listed NOUN… -- FILTER: print the name of the first resource that matches, or nothing.
 listed() {
   local noun rest
   words "$@"
@@ -188,8 +188,8 @@ ensure_account() {
   fi
 }
 
-# Granting twice is granting once, so these need no look first. A service account that was created
-# seconds ago is not known everywhere yet.
+# Granting is idempotent, so existing grants need no check. A service account that was just created
+# is not known to all services yet.
 unknown_member='does not exist|not found|NOT_FOUND'
 grant() { patiently "$unknown_member" gcloud "$@" --format=none --project="$PROJECT"; }
 grant_project() {
@@ -203,15 +203,15 @@ grant_account() {
   grant iam service-accounts add-iam-policy-binding "$1" --member="$2" --role="$3"
 }
 
-# on_exit COMMAND…: run it when the script ends, however it ends; the latest first.
+# on_exit COMMAND…: run it when the script ends for any reason; the last registered runs first.
 exit_actions=()
 on_exit() {
   exit_actions=("$(quoted "$@")" "${exit_actions[@]}")
   trap run_exit_actions EXIT
-  # A signal ends the script, so that the actions run.
+  # A signal ends the script, so that the commands run.
   trap 'exit 130' INT TERM
 }
-# not_on_exit COMMAND…: take it back.
+# not_on_exit COMMAND…: unregister it.
 not_on_exit() {
   local action kept=()
   for action in "${exit_actions[@]}"; do
@@ -228,7 +228,7 @@ run_exit_actions() {
   exit "$status"
 }
 
-# A folder for files that a command reads; gone when the script is.
+# A temporary folder, removed when the script ends.
 temporary_folder() {
   if [[ -z ${scratch-} ]]; then
     scratch=$(mktemp -d)
@@ -236,11 +236,11 @@ temporary_folder() {
   fi
 }
 
-# render TEMPLATE: a file of infra/ with its @NAME@ filled in from the settings; prints its path.
+# render TEMPLATE: replace @NAME@ in a file of infra/ by settings; print the result's path.
 render() {
   local text rest name filled='' rendered=$scratch/${1##*/}
   rest=$(<"$infra_folder/$1")
-  # From left to right, so that nothing is looked for in a value.
+  # From left to right, so that values are not searched for further names.
   while [[ $rest =~ @([A-Z_]+)@ ]]; do
     name=${BASH_REMATCH[1]}
     [[ -v $name ]] || die "$1 wants $name, which no setting has"
@@ -259,19 +259,19 @@ traffic_table() {
     --format='csv[no-heading](status.traffic.percent,status.traffic.tag,status.traffic.revisionName)'
 }
 
-# serving_revision TABLE: the revision with the most traffic.
+# serving_revision TABLE: print the revision with the most traffic.
 serving_revision() {
   awk -F, '{ sum[$3] += $1; if (sum[$3] > sum[most] || most == "") most = $3 }
     END { print most }' <<<"$1"
 }
 
-# tagged_revision TABLE TAG: the revision that the tag is on; nothing if it is on none.
+# tagged_revision TABLE TAG: print the revision with the tag, or nothing.
 tagged_revision() { awk -F, -v tag="$2" '$2 == tag { print $3; exit }' <<<"$1"; }
 
-# traffic_percent TABLE REVISION: the share of the traffic that the revision gets.
+# traffic_percent TABLE REVISION: print the revision's share of the traffic.
 traffic_percent() { awk -F, -v name="$2" '$3 == name { sum += $1 } END { print sum + 0 }' <<<"$1"; }
 
-# current_version: the version that the pointer names.
+# current_version: print the version that the pointer names.
 current_version() {
   local pointer
   pointer=$(ask '{"version": "CURRENT"}' storage cat "$STORE/current.json") ||
@@ -279,8 +279,9 @@ current_version() {
   python3 -c 'import json, sys; print(json.load(sys.stdin)["version"])' <<<"$pointer"
 }
 
-# keep_pointer UNDO…: unless the script says that it ended well, with `not_on_exit restore_pointer`,
-# undo its move of the pointer with `python -m training UNDO…`; BEFORE stands for the version before.
+# keep_pointer UNDO…: when the script ends, undo its move of the pointer with `python -m training
+# UNDO…`, in which BEFORE stands for the previous version. After success, call `not_on_exit
+# restore_pointer`.
 keep_pointer() {
   undo=("$@")
   pointer_before=$(current_version 2>/dev/null) || pointer_before=''
@@ -294,12 +295,12 @@ restore_pointer() {
   fi
 }
 
-# needs_training_python: promote, rollback and releases run `python -m training`.
+# needs_training_python: check that PYTHON can run `python -m training`.
 needs_training_python() {
   if ! dry && [[ ! -x $PYTHON ]]; then
     die "$PYTHON does not exist; set PYTHON to one with training/'s requirements"
   fi
 }
 
-# project_number: service agents and identity pools are named by it.
+# project_number: print it; names of service agents and identity pools contain it.
 project_number() { ask NUMBER projects describe "$PROJECT" --format='value(projectNumber)'; }

@@ -1,16 +1,16 @@
 # shellcheck shell=bash disable=SC2154
-# One lock for everything that moves traffic or the pointer, from a build, GitHub or a desk.
+# The lock of everything that moves traffic or the pointer, from a build, GitHub or a workstation.
 #
-# It is an object, locks/rollout in BUILD_BUCKET, written with a generation precondition: of two that
-# write at once, one fails (https://cloud.google.com/storage/docs/request-preconditions). Its text is
-# "OWNER EXPIRY", the expiry in seconds since 1970. The holder renews it before each step; a holder
-# that was killed loses it after LEASE_SECONDS. Source this after lib.sh.
+# It is the object locks/rollout in BUILD_BUCKET, written with a generation precondition: of two
+# concurrent writers, one fails (https://cloud.google.com/storage/docs/request-preconditions). Its
+# content is "OWNER EXPIRY", the expiry in seconds since 1970. The holder renews it before each
+# step; a holder that was killed loses it after LEASE_SECONDS. Source this after lib.sh.
 
 LOCK=gs://$BUILD_BUCKET/locks/rollout
 LEASE_SECONDS=1200
 
-# write_lock GENERATION: write the lock if it still has this generation; 0: if there is none.
-# Fails if another was faster, stops at any other failure.
+# write_lock GENERATION: write the lock if it still has this generation (0: if it does not exist).
+# Fails if another writer was faster, stops at any other failure.
 write_lock() {
   local errors
   printf '%s %s\n' "$LESIONLENS_LOCK" "$(($(date +%s) + LEASE_SECONDS))" >"$scratch/lock"
@@ -18,24 +18,24 @@ write_lock() {
     --project="$PROJECT" 2>&1 >/dev/null); then
     return 0
   fi
-  # Cloud Storage answers 412 where a precondition does not hold.
+  # Cloud Storage answers 412 if a precondition does not hold.
   [[ $errors =~ 412|[Pp]re-?condition ]] || die "$LOCK cannot be written: $errors"
   return 1
 }
 
-# read_lock: sets generation, holder and expiry; all empty if there is no lock.
+# read_lock: set generation, holder and expiry; all empty if there is no lock.
 read_lock() {
   generation='' holder='' expiry=0
   exists gcloud storage objects describe "$LOCK" --project="$PROJECT" || return 0
   generation=$(gcloud storage objects describe "$LOCK" --format='value(generation)' \
     --project="$PROJECT" 2>/dev/null) || return 0
-  # Removed meanwhile: as if it had not been read. Replaced meanwhile: the generation is no longer
-  # the lock's, so that nothing is written over it.
+  # If it was removed meanwhile, there is no lock. If it was replaced meanwhile, the generation is
+  # outdated, so that the new lock is not overwritten.
   read -r holder expiry < <(gcloud storage cat "$LOCK" --project="$PROJECT" 2>/dev/null) ||
     generation=''
 }
 
-# take_lock: wait until this script has the lock. The scripts that it starts use the same one.
+# take_lock: wait until this script has the lock. Scripts that it starts share it.
 take_lock() {
   if dry; then
     quoted gcloud storage cp LOCK "$LOCK" --if-generation-match=0 --project="$PROJECT"
@@ -62,13 +62,13 @@ take_lock() {
   on_exit drop_lock
 }
 
-# own_lock: sets generation to that of the lock if this script, or the one that started it, holds it.
+# own_lock: succeed if this script, or the one that started it, holds the lock; set generation.
 own_lock() {
   read_lock
   [[ -n $generation && $holder == "$LESIONLENS_LOCK" ]]
 }
 
-# renew_lock: before each step. Stops the script if the lock is another's.
+# renew_lock: call before each step. Stops the script if it no longer holds the lock.
 renew_lock() {
   if dry; then return; fi
   temporary_folder

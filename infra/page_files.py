@@ -1,11 +1,11 @@
-"""Write what the pages of web/ share, and what they say of their own address.
+"""Writes the parts that the pages of web/ share, and their absolute addresses.
 
     python infra/page_files.py                 header and footer, from index.html into the others
     python infra/page_files.py FOLDER ORIGIN   absolute addresses for other sites, in a copy
 
-Pages are served as they lie in web/, without a build step: each has the header and the footer,
-which are changed in index.html. Addresses are relative, so that they are right on every server;
-those of Open Graph have to be absolute (https://ogp.me), which only a copy for one origin can be.
+Pages are served from web/ without a build step, so each file contains the header and the footer;
+edit these in index.html. Addresses are relative, to work on every server, but those of Open Graph
+must be absolute (https://ogp.me), which only a copy for one origin can have.
 """
 
 import re
@@ -19,13 +19,13 @@ COPIES = {
     "without.html": "",
     "model.html": "",
     "404.html": "/",
-}  # page → what its addresses begin with
+}  # page → prefix of its addresses
 IMAGE = re.compile(r'(?<=<meta property="og:image" content=")/?(?=[^":]+">)')
 TYPE = '<meta property="og:type"'
 
 
 def shared(page: str, source: str, root: str) -> str:
-    """Return a page with the header and the footer of another; ``root`` is put before addresses."""
+    """Return a page with the header and footer of another, their addresses prefixed by ``root``."""
     for tag in SHARED:
         part = _part(source, tag)
         if root:
@@ -35,7 +35,7 @@ def shared(page: str, source: str, root: str) -> str:
 
 
 def absolute(page: str, name: str, origin: str) -> str:
-    """Return a page that names its address and its picture as they are at ``origin``."""
+    """Return a page whose own address and picture are absolute addresses at ``origin``."""
     address = f"{origin}/{'' if name == 'index.html' else name}"
     page = IMAGE.sub(f"{origin}/", page)
     if name == "404.html":

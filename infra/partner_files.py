@@ -1,4 +1,4 @@
-"""Write what partners get and what is made from other files: feed, table of errors, Python client.
+"""Generates the partners' files: feed of changes, table of errors, wheel of the Python client.
 
     python infra/partner_files.py [FOLDER]
 
@@ -30,20 +30,20 @@ class Version:
     """A version in the changelog."""
 
     name: str
-    day: str  # empty of what is not out yet
+    day: str  # empty if unreleased
     changes: str  # Markdown
 
 
 def versions(changelog: str) -> list[Version]:
-    """Return what is in a changelog (keepachangelog.com), the newest first."""
+    """Parse a changelog (keepachangelog.com); return its versions, the newest first."""
     return [Version(*match) for match in SECTION.findall(changelog)]
 
 
 def feed(changelog: str, before: str, today: str) -> str:
     """Return the changes as Atom (RFC 4287), with an entry for each version.
 
-    What is not out yet is as new as its text: the day stays that of the feed ``before`` as long as
-    the text is the same.
+    The date of unreleased changes is that of their last edit: it is taken from the feed ``before``
+    while the text is unchanged.
     """
     entries = {
         entry.findtext(f"{{{ATOM}}}content"): entry.findtext(f"{{{ATOM}}}updated")
@@ -85,7 +85,7 @@ def _element(
 
 
 def _as_html(markdown: str) -> str:
-    """Headings, lists and code, which is all that the changelog is written with."""
+    """Convert Markdown to HTML: headings, lists and code, as the changelog uses them."""
     written = []
     for part in re.split(r"^### (.*)\n", markdown, flags=re.M)[1:]:
         items = re.split(r"^- ", part, flags=re.M)
@@ -106,7 +106,7 @@ def _inline(text: str) -> str:
 
 
 def error_table() -> str:
-    """Return every problem type with what it means and what to do, as a table."""
+    """Return an HTML table of all problem types with meaning and remedy."""
     from lesionlens.api.problem_types import all_types
 
     rows = [
@@ -129,7 +129,7 @@ def error_table() -> str:
 
 
 def build_wheel(folder: Path) -> None:
-    """Build the client's wheel into a folder, in place of older ones."""
+    """Build the client's wheel in ``folder``; remove older ones."""
     for old in folder.glob("lesionlens_client-*.whl"):
         old.unlink()
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
@@ -138,7 +138,7 @@ def build_wheel(folder: Path) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Write partners' files into the given folder, or into that of the page."""
+    """Write the files to the given folder, by default web/reference."""
     folder = Path(arguments[0]) if arguments else ROOT / "web" / "reference"
     changes = folder / "changes.atom"
     before = changes.read_text() if changes.exists() else ""

@@ -3,12 +3,12 @@
 #
 #   infra/promote.sh VERSION [--force] [--dry-run] [--help]
 #
-#   --force   promote it although it is worse than the current one
+#   --force   promote it even if it is worse than the current one
 #
-# Moves the pointer (python -m training promote, which refuses a worse model), then deploys the code
-# that serves pinned to VERSION, smoke tests it, and moves the traffic in steps. If the new revision
-# fails on the way, the traffic stays or goes back, and so does the pointer. Where no function is
-# deployed yet, it moves the pointer only.
+# Moves the pointer (python -m training promote, which refuses a worse model), deploys the serving
+# code pinned to VERSION, runs the smoke test, and moves the traffic in steps. If the new revision
+# fails, traffic and pointer stay or are restored. If no function is deployed yet, only the pointer
+# is moved.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"
@@ -44,7 +44,7 @@ if ! dry && ! there_is run services describe "$SERVICE" --region="$REGION"; then
   exit 0
 fi
 check_settings DOMAIN CANDIDATE_HOST
-# rollback, not promote: it also takes the failed version out of the history.
+# rollback, not promote: it also removes the failed version from the history.
 keep_pointer rollback
 run "$PYTHON" -m training promote "$version" --store "$STORE" "${force[@]}"
 "$infra_folder/deploy_function.sh" --same-code --model-version "$version" "${common[@]}"

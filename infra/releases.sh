@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Show the versions in the model bucket, the current one marked, and which revisions serve.
+# Show the versions in the model bucket, with the current one marked, and the serving revisions.
 #
 #   infra/releases.sh [--dry-run] [--help]
 set -euo pipefail

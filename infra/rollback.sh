@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Go back to the model version before.
+# Go back to the previous version of the model.
 #
 #   infra/rollback.sh [--dry-run] [--help]
 #
-# Moves the pointer back (python -m training rollback), deploys the code that serves pinned to the
-# version that it then names, smoke tests it and gives it all the traffic at once: what serves now is
-# wrong, so steps gain nothing. If it fails, traffic and pointer go back to where they were.
+# Moves the pointer back (python -m training rollback), deploys the serving code pinned to the
+# version that the pointer then names, runs the smoke test and moves all traffic at once: the
+# serving model is faulty, so there is no reason for steps. If this fails, traffic and pointer are
+# restored.
 #
-# When it is the code that is wrong and not the model, infra/traffic.sh back is enough, and takes
-# seconds: it gives the traffic to the revision that had it before, which has its model pinned.
+# If the code is faulty and not the model, infra/traffic.sh back is enough, and takes seconds: it
+# moves the traffic to the previous revision, which has its model pinned.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"
@@ -24,7 +25,7 @@ if dry; then common=(--dry-run); fi
 cd "$repository_folder"
 
 take_lock
-# Forced: that version served until now, however it compares.
+# Forced: that version served until now, so no comparison is needed.
 keep_pointer promote BEFORE --force
 run "$PYTHON" -m training rollback --store "$STORE"
 version=$(current_version)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Roll a push out: build, deploy without traffic, smoke test, rising shares of the traffic, page, tag.
+# Roll out a push: build, deploy without traffic, smoke test, increase traffic in steps, page, tag.
 #
 #   infra/rollout.sh [--image IMAGE] [--same-code] [--model-version VERSION] [--started SECONDS]
 #                    [--no-page] [--dry-run] [--help]
@@ -9,9 +9,9 @@
 #                       later has been rolled out already
 #   --no-page           leave the page as it is
 #
-# Cloud Build (cloudbuild.yaml), GitHub Actions (.github/workflows/deploy.yml) and people run this same
-# script. One at a time: the others wait for the lock (infra/lock.sh). A failure before the end leaves
-# the old revision serving, or brings it back; the last lines say what serves.
+# Cloud Build (cloudbuild.yaml), GitHub Actions (.github/workflows/deploy.yml) and people use this
+# script. Concurrent rollouts wait for the lock (infra/lock.sh). After a failure the old revision
+# still serves, or serves again; the last lines of output say which one serves.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Serve from another region, after the one in infra/settings.sh is gone.
+# Serve from another region after the loss of the one in infra/settings.sh.
 #
 #   infra/serve_from.sh REGION [--releases FOLDER] [--dry-run] [--help]
 #
 #   --releases FOLDER   the releases to serve; default: training/releases of this checkout
 #
-# Makes buckets, image repository and rights in REGION, uploads the releases, deploys the function, and
-# points the load balancer, which belongs to no region, to it. Host names, certificate and partners'
-# keys stay. What is lost: releases that are only in the old bucket, and the pointer's history. The
-# buckets in REGION have names of their own, which this prints: put them into infra/settings.sh, or
-# the next run of another script goes back to the old region.
+# Creates buckets, image repository and permissions in REGION, uploads the releases, deploys the
+# function, and points the load balancer, which is global, to it. Host names, certificate and
+# partners' keys are kept. Releases that are only in the old bucket and the pointer's history are
+# lost. The buckets in REGION have new names, which this prints: put them into infra/settings.sh, or
+# the next run of another script uses the old region again.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"
@@ -40,7 +40,7 @@ check_settings DOMAIN CANDIDATE_HOST
 common=()
 if dry; then common=(--dry-run); fi
 
-# The scripts that follow take these over from the environment.
+# The scripts called below inherit these from the environment.
 export REGION=$target STORE=gs://$MODEL_BUCKET-$target/models
 for name in MODEL DATA WEB BUILD; do
   bucket=${name}_BUCKET
@@ -52,7 +52,7 @@ for name in REGION MODEL_BUCKET DATA_BUCKET WEB_BUCKET BUILD_BUCKET; do
 done
 
 "$infra_folder/bootstrap.sh" buckets images accounts secrets "${common[@]}"
-# The pointer last: no moment in which it names what is not there.
+# The pointer last, so that it never names a version that is not there.
 cloud storage rsync "$releases" "$STORE" --recursive --exclude='^current\.json$'
 cloud storage cp "$releases/current.json" "$STORE/current.json"
 "$infra_folder/deploy_function.sh" --first "${common[@]}"

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Try a running LesionLens from outside: health, a real classification, CORS, an error, the page.
+# Test a running LesionLens from outside: health, a real classification, CORS, an error, the page.
 #
 #   infra/smoke.sh BASE_URL [--model-version VERSION] [--origin ORIGIN] [--no-page]
 #                           [--wait SECONDS] [--help]
 #
 #   --model-version VERSION  the version that must answer
-#   --origin ORIGIN          an origin that ALLOWED_ORIGINS holds and that CORS must let in;
-#                            default: see that a foreign origin is not let in
+#   --origin ORIGIN          an origin in ALLOWED_ORIGINS, which CORS must allow;
+#                            default: check that CORS does not allow another origin
 #   --no-page                the page is not served here
-#   --wait SECONDS           how long the address may take to answer at all, after a deployment
+#   --wait SECONDS           how long to wait for the first answer, after a deployment
 #
-# Prints a table of the checks; the exit status is the number of those that failed. LESIONLENS_API_KEY,
-# where the service wants one, is sent as a bearer token. Needs curl and python3.
+# Prints a table of the checks; the exit status is the number of failed checks. LESIONLENS_API_KEY,
+# for services that require a key, is sent as a bearer token. Needs curl and python3.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"
@@ -58,8 +58,8 @@ fi
 temporary_folder
 failed=0
 
-# fetch CURL_ARGUMENT…: body, headers and status of a request, in files and in $status. No retries:
-# --wait is for an address that is new, and what fails once in a while is a failure.
+# fetch CURL_ARGUMENT…: send a request; body and headers go to files, the status to $status. There
+# are no retries: --wait is for new addresses, and an intermittent failure is a failure.
 fetch() {
   : >"$scratch/body"
   : >"$scratch/headers"
@@ -70,7 +70,7 @@ fetch() {
     "$@" 2>"$scratch/errors") || status="no answer: $(head -n 1 "$scratch/errors")"
 }
 
-# report NAME PROBLEM: one line of the table; no problem is a pass.
+# report NAME PROBLEM: print a line of the table; an empty problem is a pass.
 report() {
   if [[ -z $2 ]]; then
     printf '%-4s  %-16s  %s\n' ok "$1" "${3-}"
@@ -80,7 +80,7 @@ report() {
   fi
 }
 
-# header NAME: its value in the answer; NAME in lower case.
+# header NAME: print a header of the response; NAME in lower case.
 header() {
   local line value=''
   while IFS= read -r line; do
@@ -90,7 +90,7 @@ header() {
   printf '%s\n' "${value# }"
 }
 
-# expect STATUS CONTENT_TYPE: what is wrong with the answer, if anything.
+# expect STATUS CONTENT_TYPE: print what is wrong with the response, if anything.
 expect() {
   if [[ $status != "$1" ]]; then
     echo "status $status, expected $1: $(head -c 200 "$scratch/body" 2>/dev/null | tr '\n' ' ')"
@@ -99,8 +99,8 @@ expect() {
   fi
 }
 
-# json CODE: run Python on the answer as `answer`; its output, or what it raised, is the problem, and
-# what it writes to `note` is for the table.
+# json CODE: run Python code on the response (`answer`); its output or exception is the problem, and
+# text written to `note` appears in the table.
 json() {
   VERSION=$version python3 -c "
 import json, os, sys
@@ -157,7 +157,7 @@ check_cors() {
   elif [[ -n $origin && $allowed != "$origin" && $allowed != '*' ]]; then
     problem="$origin is not let in (Access-Control-Allow-Origin: '$allowed')"
   elif [[ -z $origin && ($allowed == "$asked" || $allowed == '*') ]]; then
-    problem="a foreign origin is let in (Access-Control-Allow-Origin: '$allowed')"
+    problem="an origin that is not allowed is let in (Access-Control-Allow-Origin: '$allowed')"
   fi
   report 'CORS preflight' "$problem"
 }
@@ -189,7 +189,7 @@ echo "$base"
 check_health
 check_ready
 check_classify
-# Partners' allowed origins are the operator's choice; * is one.
+# ALLOWED_ORIGINS may be *, which the operator decides.
 if [[ $ALLOWED_ORIGINS == '*' && -z $origin ]]; then origin=https://any.example.org; fi
 check_cors
 check_error

@@ -1,4 +1,4 @@
-"""Emulator, function and page together; infra/stack.sh is its manual."""
+"""Runs emulator, function and page together; see infra/stack.sh for usage."""
 
 import argparse
 import os
@@ -21,7 +21,7 @@ START_SECONDS = 30
 
 
 def upload(releases: Path) -> int:
-    """Copy a folder of releases to gs://BUCKET/models, the pointer last; return how many files."""
+    """Copy releases to gs://BUCKET/models, the pointer last; return the number of files."""
     client = storage.Client(project="local", credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
     bucket = client.create_bucket(BUCKET)
     files = [path for path in releases.rglob("*") if path.is_file() and path.name[0] != "."]
@@ -32,7 +32,7 @@ def upload(releases: Path) -> int:
 
 
 def serve(port: int) -> subprocess.Popen[bytes]:
-    """Start functions-framework on the emulator's releases, with the page beside the function."""
+    """Start functions-framework with the emulator's releases; it serves the page too."""
     environment = os.environ | {"MODEL_URI": f"gs://{BUCKET}/models", "PRELOAD_MODEL": "1"}
     if (REPOSITORY / "web" / "index.html").is_file():
         environment["WEB_DIR"] = str(REPOSITORY / "web")
@@ -42,7 +42,7 @@ def serve(port: int) -> subprocess.Popen[bytes]:
 
 
 def wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
-    """Return when the address answers 200. Raises RuntimeError if it does not in time."""
+    """Wait until the address answers 200. Raises RuntimeError if it does not in time."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if server.poll() is not None:
@@ -61,12 +61,13 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--releases", type=Path, default=REPOSITORY / "training" / "releases")
     arguments = parser.parse_args()
-    # So that `kill` cleans up as Ctrl-C does.
+    # Makes `kill` clean up as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     server = None
     with FakeGCSServer() as emulator:
-        # The wrapper gives it a pipe for its log and does not read it; full, it would stop all.
+        # The wrapper gives it a pipe for its log and never reads it: a full pipe would block the
+        # emulator.
         threading.Thread(target=emulator._process.stderr.read, daemon=True).start()
         try:
             count = upload(arguments.releases)

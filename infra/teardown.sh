@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Remove what infra/ made in the project: service, load balancer, page, triggers, alerts, accounts.
+# Remove what infra/ created in the project: service, load balancer, page, triggers, alerts,
+# accounts.
 #
 #   infra/teardown.sh [--yes-remove PROJECT] [--models [--yes-remove-models BUCKET]]
 #                     [--data [--yes-remove-data BUCKET]] [--dry-run] [--help]
@@ -8,10 +9,10 @@
 #   --models, --data             remove the model bucket with every release in it, or the training data
 #   --yes-remove-models BUCKET, --yes-remove-data BUCKET   do not ask a second time; names the bucket
 #
-# The model bucket and the data bucket stay unless told twice, by the option and by typing the bucket's
-# name when asked. What is already gone is skipped; a removal that fails is reported at the end and
-# does not stop the others. The APIs stay enabled, ARCHIVE_BUCKET stays, and the names of
-# service accounts and of the identity pool are reserved for 30 days.
+# The model bucket and the data bucket are kept unless confirmed twice: by the option and by typing
+# the bucket's name when asked. Resources that do not exist are skipped; a removal that fails is
+# reported at the end and does not stop the others. The APIs stay enabled, ARCHIVE_BUCKET stays, and
+# the names of service accounts and of the identity pool are reserved for 30 days.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"
@@ -50,7 +51,7 @@ if [[ -n $data_confirmed ]] && ! ((data)); then
   die '--yes-remove-data without --data; nothing was removed'
 fi
 
-# confirm GIVEN NAME WHAT: GIVEN must be NAME; where nothing was given, ask.
+# confirm GIVEN NAME WHAT: GIVEN must equal NAME; if it is empty, ask.
 confirm() {
   local given=$1
   if [[ -z $given ]] && ! dry; then
@@ -76,7 +77,7 @@ removed() { "$@" || failed+=("$(quoted "$@")"); }
 remove() {
   local noun rest
   words "$@"
-  # Unlike in ensure, a dry run assumes that it exists, and shows the removal.
+  # Unlike ensure, a dry run assumes that the resource exists, to show its removal.
   if ! dry && ! there_is "${noun[@]}" describe "${rest[@]}"; then
     say "= ${noun[*]} ${rest[0]} is gone"
   else
@@ -84,7 +85,7 @@ remove() {
   fi
 }
 
-# remove_listed NOUN… -- FILTER [DELETE_FLAG…]: delete whatever a listing finds.
+# remove_listed NOUN… -- FILTER [DELETE_FLAG…]: delete all resources that match.
 remove_listed() {
   local noun rest names name
   words "$@"
@@ -144,7 +145,7 @@ budget() {
 
 accounts() {
   local account role
-  # A binding outlives its account, as one of "deleted:…".
+  # Bindings of a deleted account remain, as "deleted:…".
   for account in "$FUNCTION_ACCOUNT" "$TRAINING_ACCOUNT" "$BUILD_ACCOUNT" "$ARCHIVE_ACCOUNT"; do
     case $account in
       "$BUILD_ACCOUNT")
@@ -158,7 +159,7 @@ accounts() {
   done
 }
 
-# revoke ACCOUNT ROLE…: in the project.
+# revoke ACCOUNT ROLE…: revoke project-wide roles.
 revoke() {
   local role
   if ! dry && ! there_is iam service-accounts describe "$1"; then return; fi
@@ -181,7 +182,7 @@ buckets() {
   done
 }
 
-# The triggers first, or a push starts a rollout meanwhile.
+# The triggers first, or a push could start a rollout meanwhile.
 for trigger in deploy retrain; do
   remove builds triggers -- "$SERVICE-$trigger" --region="$REGION"
 done

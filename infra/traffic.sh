@@ -4,19 +4,19 @@
 #   infra/traffic.sh COMMAND [--dry-run] [--help]
 #
 #   show      the revisions that have traffic or a tag
-#   canary    give the candidate the shares CANARY_STEPS of the traffic, one after the other, and judge
-#             it after each against the revision that served: errors and 95th percentile of the time
-#             of their classifications. After the last step, all of the traffic, it is watched for
-#             as long again. Whatever is wrong, or an interruption, gives the traffic back
-#   full      give the candidate all the traffic at once; if the origin then does not pass
-#             infra/smoke.sh, go back
-#   withdraw  give all the traffic to the revision that has most of it apart from the candidate
-#   back      give "previous" all the traffic; needs no lock, and a rollout under way then stops
-#   tag       tag the revision that serves "live" and take the candidate's tag away, which closes
-#             its address
+#   canary    give the candidate the shares CANARY_STEPS of the traffic, one after the other, and after
+#             each compare it with the serving revision: errors, and 95th percentile of the time of
+#             classifications. After the last step, all of the traffic, it is observed for as long
+#             again. A problem or an interruption gives the traffic back
+#   full      give the candidate all the traffic at once; if the origin then fails infra/smoke.sh,
+#             give it back
+#   withdraw  give all the traffic to the revision with the most of it apart from the candidate
+#   back      give "previous" all the traffic; needs no lock, and stops a rollout in progress
+#   tag       tag the serving revision "live" and remove the candidate's tag, which closes its
+#             address
 #
-# The revision that served before the last full step is tagged "previous". A revision has its model's
-# version pinned, so the model goes where the traffic goes.
+# The revision that served before the last full step is tagged "previous". Each revision is pinned
+# to a version of the model, so moving the traffic also changes the model.
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"
@@ -48,13 +48,13 @@ back() {
   say "${previous:-previous} has all the traffic"
 }
 
-# find_candidate: sets candidate and serving.
+# find_candidate: set candidate and serving.
 find_candidate() {
   local table
   table=$(traffic_table)
   candidate=$(tagged_revision "$table" candidate)
   [[ -n $candidate ]] || die "no revision is tagged candidate; infra/deploy_function.sh makes one"
-  # The candidate is left out: after a killed rollout it may have the most traffic.
+  # Excludes the candidate: after a killed rollout it may have the most traffic.
   serving=$(serving_revision "$(awk -F, -v name="$candidate" '$3 != name' <<<"$table")")
   [[ -n $serving && $(traffic_percent "$table" "$serving") != 0 ]] ||
     die "the candidate, $candidate, already has all the traffic"
@@ -66,7 +66,7 @@ withdraw() {
   give_back
 }
 
-# give_back: all the traffic to the revision that served before.
+# give_back: give all the traffic to the revision that served before.
 give_back() {
   update --to-revisions="$serving=100"
   say "$serving has all the traffic"
@@ -74,11 +74,11 @@ give_back() {
 # shellcheck disable=SC2317,SC2329 # on_exit calls it
 give_back_after_failure() {
   say "the candidate, $candidate, failed"
-  # Not if a person, or a rollout that took the lock over, has moved the traffic meanwhile.
+  # Unless a person, or a rollout that took over the lock, has moved the traffic meanwhile.
   if dry || traffic_is "$share"; then give_back; else say 'the traffic was moved meanwhile; left'; fi
 }
 
-# traffic_is PERCENT: whether the candidate has this share, and the serving revision the rest.
+# traffic_is PERCENT: whether the candidate has this share and the serving revision the rest.
 traffic_is() {
   local table
   table=$(traffic_table) || return 1
@@ -86,7 +86,7 @@ traffic_is() {
   $(traffic_percent "$table" "$serving") == 100 - $1))
 }
 
-# give PERCENT: to the candidate; the rest to the serving revision.
+# give PERCENT: give this share to the candidate and the rest to the serving revision.
 give() {
   renew_lock
   dry || traffic_is "$share" || die 'somebody else moved the traffic; stopping here'
@@ -104,13 +104,13 @@ canary() {
   find_candidate
   temporary_folder
   share=0
-  # Registered before the traffic moves, so that an interruption always moves it back.
+  # Registered before the traffic moves, so that any interruption moves it back.
   on_exit give_back_after_failure
   for step in $CANARY_STEPS; do
     give "$step"
     observe "$step"
   done
-  # A while longer with all of it.
+  # Observe once more with all of the traffic.
   observe 100
   not_on_exit give_back_after_failure
   say "$candidate has all the traffic"
@@ -128,7 +128,7 @@ full() {
   say "$candidate has all the traffic"
 }
 
-# observe PERCENT: ask for SOAK_SECONDS, then judge the candidate by its log.
+# observe PERCENT: send requests for SOAK_SECONDS, then evaluate the candidate by its log.
 observe() {
   local since try verdict
   since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
@@ -141,7 +141,7 @@ observe() {
   fi
   "$infra_folder/smoke.sh" "$ORIGIN"
   ask_both "$1" "$SOAK_SECONDS"
-  # Lines arrive late, and chance decides which revision a request reaches.
+  # Log lines arrive late, and requests are distributed among revisions at random.
   for ((try = 1; try <= 6; try++)); do
     sleep "$LOG_DELAY_SECONDS"
     verdict=0
@@ -155,11 +155,11 @@ observe() {
   die "the log shows too few requests to judge $candidate by"
 }
 
-# ask_both PERCENT SECONDS: classify at the origin and at the candidate's address, for SECONDS and until
-# each got CANARY_REQUESTS, in half of what the rate limit lets one address do.
+# ask_both PERCENT SECONDS: send classifications to the origin and to the candidate's address, for
+# SECONDS and until each got CANARY_REQUESTS, at half of the rate limit of one address.
 ask_both() {
   local pause=$((120 / RATE_LIMIT_PER_MINUTE + 1)) asked=0 waited=0 host hosts=("$ORIGIN")
-  # With all of the traffic, the origin is the candidate.
+  # With all of the traffic, the origin leads to the candidate.
   if (($1 < 100)); then hosts+=("$CANDIDATE_ORIGIN"); fi
   while ((asked < CANARY_REQUESTS || waited < $2)); do
     for host in "${hosts[@]}"; do
@@ -171,7 +171,7 @@ ask_both() {
   done
 }
 
-# classify ADDRESS: one request, which must be answered.
+# classify ADDRESS: send a request, which must succeed.
 classify() {
   local status
   status=$(curl --silent --max-time 60 --output /dev/null --write-out '%{http_code}' \
@@ -180,9 +180,9 @@ classify() {
   [[ $status == 200 ]] || die "$1/v1/classify: $status"
 }
 
-# judge PERCENT: 0 if the candidate is as good as the serving revision, 1 if it is worse, 3 if the log
-# does not tell. What the serving revision was like in the last step in which it had traffic is kept
-# for the steps in which it has none.
+# judge PERCENT: return 0 if the candidate is not worse than the serving revision, 1 if it is worse,
+# 3 if there are too few requests in the log. The serving revision's statistics of the last step in
+# which it had traffic are kept for the steps in which it has none.
 judge() {
   local filter baseline=()
   filter='resource.type="cloud_run_revision"'

@@ -7,9 +7,9 @@
 #   --set TABLE.KEY=VALUE   override a value of the configuration TRAIN_CONFIG
 #   --wait                  show the job's log until it ends
 #
-# Machines, accelerator, configuration and data set are in infra/settings.sh. infra/releases.sh shows
-# the new version when it is there; infra/promote.sh makes it the current one, the first time before
-# the function exists; infra/deploy_function.sh --first then deploys it.
+# Machines, accelerator, configuration and data set are set in infra/settings.sh. infra/releases.sh
+# shows the new version once it is published; infra/promote.sh makes it the current one (the first
+# time before the function exists: infra/deploy_function.sh --first then deploys it).
 set -euo pipefail
 source "$(dirname "$0")/settings.sh"
 source "$infra_folder/lib.sh"
@@ -56,7 +56,7 @@ pool="machine-type=$TRAIN_MACHINE,container-image-uri=$image"
 if [[ -n $TRAIN_ACCELERATOR ]]; then
   pool+=",accelerator-type=$TRAIN_ACCELERATOR,accelerator-count=$TRAIN_ACCELERATOR_COUNT"
 fi
-# The first pool is the chief, which publishes; the second, the other workers.
+# The first pool is the chief, which publishes; the second has the other workers.
 pools=(--worker-pool-spec="$pool,replica-count=1")
 if ((TRAIN_WORKERS > 1)); then
   pools+=(--worker-pool-spec="$pool,replica-count=$((TRAIN_WORKERS - 1))")

@@ -2,10 +2,10 @@
 
     .venv-beam/bin/python infra/beam/pipeline.py SOURCE RESULTS [OPTIONS]
 
-SOURCE is a folder or gs://BUCKET/FOLDER. The lines that archive.py would write to one file stand in
-RESULTS-00000-of-00001.jsonl and its like, in no order. OPTIONS are Beam's, such as --runner; the
-model is the one that the environment names, as for the function. `make .venv-beam/.ready` makes the
-environment, in which function/ is on the path.
+SOURCE is a folder or gs://BUCKET/FOLDER. The lines that archive.py writes to one file are written
+to RESULTS-00000-of-00001.jsonl and so on, in no particular order. OPTIONS are Beam's, such as
+--runner. The model is selected by environment variables, as for the function. `make
+.venv-beam/.ready` creates the environment, in which function/ is on the path.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from lesionlens.model.storage import open_store
 
 
 class Classify(beam.DoFn):
-    """From the name of a file to its line, through the code that serves requests."""
+    """Maps a file name to its line of results, with the serving code."""
 
     def __init__(self, source: str, version: str, configured: settings.Settings) -> None:
         self._source, self._version = source, version
@@ -42,7 +42,7 @@ class Classify(beam.DoFn):
         self._classifier = self._shared.acquire(self._load)
 
     def process(self, name: str) -> Iterator[str]:
-        """Yield the row, as JSON, of the image of this name."""
+        """Yield the result of the image of this name, as JSON."""
         yield json.dumps(archive.row(name, self._store, self._classifier, self._at_most))
 
     def _load(self) -> Classifier:
@@ -51,7 +51,7 @@ class Classify(beam.DoFn):
 
 
 def run(source: str, results: str, configured: settings.Settings, options: list[str]) -> None:
-    """Classify every file below ``source``, all by the version that is current at the start."""
+    """Classify every file below ``source`` with the version that is current at the start."""
     if not source.startswith("gs://"):
         source = Path(source).resolve().as_uri()
     version = configured.model_version
@@ -61,7 +61,7 @@ def run(source: str, results: str, configured: settings.Settings, options: list[
         lines: Any = (
             pipeline
             | "List" >> beam.Create(open_store(source).names())
-            # Or one worker would do all that follows the list.
+            # Without it, the worker that lists the files would also classify them all.
             | "Spread" >> beam.Reshuffle()
             | "Classify" >> beam.ParDo(Classify(source, version, configured))
         )
@@ -69,7 +69,7 @@ def run(source: str, results: str, configured: settings.Settings, options: list[
 
 
 def main() -> None:
-    """Run the pipeline that the command line describes."""
+    """Run the pipeline with the options of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -59,7 +59,7 @@ FAULTS = [
         "OPTIONS /v1/classify",
         (200, "text/plain", b"", {"Access-Control-Allow-Origin": "*"}),
         "CORS preflight",
-        "a foreign origin is let in",
+        "an origin that is not allowed is let in",
     ),
     ("OPTIONS /v1/classify", (405, PROBLEM, b"{}", {}), "CORS preflight", "status 405"),
     (
