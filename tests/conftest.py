@@ -1,4 +1,4 @@
-"""What all tests share: a clean environment, the real function, and no silent skipping in CI."""
+"""Shared by all tests: a clean environment, the real function, no skipped tests in CI."""
 
 import dataclasses
 import os
@@ -16,7 +16,7 @@ from lesionlens.settings import Settings
 ROOT = Path(__file__).parents[1]
 RELEASES = ROOT / "training" / "releases"
 
-# The modules whose tests need the smoke run.
+# Modules whose tests need the smoke run.
 SMOKE = (
     "tests/infra/test_release_life.py",
     "tests/training/test_experiments.py",
@@ -34,13 +34,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def client() -> Client:
-    """The real function with the shipped model, called without a server between."""
+    """A client of the real function with the shipped model, in this process."""
     return create_client()
 
 
 @pytest.fixture(scope="session")
 def shared_client() -> Iterator[Client]:
-    """The same for tests that only post: the model is loaded once for all of them."""
+    """The same, with one model for all tests; for tests that do not change its state."""
     with pytest.MonkeyPatch.context() as patch:
         for name in VARIABLES:
             patch.delenv(name, raising=False)
@@ -49,7 +49,7 @@ def shared_client() -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the smoke run and the store that it was published to (tests/smoke.py)."""
+    """A folder with the smoke run and the store to which it was published (tests/smoke.py)."""
     from tests import smoke
 
     folder = tmp_path_factory.mktemp("smoke")
@@ -65,10 +65,10 @@ def create_client() -> Client:
 
 
 class ByModule(LoadScopeScheduling):  # type: ignore[misc]
-    """Keeps together, in one process, a module's tests, and all modules of the smoke run.
+    """Runs the tests of a module in one process, and all modules that need the smoke run in one.
 
-    pytest-xdist 3.8 has `--dist loadgroup` for that, which pytest 9.2 makes do nothing: a test's id
-    cannot be changed any more.
+    pytest-xdist 3.8's `--dist loadgroup` has no effect under pytest 9.2, in which the id of a test
+    can no longer be changed.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -81,13 +81,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of the smoke run first: begun last, they would go on when all else has ended."""
+    """Run the tests of the smoke run first: they take the longest."""
     items.sort(key=lambda item: item.nodeid.split("::")[0] in SMOKE, reverse=True)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In CI everything that the tests need is there: a skipped test is a failed one."""
+    """Fail in CI if a test was skipped: there, everything that tests need is installed."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     skipped = reporter.stats.get("skipped", []) if reporter else []
     if os.environ.get("CI") == "true" and skipped and session.exitstatus == pytest.ExitCode.OK:

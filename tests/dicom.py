@@ -1,4 +1,4 @@
-"""DICOM photographs that the tests post, made with pydicom, of a patient whose data are marked."""
+"""Creates DICOM photographs with pydicom; all personal data in them contain `MARK`."""
 
 import io
 from typing import Any
@@ -14,7 +14,7 @@ from tests.pictures import encoded, lesion
 DERMOSCOPIC = "1.2.840.10008.5.1.4.1.1.77.1.7"
 PHOTOGRAPHIC = "1.2.840.10008.5.1.4.1.1.77.1.4"
 
-# Stands in every field of the patient, the study and a private one.
+# In every field of the patient and the study, and in a private field.
 MARK = "MARKEDPATIENT"
 
 
@@ -29,7 +29,7 @@ def photograph(
     jpeg: bytes | None = None,
     **fields: Any,
 ) -> bytes:
-    """A file with the picture as each of its frames; ``jpeg`` is compressed already."""
+    """A file with the picture in each of its frames; ``jpeg``: already compressed."""
     picture = lesion() if picture is None else picture
     file = Dataset()
     file.SOPClassUID, file.SOPInstanceUID = sop_class, generate_uid()

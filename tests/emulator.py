@@ -1,4 +1,4 @@
-"""A Cloud Storage emulator for tests, reached over HTTP by the real client."""
+"""A Cloud Storage emulator for tests, used through the real client over HTTP."""
 
 import threading
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ BUCKET = "bucket"
 
 
 def fill(bucket: storage.Bucket, folder: Path, name: str) -> None:
-    """Copy the files of a folder into the bucket, as the folder ``name`` there."""
+    """Copy the files of a folder to the folder ``name`` of the bucket."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             bucket.blob(f"{name}/{path.relative_to(folder)}").upload_from_filename(str(path))
@@ -20,10 +20,10 @@ def fill(bucket: storage.Bucket, folder: Path, name: str) -> None:
 
 @contextmanager
 def running() -> Iterator[storage.Bucket]:
-    """Start an emulator with one bucket; STORAGE_EMULATOR_HOST points to it meanwhile."""
+    """Run an emulator with one bucket; STORAGE_EMULATOR_HOST has its address meanwhile."""
     server = FakeGCSServer()
     server.start()
-    # The wrapper neither reads this pipe, which stops the emulator when it is full, nor closes it.
+    # The wrapper never reads this pipe, which would block the emulator when full, nor closes it.
     errors = server._process.stderr
     drain = threading.Thread(target=errors.read)
     drain.start()

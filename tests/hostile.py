@@ -1,6 +1,6 @@
-"""Small files and forms that cost a server that trusts them far more than they should.
+"""Small files and forms that are disproportionately costly to process.
 
-Each is a kind; ``size`` is about how many bytes it takes.
+``size`` is the approximate number of bytes.
 """
 
 import struct
@@ -18,7 +18,7 @@ BINARY = "application/octet-stream"
 
 
 def tiff_of_strips(size: int) -> bytes:
-    """A TIFF whose list of strips has an entry for each byte of the file."""
+    """A TIFF whose list of strips fills the whole file."""
     words = ((256, 4, 64), (257, 4, 64), (258, 3, 8), (259, 3, 1), (262, 3, 1), (278, 4, 1))
     entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in words)
     entries += struct.pack("<HHII", 273, 1, size, 8 + 2 + 12 * 8 + 4)
@@ -43,14 +43,14 @@ def gif_of_comments(size: int) -> bytes:
 
 
 def gif_of_frames(size: int) -> bytes:
-    """Frames of a pixel each, without number."""
+    """Very many frames of one pixel."""
     file = encoded(lesion(), "GIF")
     frame = b"\x2c\0\0\0\0\1\0\1\0\0\2\2\x44\1\0"
     return file[:-1] + frame * (size // len(frame)) + b"\x3b"
 
 
 def jpeg_of_comments(size: int) -> bytes:
-    """A restart marker, which has no length, then empty comments."""
+    """A restart marker, which has no length, followed by empty comments."""
     file = encoded(lesion())
     return file[:2] + b"\xff\xd0" + b"\xff\xfe\x00\x02" * (size // 4) + file[2:]
 
@@ -61,7 +61,7 @@ def jpeg_of_restarts(size: int) -> bytes:
 
 
 def jpeg_of_scans(size: int) -> bytes:
-    """A large progressive JPEG whose last scan is repeated: each is drawn over all of it."""
+    """A large progressive JPEG with its last scan repeated: each affects the whole image."""
     file = encoded(Image.new("RGB", (4000, 3000), "brown"), progressive=True)
     last = file.rindex(b"\xff\xda")
     return file[:-2] + file[last:-2] * (size // (len(file) - last)) + file[-2:]
@@ -73,7 +73,7 @@ def png_of_chunks(size: int) -> bytes:
 
 
 def png_with_a_long_profile(size: int) -> bytes:
-    """A profile that unfolds to a thousand times its size."""
+    """A profile that decompresses to a thousand times its size."""
     packed = b"p\0\0" + zlib.compress(bytes(1000 * size), 9)
     chunk = b"iCCP" + packed
     chunk = struct.pack(">I", len(packed)) + chunk + struct.pack(">I", zlib.crc32(chunk))
@@ -117,7 +117,7 @@ def dicom_of_elements(size: int) -> bytes:
 
 
 def form(head: bytes, repeated: bytes, size: int) -> bytes:
-    """A multipart body (boundary b) of one part, something in its head being repeated."""
+    """A multipart body (boundary b) of one part with something repeated in its headers."""
     return b"--b\r\n" + head + repeated * (size // len(repeated)) + b"\r\n\r\nx\r\n--b--\r\n"
 
 
@@ -150,6 +150,6 @@ FORMS: dict[str, Callable[[int], bytes]] = {
 
 
 def requests(size: int) -> dict[str, tuple[bytes, str]]:
-    """Each kind's body and media type."""
+    """Body and media type of each kind."""
     pictures = {name: (make(size), BINARY) for name, make in PICTURES.items()}
     return pictures | {name: (make(size), FORM) for name, make in FORMS.items()}

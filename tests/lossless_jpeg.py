@@ -1,4 +1,4 @@
-"""An encoder for lossless JPEG (ITU-T T.81, annex H), which Pillow reads and does not write."""
+"""An encoder for lossless JPEG (ITU-T T.81, annex H), which Pillow can only decode."""
 
 import struct
 
@@ -10,9 +10,9 @@ _CODE_BITS, _CATEGORIES = 5, 17
 
 
 def lossless_jpeg(picture: Image.Image, adobe: bool = False) -> bytes:
-    """Encode the samples of a picture as they are; 16 bits a sample for the mode I;16.
+    """Encode the samples of a picture unchanged; 16 bits a sample for the mode I;16.
 
-    ``adobe``: say by a marker that three components are no YCbCr.
+    ``adobe``: mark three components as RGB, not YCbCr.
     """
     samples = np.atleast_3d(np.asarray(picture)).astype(int)
     height, width, components = samples.shape

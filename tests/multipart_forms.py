@@ -1,12 +1,12 @@
-"""Bodies of multipart/form-data as browsers write them."""
+"""Creates multipart/form-data bodies as browsers do."""
 
-# Field, file name (None: a text field), content.
+# Field, file name (None for text fields), content.
 Part = tuple[str, str | None, bytes]
 MEDIA_TYPE = "multipart/form-data; boundary=edge"
 
 
 def multipart(*parts: Part) -> tuple[bytes, str]:
-    """A body and its media type."""
+    """Return a body and its media type."""
     body = b"".join(_head(field, name) + content + b"\r\n" for field, name, content in parts)
     return body + b"--edge--\r\n", MEDIA_TYPE
 

@@ -1,4 +1,4 @@
-"""Tools that come from npm, each from the package.json of the tests that use it."""
+"""Installs tools from npm, from the package.json of the tests that use them."""
 
 import fcntl
 import shutil
@@ -9,16 +9,16 @@ LIMIT_S = 600
 
 
 class Unavailable(Exception):
-    """A tool is missing, and why."""
+    """A tool cannot be used; the message says why."""
 
 
 def tool(folder: Path, name: str) -> Path:
-    """The path of a tool that `folder`'s package.json names, or that one of its packages brings.
+    """Return the path of a tool that is a dependency in `folder`'s package.json.
 
-    All of package.json is installed on first use, by one process: the others wait for it.
+    On first use, one process installs all dependencies while others wait for it.
 
     Raises:
-        Unavailable: There is no npm, or it could not install them.
+        Unavailable: npm is missing or failed.
     """
     npm = shutil.which("npm")
     if npm is None:

@@ -1,4 +1,4 @@
-"""Schemas without descriptions and bounds, to hold types and openapi.json against each other."""
+"""Reduces schemas to names and types, to compare Python types with openapi.json."""
 
 import json
 from typing import Any
@@ -12,9 +12,9 @@ COMPONENTS = DOCUMENT["components"]["schemas"]
 
 
 def shape(schema: dict[str, Any], definitions: dict[str, Any]) -> Any:
-    """What a schema says of names, required fields and types; no descriptions, no bounds.
+    """Names, required fields and types of a schema, without descriptions and bounds.
 
-    Of a name that is defined twice, openapi.json's components hold.
+    For names that are defined twice, openapi.json's components take precedence.
     """
     if "$ref" in schema:
         return shape(definitions[schema["$ref"].rpartition("/")[2]], definitions)

@@ -1,4 +1,4 @@
-"""Pictures that the tests post: a drawn lesion, in any size, mode and file format."""
+"""Pictures for tests: a drawn lesion in any size, mode and file format."""
 
 import io
 import struct
@@ -11,7 +11,7 @@ SKIN, LESION = (224, 180, 160), (110, 60, 40)
 
 
 def lesion(width: int = 320, height: int = 240) -> Image.Image:
-    """A brown disc in the middle of skin, its upper left quarter marked by a darker spot."""
+    """A brown disc on skin, with a darker spot in its upper left quarter."""
     image = Image.new("RGB", (width, height), SKIN)
     pen = ImageDraw.Draw(image)
     radius = min(width, height) / 4
@@ -28,7 +28,7 @@ def encoded(image: Image.Image, file_format: str = "JPEG", **options: Any) -> by
 
 
 def dermatoscopic(width: int = 600, height: int = 450, seed: int = 0) -> Image.Image:
-    """A nevus as a dermatoscope shows it, drawn well enough for the detector of foreign images."""
+    """A drawing of a nevus that the detector accepts as a dermatoscopic image."""
     random = np.random.default_rng(seed)
 
     def mottle(cells: int) -> np.ndarray:
@@ -46,7 +46,7 @@ def dermatoscopic(width: int = 600, height: int = 450, seed: int = 0) -> Image.I
     spots = 14 * mottle(5) + 9 * mottle(30) + 8 * network + 4 * mottle(100)
     pigment = spots[..., None] + (128, 84, 68)
     pixels = skin * (1 - inside) + pigment * inside
-    # Darker towards the rim of the dermatoscope's glass.
+    # Vignetting of the dermatoscope.
     pixels *= (1 - 0.32 * np.clip(radius - 0.35, 0, 1) ** 1.5)[..., None]
     image = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
     return image.filter(ImageFilter.GaussianBlur(short / 400))
@@ -56,7 +56,7 @@ JPEG = encoded(dermatoscopic(), quality=90)
 
 
 def multi_scan_jpeg(width: int, height: int) -> bytes:
-    """A baseline JPEG of one colour, each component in a scan of its own (ITU-T T.81, A.2.2)."""
+    """A baseline JPEG of one colour with a scan for each component (ITU-T T.81, A.2.2)."""
     plain = encoded(Image.new("RGB", (16, 16), SKIN), subsampling=0)
     frame, scan = plain.index(b"\xff\xc0"), plain.index(b"\xff\xda")
     size = struct.pack(">HH", height, width)

@@ -1,4 +1,4 @@
-"""A real Redis, on a free port of this machine, that keeps nothing."""
+"""A real Redis server on a free local port, without persistence."""
 
 import shutil
 import socket
@@ -17,7 +17,7 @@ START_S = 30
 
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
-    """Yield its address; skips where Debian's redis-server is not installed."""
+    """Yield the server's address; skips the test if redis-server is not installed."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("redis-server is not installed")

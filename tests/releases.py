@@ -1,4 +1,4 @@
-"""Copies of the shipped release that a test may spoil."""
+"""Copies of the shipped release that a test may change."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ CLASSES = tuple(MANIFEST_DOCUMENT["classes"])
 
 
 def manifest() -> Manifest:
-    """The shipped release's."""
+    """The manifest of the shipped release."""
     return parse(json.dumps(MANIFEST_DOCUMENT).encode())
 
 
@@ -27,9 +27,9 @@ def copy(
     change: Callable[[dict[str, Any]], None] = lambda manifest: None,
     model: bytes | None = None,
 ) -> Path:
-    """Put the shipped release into a store in ``folder``, as ``version``, and point to it.
+    """Copy the shipped release to a store in ``folder`` as ``version``, and make it current.
 
-    ``change`` may alter the manifest; ``model`` replaces the model, its size and its hash.
+    ``change``: alters the manifest; ``model``: replaces the model, its size and its hash.
     """
     target = folder / version
     target.mkdir(parents=True)

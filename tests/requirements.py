@@ -1,4 +1,4 @@
-"""The versions that pyproject.toml asks for, and those of a file of `make lock`."""
+"""Reads the versions in pyproject.toml and in the files written by `make lock`."""
 
 import re
 import tomllib
@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 
 
 def direct(group: str | None = None) -> dict[str, str]:
-    """Name and version of each direct dependency: of the function, or of a group and its groups."""
+    """Versions of the direct dependencies of the function, or of a dependency group."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     found = project["dependency-groups"][group] if group else project["project"]["dependencies"]
     versions: dict[str, str] = {}
@@ -25,7 +25,7 @@ def direct(group: str | None = None) -> dict[str, str]:
 
 
 def locked(path: Path) -> dict[str, str]:
-    """Name and version of each package in a locked file."""
+    """Versions of the packages in a locked file."""
     return dict(
         re.findall(r"^([a-z0-9.-]+)(?:\[.*?\])?==([^\s;]+)", path.read_text(), re.MULTILINE)
     )

@@ -1,4 +1,4 @@
-"""The real server, as `make serve` starts it, in a process of its own on a free port."""
+"""The real server, started as by `make serve` in a new process on a free port."""
 
 import http.client
 import json
@@ -16,30 +16,30 @@ from urllib.parse import urlsplit
 
 from tests.conftest import ROOT, VARIABLES
 
-START_S = 60  # also with a model to load, on a busy machine
+START_S = 60  # including loading a model, on a busy machine
 END_S = 60
-ANSWER_S = 120  # also from a slow store
+ANSWER_S = 120  # including reads from a slow store
 
 
 @dataclass(frozen=True)
 class Server:
     url: str
     log: Path
-    pid: int = 0  # of a server that `running` started
+    pid: int = 0  # 0: not started by `running`
 
     def processes(self) -> list[int]:
-        """The server's own process and its workers."""
+        """The server's main process and its workers."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
         return [self.pid, *map(int, children.split())]
 
     def get(self, path: str) -> tuple[int, dict[str, Any]]:
-        """Status and JSON of a GET."""
+        """Send a GET request; return status and JSON."""
         return self._ask("GET", path)
 
     def classify(
         self, body: bytes | Iterator[bytes], media_type: str = "image/jpeg"
     ) -> tuple[int, dict[str, Any]]:
-        """Post a body; an iterator is sent in chunks, without a Content-Length."""
+        """Send a POST request; an iterator is sent in chunks, without Content-Length."""
         return self._ask("POST", "/v1/classify", body, {"Content-Type": media_type})
 
     def _ask(self, method: str, path: str, *request: Any) -> tuple[int, dict[str, Any]]:
@@ -52,7 +52,7 @@ class Server:
             connection.close()
 
     def wait(self, process: subprocess.Popen[bytes], path: str = "/health") -> None:
-        """Return when the path answers 200; RuntimeError if the process ends or START_S pass."""
+        """Wait until the path answers 200. Raises RuntimeError if it ends or on timeout."""
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and process.poll() is None:
             try:
@@ -72,7 +72,7 @@ def running(
     python: Path = Path(sys.executable),
     **environment: str,
 ) -> Iterator[Server]:
-    """Start functions-framework in a folder, by an interpreter; ``log`` receives its output."""
+    """Run functions-framework in ``folder`` by an interpreter; its output goes to ``log``."""
     port = free_port()
     clean = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     command = (

@@ -1,4 +1,4 @@
-"""Imports run downwards only: a module knows its own floor and those below it."""
+"""The layers of the code: modules may import from their own layer and from those below."""
 
 import ast
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-# From the top; a name is a module or a room.
+# From the top layer down; names are modules or packages.
 FLOORS = {
     "lesionlens": [("settings", "pipeline"), ("api",), ("model",), ("imaging",), ("errors",)],
     "training": [
@@ -30,7 +30,7 @@ def folder(package: str) -> Path:
 
 
 def imports(package: str) -> Iterator[tuple[str, str]]:
-    """Importing module and imported module, for every import that is carried out."""
+    """Importing and imported module of every import that is executed."""
     for path in sorted(folder(package).rglob("*.py")):
         parts = (package, *path.relative_to(folder(package)).with_suffix("").parts)
         inside = list(parts[:-1])
@@ -42,12 +42,12 @@ def imports(package: str) -> Iterator[tuple[str, str]]:
                 module = [*base, *(node.module.split(".") if node.module else [])]
                 found = [".".join([*module, name.name]) for name in node.names]
             for name in found:
-                # A name in a module counts as the module.
+                # Importing a name from a module counts as importing the module.
                 yield ".".join(parts), ".".join(name.split(".")[:3])
 
 
 def executed(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """The imports below a node, but for those that only the type checker sees."""
+    """The imports below a node except those for type checkers only."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node

@@ -1,4 +1,4 @@
-"""The commands, tables, figures and links of the README files are true."""
+"""Checks the commands, tables, figures and links of the README files."""
 
 import dataclasses
 import json
@@ -30,7 +30,7 @@ def commands(*pages: str) -> list[str]:
 
 
 def variables(page: str) -> dict[str, str]:
-    """Variable and default of the page's table of variables."""
+    """Variables and defaults in a README's table."""
     section = page.partition("\n## Variables\n")[2].partition("\n## ")[0]
     return dict(re.findall(r"^\| `([A-Z0-9_]+)` \| (.*?) \|", section, re.MULTILINE))
 
@@ -100,7 +100,7 @@ def test_curl_gets_the_answer_that_is_shown(shared_client: Client) -> None:
         assert shown.pop(volatile).__class__ is real.pop(volatile).__class__
     malignancy = real["malignancy"]
     for entry in (real["prediction"], malignancy, malignancy["decision"], *real["probabilities"]):
-        # Other processors round otherwise, in the last places; and the README shows few digits.
+        # Other processors round differently, and the README shows few digits.
         entry["probability"] = pytest.approx(entry["probability"], abs=0.02)
     real["prior"]["malignant"] = pytest.approx(real["prior"]["malignant"], abs=1e-4)
     real["input"]["score"] = pytest.approx(real["input"]["score"], abs=0.1)

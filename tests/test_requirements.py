@@ -1,4 +1,4 @@
-"""The locked requirements are those of pyproject.toml, and every one of their files is hashed."""
+"""The locked requirements match pyproject.toml, and every file in them has a hash."""
 
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ GROUPS = {
     "tests/requirements.txt": "tests",
     "infra/beam/requirements.txt": "beam",
 }
-# Each holds what the one before it holds, in the same versions.
+# Each contains the packages of the previous one in the same versions.
 CHAIN = (
     "function/requirements.txt",
     "training/requirements.txt",

@@ -1,1 +1,1 @@
-"""Ours against the paper's way, measured side by side: `make bench`."""
+"""Benchmarks of the service and its alternatives: `make bench`."""

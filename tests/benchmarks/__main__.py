@@ -1,8 +1,8 @@
-"""Ours, the paper's way, peers and what lies between, measured side by side: `make bench`.
+"""Measures the service, the paper's implementation and other servers side by side: `make bench`.
 
 Writes results.json, RESULTS.md, the plots, README.md's block and infra/CAPACITY.md; takes less than
-ten minutes on two cores. A machine that others use gives figures that mean nothing: exit status 75,
-and nothing is written.
+ten minutes on two cores. If other processes use the machine, figures would be meaningless: the exit
+status is 75, and nothing is written.
 """
 
 import argparse
@@ -39,16 +39,16 @@ HERE = Path(__file__).parent
 RESULTS, REPORT = HERE / "results.json", HERE / "RESULTS.md"
 README, CAPACITY = HERE / "README.md", ROOT / "infra" / "CAPACITY.md"
 CLASSIFY = "/v1/classify"
-# A cell takes as long as it takes for so many answers to each client, within a limit.
+# A measurement lasts until each client has this many responses, within a limit.
 ANSWERS_A_CLIENT = 3
-# Seconds of load in a cell that no headline is made of.
+# Seconds of load in a measurement that is no headline figure.
 SHORT_S = 1.0
-CALM_S = 60.0  # for which a round waits for a machine that others use
+CALM_S = 60.0  # seconds for which a round waits for an idle machine
 EXIT_BUSY = 75  # EX_TEMPFAIL of sysexits.h: try again later
 
 
 class BusyError(Exception):
-    """Others use the machine; the message says how much of it."""
+    """Other processes use the machine; the message says how much of it."""
 
 
 @contextmanager
@@ -58,7 +58,7 @@ def workplace() -> Iterator[Path]:
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Everything, as it goes to results.json."""
+    """Measure everything; return the content of results.json."""
     if not load.available():
         raise load.LoadError(load.MISSING)
     results: dict[str, Any] = {"machine": machine.describe(), "rounds": options.rounds}
@@ -106,7 +106,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 
 def _calm(options: argparse.Namespace) -> float:
-    """Return the share of the machine that others use. Raises BusyError where that is too much."""
+    """Return the share of the machine that others use. Raises BusyError if it is too large."""
     share = machine.busy() if options.busy else machine.wait_for_calm(CALM_S)
     if share > machine.MOST_BUSY and not options.busy:
         raise BusyError(
@@ -117,7 +117,7 @@ def _calm(options: argparse.Namespace) -> float:
 
 
 def _prepare(options: argparse.Namespace, folder: Path) -> None:
-    # In a process of its own: TensorFlow's memory and threads stay out of this one.
+    # In a new process, to keep TensorFlow's memory and threads out of this one.
     command = [sys.executable, "-m", "tests.benchmarks.models", str(folder)]
     for name in ("keras", "variants"):
         if (value := getattr(options, name)) is not None:
@@ -126,7 +126,7 @@ def _prepare(options: argparse.Namespace, folder: Path) -> None:
 
 
 def run(command: list[str]) -> str:
-    """Run a part of this benchmark. Raises LoadError with what it said if it fails."""
+    """Run a part of this benchmark in a process. Raises LoadError with its output if it fails."""
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         raise load.LoadError(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
@@ -140,7 +140,7 @@ def _contend(
     options: argparse.Namespace,
     logs: Path,
 ) -> None:
-    """One round of a contender: starts, and every cell on the server that was started last."""
+    """One round of a contender: start-ups, then every measurement on the last server."""
     for _ in range(options.starts - 1):
         entry["first_s"].append(_first(one, files[inputs.JPEG], logs))
     if one.name == OURS:
@@ -152,7 +152,7 @@ def _contend(
         entry["first_s"].append(server.first(CLASSIFY, body, media_type))
         entry["idle_mib"].append(server.pss_mib())
         single = load.post(server.url, files[inputs.JPEG], 2, options.seconds)  # not counted
-        # Growing: what a server has once needed it may keep.
+        # In ascending order, as a server may keep the memory that it once needed.
         cells: list[tuple[str, int]] = list(summary.BRIEF)
         if one.whole:
             cells = [key for key in summary.CELLS if key[0] == inputs.JPEG]
@@ -163,7 +163,7 @@ def _contend(
             seconds = least
             if clients != summary.FEW:
                 seconds = max(least, ANSWERS_A_CLIENT * clients / single.rate)
-            # Waits for what the server still does for clients of the cell before, which have gone.
+            # Waits until the server has finished the requests of clients that have disconnected.
             server.ask(CLASSIFY, body, media_type)
             with process.peak(server.pss_mib) as samples:
                 found = load.post(server.url, files[name], clients, min(seconds, load.LONGEST_S))
@@ -174,7 +174,7 @@ def _contend(
 
 
 def _first(one: Contender, image: bytes, logs: Path, more: dict[str, str] | None = None) -> float:
-    """Seconds to the first answer of a server that is started for it."""
+    """Seconds from the start of a server to its first response."""
     body, media_type = inputs.form(image)
     with process.running(
         one.command, {**one.environment, **(more or {})}, logs / f"{one.name}.txt"
@@ -194,7 +194,7 @@ def say(text: str) -> None:
 
 
 def write(results: dict[str, Any], folder: Path) -> None:
-    """What is generated from the results; the README and CAPACITY.md only with the real ones."""
+    """Write the files generated from the results; README and CAPACITY.md only for real results."""
     (folder / RESULTS.name).write_text(json.dumps(results, indent=1) + "\n")
     (folder / REPORT.name).write_text(report.render(results))
     plots.draw(results, folder)

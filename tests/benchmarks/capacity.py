@@ -1,4 +1,4 @@
-"""Growing past one machine, from the measured figures: `python -m tests.benchmarks.capacity`.
+"""Capacity planning beyond one machine from measurements: `python -m tests.benchmarks.capacity`.
 
 Prints infra/CAPACITY.md; `make bench` writes it.
 """
@@ -19,29 +19,29 @@ from tests.benchmarks.summary import Results, figure, first, per_million
 RESULTS = Path(__file__).with_name("results.json")
 
 TARGETS = (1, 100, 10_000)  # images a second
-# Cloud Run starts another instance when those there are this busy.
+# Utilization at which Cloud Run starts another instance.
 UTILIZATION = 0.6
-# Google's part of a cold start, before our process starts: an assumption, not to be measured here.
+# Seconds of a cold start before our process starts: an assumption, cannot be measured here.
 PLATFORM_S = 1.0
-# How long Cloud Run keeps an idle instance, at most.
+# Seconds for which Cloud Run keeps an idle instance, at most.
 IDLE_S = 15 * 60
 # With ALERT_EMAIL: seconds between uptime checks.
 CHECK_S = 730 * 3600 / cost.Use().checks
-# Assumptions about limits, as remembered; all can be raised on request.
+# Assumptions about limits, from memory; all can be raised on request.
 INSTANCES_A_REGION = 100
 BUCKET_READS = 5000  # a second, of one bucket before it has scaled
-READS_A_START = 3  # manifest, model, detector; each is a look at the object and a download
+READS_A_START = 3  # manifest, model, detector; each: metadata and download
 UPLOAD_BYTES = cost.Use().upload_bytes
-# How long an image has one of an instance's places: it arrives for most of that.
+# Seconds for which an image occupies a request slot, mostly for its upload.
 HELD_S = cost.Use().instance_s
-# Booked for every setting: what the worst uploads that are permitted need (infra/README.md).
+# Memory of every setting: enough for the worst permitted uploads (infra/README.md).
 MEMORY_GIB = cost.Use().memory_gib
 SIMULATED = {1: 3600.0, 100: 120.0, 10_000: 4.0}  # seconds, by images a second
 
 
 @dataclass(frozen=True)
 class Setting:
-    """An instance, as it was measured under its full concurrency."""
+    """An instance, as measured at its full concurrency."""
 
     cores: int
     concurrency: int
@@ -51,20 +51,20 @@ class Setting:
 
     @property
     def images(self) -> float:
-        """Images a second of an instance as busy as the platform lets it be.
+        """Images a second of an instance at the platform's utilization.
 
-        Its processors bound them, or its places, which are taken while images arrive.
+        Limited by its processors, or by its request slots, which uploads occupy.
         """
         return UTILIZATION * min(self.rate, self.concurrency / HELD_S)
 
     @property
     def dollars(self) -> float:
-        """For a million images."""
+        """US dollars for a million images."""
         return per_million(self.images, self.cores, MEMORY_GIB)
 
     @property
     def service_s(self) -> float:
-        """Seconds for which an image has its place."""
+        """Seconds for which an image occupies a request slot."""
         return max(self.concurrency / self.rate, HELD_S)
 
     def instances(self, images: float) -> int:
@@ -83,7 +83,7 @@ def cheapest(found: list[Setting]) -> Setting:
 
 
 def simulated(setting: Setting, cold_s: float, images: int) -> tuple[fleet.Outcome, fleet.Outcome]:
-    """From nothing, and with as many instances as are needed already awake."""
+    """Simulate a start without instances, and one with all needed instances running."""
     rule = Rule(setting.concurrency, max(INSTANCES_A_REGION, 2 * setting.instances(images)), IDLE_S)
     arrivals = list(fleet.poisson(images, SIMULATED[images]))
     nothing = fleet.simulate(arrivals, rule, cold_s, setting.service_s)
@@ -92,14 +92,14 @@ def simulated(setting: Setting, cold_s: float, images: int) -> tuple[fleet.Outco
 
 
 def quiet(setting: Setting, cold_s: float, minutes: float) -> fleet.Outcome:
-    """Images that come so seldom that instances end between them."""
+    """Simulate images so rare that instances end between them."""
     rule = Rule(setting.concurrency, INSTANCES_A_REGION, IDLE_S)
     arrivals = fleet.poisson(1 / (60 * minutes), 2000 * 60 * minutes)
     return fleet.simulate(arrivals, rule, cold_s, setting.service_s)
 
 
 def checked(setting: Setting, cold_s: float, minutes: float, hours: int) -> fleet.Outcome:
-    """The same with uptime checks between the images."""
+    """Simulate the same with uptime checks."""
     rule = Rule(setting.concurrency, INSTANCES_A_REGION, IDLE_S)
     images = fleet.poisson(1 / (60 * minutes), 3600 * hours)
     checks = (CHECK_S * number for number in range(int(3600 * hours / CHECK_S)))
@@ -107,7 +107,7 @@ def checked(setting: Setting, cold_s: float, minutes: float, hours: int) -> flee
 
 
 def render(results: Results) -> str:
-    """infra/CAPACITY.md."""
+    """Format infra/CAPACITY.md."""
     found = settings(results)
     best = cheapest(found)
     cold_s = PLATFORM_S + first(results, OURS, store=True).median

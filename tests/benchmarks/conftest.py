@@ -1,4 +1,4 @@
-"""Results as a run writes them, with figures that are easy to reckon with."""
+"""Results as written by a run, with simple figures."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.benchmarks import floor, inputs
 from tests.benchmarks.contenders import COMPILED, LITSERVE, ONNX, OURS, PAPER
 from tests.benchmarks.summary import BRIEF, CELLS, FEW, cell
 
-# Times of ours, by which the others are slower and larger.
+# Factors by which the others are slower and larger than ours.
 FACTORS = {OURS: 1, ONNX: 2, LITSERVE: 2.5, COMPILED: 3, PAPER: 20}
 
 
@@ -90,7 +90,7 @@ def results() -> dict[str, Any]:
 
 
 def measured(factor: float, clients: int) -> list[dict[str, float]]:
-    """Three rounds of a cell: 7, 6 and 8 ms for one client of the fastest."""
+    """Three rounds of a measurement: 7, 6 and 8 ms for one client of the fastest."""
     return [
         {
             "p50_ms": middle * factor * clients,

@@ -1,4 +1,4 @@
-"""The contenders: the command that starts each server, and what is deployed with it."""
+"""The contenders: commands that start the servers, and the files of their deployments."""
 
 import json
 import os
@@ -13,11 +13,11 @@ from tests.benchmarks import models, process
 from tests.conftest import ROOT
 
 FUNCTION = ROOT / "function"
-# As functions-framework chooses it.
+# As chosen by functions-framework.
 THREADS = 4 * (os.cpu_count() or 1)
 BENCHMARKS = Path(__file__).parent
 
-# In an environment of its own: requirements-peers.txt.
+# In a separate environment: requirements-peers.txt.
 PEERS = ROOT / ".venv-peers"
 
 OURS, PAPER, COMPILED, ONNX, LITSERVE = "ours", "paper", "compiled", "onnx", "litserve"
@@ -29,17 +29,17 @@ class Contender:
     title: str
     command: tuple[str, ...]
     environment: dict[str, str]
-    # What a deployment holds: distributions with all that they need, files and folders.
+    # Content of a deployment: distributions with their dependencies, files and folders.
     requirements: tuple[str, ...]
     deployed: tuple[Path, ...]
-    # How the release is found in object storage, where this contender can load it from there.
+    # Variables for loading the release from object storage, if the contender can.
     store: Path | None = None
-    whole: bool = field(default=False)  # whether every cell is measured, or the two that compare
-    packages: tuple[Path, ...] = ()  # folders of its packages, where they are not ours
+    whole: bool = field(default=False)  # True: all measurements; False: the two for comparison
+    packages: tuple[Path, ...] = ()  # folders of its packages, if not in this environment
 
 
 def line_up(folder: Path) -> list[Contender]:
-    """The contenders on the models in ``folder`` (see models.py), ours first."""
+    """The contenders with the models in ``folder`` (see models.py), ours first."""
     about = json.loads((folder / models.ABOUT).read_text())
     served = about["served"]
     needed = tuple(requirements.direct())
@@ -114,7 +114,7 @@ def _ours(name: str, title: str, source: Path, store: Path, needed: tuple[str, .
 
 
 def _gunicorn(application: str) -> tuple[str, ...]:
-    # As functions-framework runs it: one worker, which loads the application itself.
+    # As run by functions-framework: one worker, which loads the application itself.
     return (
         *(sys.executable, "-m", "gunicorn", "--workers", "1", "--threads", str(THREADS)),
         *("--timeout", "0", "--bind", "127.0.0.1:{port}", application),
@@ -122,7 +122,7 @@ def _gunicorn(application: str) -> tuple[str, ...]:
 
 
 def closure(names: Iterable[str], packages: Sequence[Path] = ()) -> set[str]:
-    """The distributions with all that they need here, installed ones, by canonical name.
+    """Installed distributions with their dependencies, by canonical name.
 
     ``packages``: folders to look in, by default those of this interpreter.
     """
@@ -138,7 +138,7 @@ def closure(names: Iterable[str], packages: Sequence[Path] = ()) -> set[str]:
         try:
             needs = _distribution(name, packages).requires or []
         except metadata.PackageNotFoundError:
-            continue  # needed under a marker that packaging reads otherwise, or optional
+            continue  # optional, or excluded by an environment marker
         found.add(name)
         for line in needs:
             need = Requirement(line)
@@ -148,14 +148,14 @@ def closure(names: Iterable[str], packages: Sequence[Path] = ()) -> set[str]:
 
 
 def deployed_bytes(contender: Contender) -> int:
-    """What a deployment of this contender takes on disk, the Python interpreter excepted."""
+    """Size of a contender's deployment on disk, without the Python interpreter."""
     needed = closure(contender.requirements, contender.packages)
     total = sum(_distribution_bytes(name, contender.packages) for name in needed)
     return total + sum(_bytes(path) for path in contender.deployed)
 
 
 def _distribution(name: str, packages: Sequence[Path]) -> metadata.Distribution:
-    """Raises PackageNotFoundError."""
+    """Find an installed distribution. Raises PackageNotFoundError."""
     if not packages:
         return metadata.distribution(name)
     found = metadata.distributions(name=name, path=[str(folder) for folder in packages])
@@ -168,7 +168,7 @@ def _distribution_bytes(name: str, packages: Sequence[Path]) -> int:
     total = 0
     for file in _distribution(name, packages).files or []:
         path = Path(str(file.locate()))
-        # Compiled modules may be there or not.
+        # Compiled modules may or may not exist.
         if path.suffix != ".pyc" and path.is_file():
             total += path.stat().st_size
     return total

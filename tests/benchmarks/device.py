@@ -1,8 +1,8 @@
-"""The check on the visitor's device beside the server's: `python -m tests.benchmarks.device`.
+"""Compares checks on the visitor's device with the server's: `python -m tests.benchmarks.device`.
 
-The page in Chromium, at full speed and slowed down four times, as a telephone is. Takes less than
-three minutes, prints a table, and writes it to DEVICE.md. A machine that others use gives figures
-that mean nothing: exit status 75, and nothing is written.
+The page runs in Chromium at full speed and four times slower, as on a telephone. Takes less than
+three minutes, prints a table, and writes it to DEVICE.md. If other processes use the machine,
+figures would be meaningless: the exit status is 75, and nothing is written.
 """
 
 import argparse
@@ -30,9 +30,9 @@ from tests.web.visitor import PHONE, WEB
 
 REPORT = Path(__file__).parent / "DEVICE.md"
 SLOWDOWNS = (1, 4)
-WARM = 3  # answers, of which the median counts
+WARM = 3  # results, of which the median is taken
 PICTURES = {"600×450": (600, 450), "4000×3000": (4000, 3000)}
-PERIOD_S = 0.02  # of a slowed processor: it works for a part of each
+PERIOD_S = 0.02  # of a slowed processor, which works for a part of each
 SAMPLE_S = 0.1
 LIMIT_MS = 180_000
 SCREEN: Any = {"viewport": PHONE, "locale": "en-GB"}
@@ -45,7 +45,7 @@ window.tasks = [];
 new PerformanceObserver((list) => tasks.push(...list.getEntries().map((task) => task.duration)))
   .observe({ type: "longtask", buffered: true });
 """
-# Memory of the kernel, which holds the model's weights and the values between its layers.
+# WebAssembly memory of the kernel: the model's weights and activations.
 KERNEL_BYTES = """async () => {
   const [{ load }, { Interpreter, kernel }] = await Promise.all(
     [import("/device/kept.js"), import("/device/interpreter.js")]);
@@ -56,7 +56,7 @@ KERNEL_BYTES = """async () => {
 
 @dataclass
 class Way:
-    """One picture on one way, at one speed. Times in seconds, memory in MiB."""
+    """Figures of one picture on device or server at one speed. Seconds and MiB."""
 
     first_s: float = 0.0
     warm_s: list[float] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Way:
 
 @contextmanager
 def slowed(pids: Callable[[], list[int]], factor: int) -> Iterator[None]:
-    """Let processes work for a share of 1 / ``factor`` of the time, all of their threads.
+    """Let processes run for a share of 1 / ``factor`` of the time, with all of their threads.
 
     The DevTools protocol's own throttling slows the main thread only
     (third_party/blink/renderer/platform/scheduler/common/thread_cpu_throttler.h).
@@ -98,7 +98,7 @@ def slowed(pids: Callable[[], list[int]], factor: int) -> Iterator[None]:
 
 
 def renderers(browser: int) -> list[int]:
-    """The processes below the browser's that run pages, their workers included."""
+    """Pids of the browser's renderer processes, which run pages and their workers."""
     found, waiting = [], [browser]
     while waiting:
         pid = waiting.pop()
@@ -115,8 +115,8 @@ def mib(pids: list[int]) -> float:
 
 
 def checked(page: Page, picture: Path, button: str) -> float:
-    """Seconds from the button to the answer, of a picture that is chosen before."""
-    # By its path: a file's bytes would pass through the page's main thread.
+    """Seconds from pressing the button to the result, for a picture that was chosen before."""
+    # By path: the bytes of a file would pass through the page's main thread.
     page.set_input_files("#image", picture)
     page.wait_for_selector("body[data-state=chosen]", timeout=LIMIT_MS)
     if button == "#send":
@@ -144,7 +144,7 @@ def measure(page: Page, picture: Path, button: str, pids: Callable[[], list[int]
 
 
 def run(say: Callable[[str], None]) -> tuple[dict[tuple[int, str, str], Way], float, float]:
-    """What was measured, the kernel's memory and the server's at most, MiB."""
+    """Return the figures, and the peak memory of kernel and server in MiB."""
     found: dict[tuple[int, str, str], Way] = {}
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -1,8 +1,8 @@
-"""How a serverless platform scales: instances start when requests find no room, idle ones end.
+"""Autoscaling of a serverless platform: instances start when no slot is free; idle ones end.
 
-`Fleet` holds the rule and knows no clock; `simulate` runs it on a virtual one, instances.py with
-real servers. The rule is a simplification of Cloud Run's, which also starts instances by processor
-use and may keep idle ones for longer.
+`Fleet` implements the rule without a clock; `simulate` runs it with a virtual clock, instances.py
+with real servers. The rule is a simplification of Cloud Run's, which also considers processor
+utilization and may keep idle instances for longer.
 """
 
 import heapq
@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Rule:
-    concurrency: int  # requests that an instance takes at a time
+    concurrency: int  # concurrent requests of an instance
     most: int  # instances
-    idle_s: float  # an instance without requests ends after this
+    idle_s: float  # time without requests after which an instance ends
 
 
 @dataclass(eq=False)
@@ -53,18 +53,18 @@ Action = Start | Serve
 @dataclass
 class Fleet:
     rule: Rule
-    # Instances with room, the one used last at the end: it is taken first, so that others idle.
+    # Instances with free slots; the last one used is at the end and is used first.
     _free: list[Instance] = field(default_factory=list)
     _waiting: deque[Request] = field(default_factory=deque)
     _starting: int = 0
     _alive: int = 0
     started: int = 0
     ended: list[Instance] = field(default_factory=list)
-    # No idle instance has been idle since before this time.
+    # Lower bound of the times since which instances are idle.
     _longest_idle_since: float = -math.inf
 
     def warm(self, instances: int, now: float) -> None:
-        """Have instances that are ready already."""
+        """Add instances that are ready."""
         for number in range(instances):
             self._free.append(Instance(number, ready_at=now, idle_since=now))
         self._alive += instances
@@ -109,7 +109,7 @@ class Fleet:
         return actions
 
     def _end_idle(self, now: float) -> None:
-        # With a thousand instances, looking at each upon every arrival is what takes the time.
+        # With a thousand instances, checking each upon every arrival would be slow.
         if now - self._longest_idle_since <= self.rule.idle_s:
             return
         over = [
@@ -128,9 +128,9 @@ class Fleet:
 @dataclass(frozen=True)
 class Outcome:
     requests: int
-    cold: int  # requests that waited for an instance to start
+    cold: int  # requests that waited for the start of an instance
     starts: int
-    waited_s: float  # on average, before being served
+    waited_s: float  # mean time before being served
 
     @property
     def share(self) -> float:
@@ -150,12 +150,12 @@ def outcome(requests: list[Request], starts: int) -> Outcome:
 def simulate(
     arrivals: Iterable[float], rule: Rule, cold_s: float, service_s: float, warm: int = 0
 ) -> Outcome:
-    """Run the rule on a virtual clock; ``arrivals`` in seconds, ascending."""
+    """Run the rule with a virtual clock; ``arrivals`` in seconds, ascending."""
     fleet = Fleet(rule)
     fleet.warm(warm, 0.0)
     order = itertools.count()
     requests = [Request(arrived) for arrived in arrivals]
-    # (time, tie-break, what happens); arrivals come before what ends at the same moment.
+    # (time, tie-break, event); arrivals precede other events at the same time.
     events: list[tuple[float, int, Instance | None, bool]] = []
     pending = iter(requests)
     upcoming = next(pending, None)
@@ -176,7 +176,7 @@ def simulate(
 
 
 def poisson(rate: float, seconds: float, seed: int = 1, start: float = 0.0) -> Iterator[float]:
-    """Arrivals of many people who know nothing of each other."""
+    """Arrivals of independent users (a Poisson process)."""
     dice = random.Random(seed)
     now = start + dice.expovariate(rate)
     while now < start + seconds:
@@ -185,6 +185,6 @@ def poisson(rate: float, seconds: float, seed: int = 1, start: float = 0.0) -> I
 
 
 def bursts(size: int, every_s: float, count: int) -> Iterator[float]:
-    """Arrivals all at once, again and again."""
+    """Repeated bursts of simultaneous arrivals."""
     for index in range(count):
         yield from [index * every_s] * size

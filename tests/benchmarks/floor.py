@@ -1,4 +1,4 @@
-"""The floor: the engines with a decoded tensor, and the decoder, without HTTP.
+"""Lower bounds: time of the engines on a decoded tensor, and of the decoder, without HTTP.
 
 `python -m tests.benchmarks.floor MODELS INPUTS` prints medians in milliseconds as JSON.
 """
@@ -22,7 +22,7 @@ APART = "by the rule, in a decoder process"
 
 
 def median_ms(act: Callable[[], Any], limit_s: float = LIMIT_S) -> float:
-    """The median of up to RUNS runs, as many as ``limit_s`` allows."""
+    """Median of up to RUNS runs, as many as ``limit_s`` permits."""
     for _ in range(WARM):
         act()
     taken: list[float] = []
@@ -58,7 +58,7 @@ def engines(folder: Path) -> dict[str, float]:
 
 
 def decoder(folder: Path, size: int) -> dict[str, float]:
-    """Decoding and shrinking to the model's input, of each input file."""
+    """Time of decoding and shrinking each input file to the model's input."""
     from lesionlens.imaging import model_input, preprocess
 
     rule = model_input.Preprocessing(size)
@@ -69,9 +69,9 @@ def decoder(folder: Path, size: int) -> dict[str, float]:
 
 
 def ways(image: Path, size: int) -> dict[str, float]:
-    """The usual JPEG to the model's input: what the decode rule costs, and what its process does.
+    """Time from the usual JPEG to the model's input: cost of the decode rule and of the process.
 
-    All alternate, so that what else happens on the machine meets each alike.
+    The variants alternate, so that other load on the machine affects each equally.
     """
     from lesionlens.imaging import decode, decoders, model_input, preprocess
 
@@ -79,7 +79,7 @@ def ways(image: Path, size: int) -> dict[str, float]:
     pool = decoders.Decoders()
 
     def shrunk() -> None:
-        # As far as JPEG can shrink while it is decoded, which the rule forbids for small pictures.
+        # Maximum shrinking while decoding JPEG, which the rule forbids for small pictures.
         with mock.patch.object(decode, "FULL_SIDE", size):
             preprocess.prepare(data, rule)
 

@@ -1,4 +1,4 @@
-"""The images that every contender gets, byte for byte the same."""
+"""The images that are sent to every contender."""
 
 from pathlib import Path
 
@@ -12,13 +12,13 @@ ISIC = ROOT.parent / "shared" / "isic2018_validation" / "images"
 HEIC = ROOT / "tests" / "data" / "lesion.heic"
 
 JPEG, LARGE, PNG, HEIF = "jpeg", "jpeg-12mp", "png", "heic"
-# What a JPEG of a growing size costs, in pixels a side.
+# JPEG sizes in pixels a side, for the cost by size.
 SIZES = {"jpeg-300": (300, 225), JPEG: (600, 450), "jpeg-1200": (1200, 900)}
 SIZES |= {"jpeg-2400": (2400, 1800), LARGE: (4000, 3000)}
 
 
 def make() -> tuple[dict[str, bytes], dict[str, str]]:
-    """The files, by name, and what each is."""
+    """Create the files; return a description of each by name."""
     photographs = sorted(ISIC.glob("*.jpg")) if ISIC.is_dir() else []
     source = Image.open(photographs[0]).convert("RGB") if photographs else lesion(2400, 1800)
     origin = "of the ISIC 2018 validation part" if photographs else "drawn"
@@ -36,14 +36,14 @@ def make() -> tuple[dict[str, bytes], dict[str, str]]:
 
 
 def scaled(source: Image.Image, width: int, height: int) -> Image.Image:
-    """The picture in another size, with the grain that a camera adds at any size."""
+    """The picture in another size, with grain as from a camera."""
     pixels = np.asarray(source.resize((width, height), Image.Resampling.BICUBIC), np.float32)
     grain = np.random.default_rng(1).normal(0, 4, (height, width, 1))
     return Image.fromarray(np.clip(pixels + grain, 0, 255).astype(np.uint8))
 
 
 def form(image: bytes) -> tuple[bytes, str]:
-    """A form with one image, which all contenders take, and its media type."""
+    """A form with one image, which all contenders accept, and its media type."""
     edge = "lesionlens-bench"
     start = f'--{edge}\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
     return (

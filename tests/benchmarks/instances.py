@@ -1,4 +1,4 @@
-"""Real instances on this machine: what a setting yields, and a small fleet scaled by the rule."""
+"""Real instances on this machine: throughput by setting, and a small autoscaled fleet."""
 
 import statistics
 import tempfile
@@ -14,11 +14,11 @@ from tests.benchmarks import fleet, load, process
 from tests.benchmarks.contenders import Contender
 from tests.benchmarks.fleet import Fleet, Instance, Request, Rule
 
-# Cores, and how many requests an instance gets at a time (CONCURRENCY).
+# Cores, and concurrent requests of an instance (CONCURRENCY).
 SETTINGS = tuple((cores, clients) for cores in (1, 2) for clients in (1, 4, 8))
 SECONDS = 2.0
 PROBES = 20
-# Quiet visitors, so that instances end between them; and crowds.
+# Rare visitors, between whom instances end; and bursts.
 TRIALS = {
     "single visitors, 1 a second": (tuple(fleet.poisson(1, 20)), Rule(1, 3, 1.0)),
     "crowds of 12": (tuple(fleet.bursts(12, 4, 4)), Rule(2, 3, 2.0)),
@@ -28,7 +28,7 @@ TRIALS = {
 def measure(
     contender: Contender, image: bytes, logs: Path, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Settings and trials, as they go to results.json."""
+    """Measure settings and trials for results.json."""
     say("settings of an instance")
     settings = [_setting(contender, image, logs, *setting) for setting in SETTINGS]
     trials = {}
@@ -51,7 +51,7 @@ def _setting(
     pinned = ("taskset", "--cpu-list", ",".join(map(str, range(cores))), *contender.command)
     environment = {
         **contender.environment,
-        # As infra/deploy_function.sh sets them.
+        # As in infra/deploy_function.sh.
         "INTERPRETERS": str(cores),
         "THREADS": str(clients),
     }
@@ -65,7 +65,7 @@ def _setting(
 
 
 def _timed(contender: Contender, image: bytes, logs: Path) -> tuple[float, float]:
-    """Seconds until an instance is ready, and of one request."""
+    """Seconds until an instance is ready, and for one request."""
     colds = []
     for _ in range(3):
         with process.running(contender.command, contender.environment, logs / "timed.txt") as one:
@@ -77,14 +77,14 @@ def _timed(contender: Contender, image: bytes, logs: Path) -> tuple[float, float
 def run(
     contender: Contender, image: bytes, arrivals: Sequence[float], rule: Rule, logs: Path
 ) -> fleet.Outcome:
-    """Let requests arrive at real servers, which are started and ended by the rule."""
+    """Send requests to real servers that are started and stopped by the rule."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(4 * rule.most * rule.concurrency + 4))
         return _Trial(contender, image, rule, Path(folder), pool, stack).run(arrivals)
 
 
 class _Trial:
-    """One run; ``stack`` ends what it started."""
+    """One run; ``stack`` stops its servers."""
 
     def __init__(
         self,
@@ -154,6 +154,6 @@ class _Trial:
 
     def _end(self) -> None:
         for instance in self.fleet.ended:
-            # In the background: arrivals do not wait for it.
+            # In the background, so that arrivals do not wait.
             self.pool.submit(process.stop, self.servers.pop(instance))
         self.fleet.ended.clear()

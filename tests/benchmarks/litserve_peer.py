@@ -1,4 +1,4 @@
-"""The same network served by LitServe, as its own examples do: one worker a core, LiteRT int8.
+"""The same network served by LitServe as in its examples: a worker for each core, LiteRT int8.
 
 Runs in .venv-peers. MODEL names the .tflite file, CLASSES the labels in the order of the outputs,
 SIZE the input's side; the first argument is the port.

@@ -1,4 +1,4 @@
-"""Load from wrk: clients that post one image again and again, each as soon as it is answered."""
+"""Load from wrk: clients that send one image repeatedly, each without pause."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from tests.benchmarks.process import Running
 
 SCRIPT = Path(__file__).with_name("post.lua")
 TIMEOUT_S = 60
-# A slow server is measured for longer, until each client has a few answers, up to this.
+# Maximum seconds of a measurement, which is extended until each client has a few responses.
 ANSWERS_A_CLIENT, LONGEST_S = 1, 10.0
 MISSING = "wrk is not installed (Debian's package wrk)"
 
@@ -24,7 +24,7 @@ class LoadError(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """The result of a period under load. ``refused``: answers other than 2xx and 3xx."""
+    """The result of a period under load. ``refused``: responses other than 2xx and 3xx."""
 
     p50_ms: float
     p95_ms: float
@@ -37,7 +37,7 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Images a second."""
+        """Images per second."""
         return self.requests / self.seconds
 
     def as_dict(self) -> dict[str, float]:
@@ -45,7 +45,7 @@ class Load:
 
 
 def parse(output: str) -> Load:
-    """Read what post.lua printed. Raises LoadError."""
+    """Parse the output of post.lua. Raises LoadError."""
     lines = [line for line in output.splitlines() if line.startswith("{")]
     if len(lines) != 1:
         raise LoadError(f"wrk printed no result:\n{output[-2000:]}")
@@ -67,7 +67,7 @@ def available() -> bool:
 
 
 def post(url: str, image: bytes, clients: int, seconds: float) -> Load:
-    """Load a server for so many seconds, or longer where too few answers fit into them.
+    """Load a server for some seconds, or longer if there are too few responses.
 
     Raises LoadError unless every request got its image classified.
     """
@@ -90,7 +90,7 @@ def complete(url: str, clients: int, measured: Load) -> Load:
 
 
 def attack(url: str, image: bytes, clients: int, seconds: float) -> Load:
-    """The same for a server that may reject requests."""
+    """Like `post` for a server that may reject requests."""
     if not available():
         raise LoadError(MISSING)
     body, media_type = form(image)

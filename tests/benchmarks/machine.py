@@ -1,4 +1,4 @@
-"""The machine of a measurement, and whether other processes use it."""
+"""Describes the machine of a measurement, and checks that it is idle."""
 
 import datetime
 import os
@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.conftest import ROOT
 
-# Share of all cores that others may use; above it, runs vary more than what is compared.
+# Permitted load by other processes; with more, runs vary more than the compared figures.
 MOST_BUSY = 0.1
 LOOK_S = 2.0
 # Flags of processors with dot products of int8 (VNNI, and Arm's), as /proc/cpuinfo names them.
@@ -44,7 +44,7 @@ def busy(seconds: float = LOOK_S) -> float:
 
 
 def wait_for_calm(limit_s: float) -> float:
-    """Return the share that others use, once it is low enough or the time is over."""
+    """Wait for an idle machine, up to a limit; return the share that others use."""
     ends = time.monotonic() + limit_s
     while (share := busy()) > MOST_BUSY and time.monotonic() < ends:
         pass
@@ -52,7 +52,7 @@ def wait_for_calm(limit_s: float) -> float:
 
 
 def _times() -> tuple[int, int]:
-    """Ticks in which the cores worked and idled (proc(5), /proc/stat)."""
+    """Ticks in which the cores were busy and idle (proc(5), /proc/stat)."""
     ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     idle = ticks[3] + ticks[4]
     return sum(ticks) - idle, idle

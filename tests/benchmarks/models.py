@@ -1,4 +1,4 @@
-"""One network in every form that the contenders serve: `python -m tests.benchmarks.models FOLDER`.
+"""Exports one network in every form for the contenders: `python -m tests.benchmarks.models FOLDER`.
 
 Writes model.keras, saved/ (a SavedModel), VARIANT.tflite of each variant, served.onnx, about.json.
 """
@@ -27,14 +27,14 @@ UNTRAINED = (
 
 
 def current() -> tuple[Path, dict[str, Any]]:
-    """The folder of the release that is served, and its manifest."""
+    """Folder and manifest of the current release."""
     version = json.loads((RELEASES / release.POINTER).read_text())["version"]
     folder = RELEASES / version
     return folder, json.loads((folder / release.MANIFEST).read_text())
 
 
 def find_keras() -> Path | None:
-    """The trained network: that of the release, wherever it lies, or of the newest run."""
+    """Path of the trained network of the release if it is found, else of the newest run's."""
     runs = sorted(RUNS.glob(f"*/{KERAS}"), key=lambda path: path.stat().st_mtime, reverse=True)
     folder, _ = current()
     found = [path for path in (folder / KERAS, *runs) if path.is_file()]
@@ -48,7 +48,7 @@ def of_release(keras: Path) -> bool:
 
 
 def shipped() -> dict[str, Path]:
-    """The variants in the release; the served one goes by the name that its export gave it."""
+    """The variants in the release, by their names in the export."""
     folder, manifest = current()
     served = manifest["export"]["chosen"]
     found = {served: folder / MODEL}
@@ -59,13 +59,13 @@ def shipped() -> dict[str, Path]:
 
 
 def variants_of(keras: Path | None) -> Path | None:
-    """Where the run that trained this network left what it exported."""
+    """Folder of exported variants in the run that trained this network."""
     folder = keras.parent / "variants" if keras else None
     return folder if folder and folder.is_dir() else None
 
 
 def prepare(folder: Path, keras: Path | None, variants: Path | None) -> None:
-    """Write everything; ``keras`` None means a network that was not trained."""
+    """Write all forms; ``keras`` None: of a network with random weights."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     import keras as framework
     import numpy as np
@@ -77,7 +77,7 @@ def prepare(folder: Path, keras: Path | None, variants: Path | None) -> None:
     size, classes = manifest["input"]["size"], manifest["classes"]
     if keras is None:
         width = float(manifest["name"].split("_")[1])
-        # With random weights signals fade to denormal numbers, which take longer.
+        # Random weights would give denormal numbers, which are slow.
         known = mobilenet.imagenet_weights() if width == 1 else None
         backbone = known if isinstance(known, Path) else None
         network = mobilenet.build(len(classes), width, 0.0, backbone)
@@ -88,7 +88,7 @@ def prepare(folder: Path, keras: Path | None, variants: Path | None) -> None:
     network.export(folder / SAVED, verbose=False)
 
     forms = {name: (path, "shipped") for name, path in shipped().items()}
-    # Of the size that is served: the others are other networks' work.
+    # Only of the served input size: others need another amount of computation.
     for path in sorted(variants.glob(f"*-{size}{TFLITE}")) if variants else []:
         forms.setdefault(path.stem, (path, "exported by the run"))
     for name, (path, _) in forms.items():
@@ -115,9 +115,9 @@ def prepare(folder: Path, keras: Path | None, variants: Path | None) -> None:
 
 
 def _to_onnx(tflite: Path, path: Path) -> None:
-    """The same graph for ONNX Runtime, its outputs named as the signature names them.
+    """Convert the graph for ONNX Runtime, with outputs named as in the signature.
 
-    What is quantized stays so: QuantizeLinear and DequantizeLinear around each operation.
+    Quantization is kept: QuantizeLinear and DequantizeLinear around each operation.
     """
     import onnx
     import tf2onnx

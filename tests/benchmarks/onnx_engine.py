@@ -1,4 +1,4 @@
-"""ONNX Runtime, called as LiteRT is."""
+"""ONNX Runtime with the interface of LiteRT."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from lesionlens.model.classifier import IMAGE
 
 
 class Runner:
-    """An ONNX Runtime session that is called as LiteRT's signature runner is."""
+    """An ONNX Runtime session with the interface of LiteRT's signature runner."""
 
     def __init__(self, model: bytes, threads: int) -> None:
         import onnxruntime

@@ -1,7 +1,6 @@
-"""Our function with ONNX Runtime in LiteRT's place: what the choice of the engine is worth.
+"""Our function with ONNX Runtime in place of LiteRT, to compare the engines.
 
-Everything else is ours: the release whose ``model.tflite`` holds an ONNX graph here is read and
-checked in the same way.
+Everything else is the same; ``model.tflite`` of the release contains an ONNX graph.
 """
 
 import runpy

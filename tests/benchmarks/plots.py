@@ -1,4 +1,4 @@
-"""How latency and memory grow, as plots."""
+"""Plots latency and memory by size and by number of clients."""
 
 from pathlib import Path
 

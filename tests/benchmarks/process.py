@@ -1,4 +1,4 @@
-"""A server in a process of its own, and the resources of its whole process tree."""
+"""Runs servers, and measures the resources of their process trees."""
 
 import contextlib
 import http.client
@@ -23,12 +23,12 @@ END_S = 20
 ANSWER_S = 120
 POLL_S = 0.005
 SAMPLE_S = 0.2
-# Variables that must not reach the servers, which cache compiled modules as in production.
+# Variables to withhold from the servers, which cache compiled modules as in production.
 DROPPED = (*VARIABLES, "PYTHONDONTWRITEBYTECODE", "WORKERS", "THREADS")
 
 
 def function(source: Path = ROOT / "function" / "main.py") -> tuple[str, ...]:
-    """The command that serves our function, or another that is called as it is."""
+    """The command that serves our function, or another with its interface."""
     return (
         *(sys.executable, "-m", "functions_framework", "--source", str(source)),
         *("--target", "classify", "--host", "127.0.0.1", "--port", "{port}"),
@@ -37,7 +37,7 @@ def function(source: Path = ROOT / "function" / "main.py") -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Running:
-    """A server that was started; ``pid`` leads the session of all its processes."""
+    """A running server; ``pid`` is the session leader of its processes."""
 
     port: int
     pid: int
@@ -52,7 +52,7 @@ class Running:
     def ask(
         self, path: str, body: bytes | None = None, media_type: str = "", timeout: float = ANSWER_S
     ) -> tuple[int, dict[str, Any]]:
-        """Status and JSON of a GET, or of a POST of ``body``. Raises OSError, HTTPException."""
+        """Status and JSON of a GET, or a POST of ``body``. Raises OSError, HTTPException."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             headers = {"Content-Type": media_type} if media_type else {}
@@ -63,9 +63,9 @@ class Running:
             connection.close()
 
     def first(self, path: str, body: bytes | None = None, media_type: str = "") -> float:
-        """Seconds from the start to the first answer to this request, which must be 200.
+        """Seconds from the start to the first response to this request, which must be 200.
 
-        Raises RuntimeError if the process ends, the answer is another, or START_S pass.
+        Raises RuntimeError if the process ends, for another status, or if START_S pass.
         """
         while time.monotonic() < self.started + START_S and self.process.poll() is None:
             try:
@@ -82,7 +82,7 @@ class Running:
         return self.log.read_text(errors="replace")[-3000:]
 
     def pids(self) -> list[int]:
-        """The processes of the server that are alive."""
+        """Pids of the server's processes."""
         found = []
         for folder in Path("/proc").iterdir():
             if folder.name.isdigit() and _session(folder) == self.pid:
@@ -130,7 +130,7 @@ def _entries(pid: int, name: str) -> int:
 def running(
     command: Sequence[str], environment: Mapping[str, str], log: Path, port: int | None = None
 ) -> Iterator[Running]:
-    """Start a server, whose command may contain ``{port}``, and end all its processes at last."""
+    """Run a server, whose command may contain ``{port}``; finally end all its processes."""
     port = port or free_port()
     clean = {name: value for name, value in os.environ.items() if name not in DROPPED}
     with log.open("wb") as output:
@@ -151,7 +151,7 @@ def running(
 
 
 def stop(server: Running, limit_s: float = END_S) -> float:
-    """End a server politely, then by force; return the seconds that it took."""
+    """Stop a server by SIGTERM, then SIGKILL; return the seconds that it took."""
     began = time.monotonic()
     if server.process.poll() is None:
         server.process.terminate()
@@ -167,13 +167,13 @@ def stop(server: Running, limit_s: float = END_S) -> float:
 
 
 def end_on_sigterm() -> None:
-    """Let `kill` clean up as Ctrl-C does: the servers of a run must not outlive it."""
+    """Make `kill` clean up as Ctrl-C does, so that no server outlives the run."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @contextmanager
 def peak(memory: Callable[[], float], every_s: float = SAMPLE_S) -> Iterator[list[float]]:
-    """Sample the memory of processes meanwhile, in MiB, and once more at the end."""
+    """Sample the memory of processes in MiB while the block runs, and once at its end."""
     samples = [memory()]
     done = threading.Event()
 

@@ -1,4 +1,4 @@
-"""The paper's way, done fairly: a plain Flask app, TensorFlow and Keras, loaded once at start.
+"""The paper's implementation, done fairly: a Flask app with Keras, loaded once at start.
 
     ENGINE=predict  load_img + model.predict on the .keras file, as the paper does
     ENGINE=compiled the usual improvement: a compiled tf.function on the SavedModel
@@ -19,7 +19,7 @@ import pi_heif
 import tensorflow as tf
 from keras.utils import img_to_array, load_img
 
-# So that it, too, can answer an iPhone's photograph.
+# So that it can read an iPhone's photographs too.
 pi_heif.register_heif_opener()
 
 MODEL = os.environ["MODEL"]
@@ -50,7 +50,7 @@ def classify() -> dict[str, Any]:
         path = Path(folder) / "upload"
         upload.save(path)
         picture = load_img(path, target_size=(SIZE, SIZE))
-    # The exported models scale values themselves.
+    # The exported models contain the scaling of values.
     logits = infer(img_to_array(picture)[np.newaxis])[0].astype(np.float64)
     shares = np.exp(logits - logits.max())
     shares /= shares.sum()

@@ -1,7 +1,7 @@
-"""What each step towards speed bought, with it and without it: `python -m tests.benchmarks.steps`.
+"""Measures the effect of each optimization: `python -m tests.benchmarks.steps`.
 
-Writes the table of STEPS.md; what stands around it is written by hand. Both sides of a step
-alternate in one run; figures are medians with their spread.
+Writes the table of STEPS.md; the text around it is written by hand. Measurements with and without
+an optimization alternate in one run; figures are medians with their spread.
 """
 
 import os
@@ -37,17 +37,17 @@ ROUNDS = 5
 SECONDS = 2.0
 CROWD = 8
 EACH, MEMORY = "time for an image", "memory"
-# Found by `python -X importtime` to be what a request of the usual kind needs none of.
+# Modules that a usual request does not need, found with `python -X importtime`.
 EAGER = "import pi_heif, pydicom, redis, PIL.Image; PIL.Image.init(); "
 STORAGE = "import google.cloud.storage"
 FUNCTION = "import sys; sys.path.insert(0, 'function'); import main"
-# Measures one side of a step, in the step's unit.
+# Measures with or without an optimization, in its unit.
 Side = Callable[[], float]
 
 
 @dataclass(frozen=True)
 class Step:
-    """What was done, and what is measured without it and with it."""
+    """An optimization, with measurements without and with it."""
 
     what: str
     measured: str
@@ -73,7 +73,7 @@ class Bought:
 
 
 def buy(step: Step, rounds: int) -> Bought:
-    """Measure both sides in turn, once more than counted: the first fills caches."""
+    """Measure both sides alternately; the first, uncounted measurement fills caches."""
     sides: tuple[list[float], list[float]] = ([], [])
     for index in range(rounds + 1):
         order = ((0, step.without), (1, step.after))
@@ -85,7 +85,7 @@ def buy(step: Step, rounds: int) -> Bought:
 
 
 def render(bought: list[Bought], described: Mapping[str, Any], rounds: int) -> str:
-    """The block of STEPS.md."""
+    """Format the block of STEPS.md."""
     return "\n\n".join(
         (
             f"{described['date']}, commit {described['commit']}, release {releases.VERSION}. "
@@ -101,7 +101,7 @@ def render(bought: list[Bought], described: Mapping[str, Any], rounds: int) -> s
 
 
 def steps(folder: Path) -> Iterator[Step]:
-    """All of them, in the order in which a request meets them; servers log to ``folder``."""
+    """All optimizations, in the order of a request's path; servers log to ``folder``."""
     files, _ = inputs.make()
     loaded = release.load(FileStore(RELEASES), release.CURRENT)
     yield from _imports()
@@ -133,7 +133,7 @@ def _imports() -> Iterator[Step]:
 
 
 def _python(before: str, code: str) -> float:
-    """Seconds that this code takes in a fresh interpreter, after what comes ``before``."""
+    """Seconds of running code in a new interpreter, after running ``before``."""
     timed = f"{before}\nimport time; started = time.perf_counter()\n{code}\n"
     timed += "print(time.perf_counter() - started)"
     command = [sys.executable, "-c", timed]
@@ -145,7 +145,7 @@ def _starts(photograph: bytes, folder: Path) -> Iterator[Step]:
     def first_after_ready(preload: str) -> float:
         with _server(folder, PRELOAD_MODEL=preload) as server:
             server.first("/health")
-            time.sleep(1)  # the first visitor comes when the instance is up
+            time.sleep(1)  # the first visitor arrives when the instance is ready
             return 1e3 * load.once(server, photograph)
 
     yield Step(
@@ -177,7 +177,7 @@ def _threads(loaded: Release) -> Iterator[Step]:
     tensor = np.zeros((1, size, size, 3), np.float32)
 
     def narrow() -> Outputs:
-        # The interpreter with all cores is taken, by somebody who computes nothing.
+        # The interpreter with all cores is occupied without computing.
         with several._runner():
             return several.run(tensor)
 
@@ -198,7 +198,7 @@ def _threads(loaded: Release) -> Iterator[Step]:
 
 
 def _together(classifier: Classifier, tensor: NDArray[np.float32], images: int = 60) -> float:
-    """Milliseconds an image when two threads want one each all the time."""
+    """Milliseconds per image with two threads that continuously classify."""
     with ThreadPoolExecutor(2) as pool:
         started = time.perf_counter()
         list(pool.map(lambda _: classifier.run(tensor), range(images)))

@@ -1,4 +1,4 @@
-"""What the measured rounds say: medians with their spread, ratios, goals, costs."""
+"""Summarizes the measured rounds: medians with their spread, ratios, goals, costs."""
 
 import math
 import statistics
@@ -15,23 +15,23 @@ Results = dict[str, Any]
 
 CLIENTS = (1, 8, 32)
 FEW, MANY = 1, 8
-# Threads of the interpreter for an image that is alone.
+# Threads of the interpreter for a single image.
 WIDE = 2
-# Every input under few and many clients; the small JPEG under all.
+# Every input with few and many clients; the small JPEG with all numbers of clients.
 CELLS = (
     *((JPEG, clients) for clients in CLIENTS),
     *((name, clients) for name in (LARGE, PNG, HEIF) for clients in (FEW, MANY)),
 )
-# Of those that are measured only to compare.
+# Measurements of contenders for comparison only.
 BRIEF = ((JPEG, FEW), (JPEG, MANY))
 MEBIBYTE = 1024**2
-# In which memory is booked here, in MiB.
+# Steps of instance memory, in MiB.
 MEMORY_STEPS = (512, 1024, 2048, 4096, 8192)
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of the rounds, and the lowest and highest of them."""
+    """Median, minimum and maximum of the rounds."""
 
     median: float
     low: float
@@ -39,13 +39,13 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
-        """Raises ValueError if there are none."""
+        """Summarize values. Raises ValueError if there are none."""
         if not values:
             raise ValueError("nothing was measured")
         return cls(statistics.median(values), min(values), max(values))
 
     def text(self, digits: int | None = None) -> str:
-        """The median with the range in parentheses; three significant digits by default."""
+        """Format the median with the range in parentheses; by default with three digits."""
         return f"{figure(self.median, digits)} ({figure(self.low, digits)}–" + (
             f"{figure(self.high, digits)})"
         )
@@ -76,7 +76,7 @@ def first(results: Results, contender: str, store: bool = False) -> Spread:
 
 
 def throughput(results: Results, contender: str) -> Spread:
-    """Images a second at the number of clients that gives most."""
+    """Images per second at the best number of clients."""
     rates = [
         cells(results, contender, JPEG, clients, "rate") for clients in _of(results, contender)
     ]
@@ -84,7 +84,7 @@ def throughput(results: Results, contender: str) -> Spread:
 
 
 def memory(results: Results, contender: str) -> Spread:
-    """MiB at most, over the rounds, with the small JPEG under any number of clients."""
+    """Peak MiB over the rounds with the small JPEG and any number of clients."""
     peaks = [
         cells(results, contender, JPEG, clients, "peak_mib") for clients in _of(results, contender)
     ]
@@ -96,7 +96,7 @@ def _of(results: Results, contender: str) -> list[int]:
 
 
 def floor_ms(results: Results) -> float:
-    """The usual JPEG without HTTP: decoder and engine, each by its median."""
+    """Median times of decoder and engine for the usual JPEG, without HTTP."""
     served = results["models"]["served"]
     engine = results["floor"]["engines"][f"LiteRT {served}, threads: {WIDE}"]
     return Spread.of(engine).median + Spread.of(results["floor"]["decoder"][JPEG]).median
@@ -107,13 +107,13 @@ def _way(results: Results, name: str) -> float:
 
 
 def instance_gib(peak_mib: float) -> float:
-    """The memory to book for a peak: the next step that leaves a quarter free."""
+    """Instance memory for a peak: the next step that leaves a quarter free."""
     need = peak_mib * 1.25
     return next((step for step in MEMORY_STEPS if step >= need), MEMORY_STEPS[-1]) / 1024
 
 
 def per_million(rate: float, cpus: float, memory_gib: float) -> float:
-    """US dollars for a million images on an instance that is kept busy.
+    """US dollars for a million images on a fully used instance.
 
     10⁶ × ((cores × price of a core-second + GiB × price of a GiB-second) ÷ images a second
     + price of a request)
@@ -135,7 +135,7 @@ class Goal:
 
 
 def ratios(results: Results) -> dict[str, float]:
-    """How many times better than the paper's way in the same run; each by its medians."""
+    """Factors of improvement over the paper's implementation in the same run, by medians."""
     paper_first = first(results, PAPER).median
     return {
         "first answer, file store": paper_first / first(results, OURS).median,
@@ -198,13 +198,13 @@ def goals(results: Results) -> list[Goal]:
 
 
 def processor(results: Results) -> str:
-    """Its name, and whether it computes products of int8 at once, on which the network depends."""
+    """Name of the processor, and whether it has int8 dot products, which speed up the network."""
     machine = results["machine"]
     return f"{machine['processor']}, {'with' if machine['vnni'] else 'without'} VNNI"
 
 
 def headline(results: Results) -> str:
-    """The README's lines, as Markdown."""
+    """Format the README's lines as Markdown."""
     machine = results["machine"]
     rows = [
         ("first answer after a cold start", first, "s"),

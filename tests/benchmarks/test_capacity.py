@@ -1,4 +1,4 @@
-"""The arithmetic of growing."""
+"""The arithmetic of capacity planning."""
 
 import math
 from typing import Any
@@ -12,14 +12,14 @@ from tests.benchmarks.capacity import Setting
 def test_the_cheapest_setting_is_the_one_with_the_lowest_price(results: dict[str, Any]) -> None:
     found = capacity.settings(results)
     best = capacity.cheapest(found)
-    # A second core brings nothing where uploads are what takes time.
+    # A second core has no effect if uploads take most of the time.
     assert (best.cores, best.concurrency) == (1, 8)
     assert best.dollars == min(setting.dollars for setting in found)
 
 
 def test_instances_are_rounded_up_at_the_utilization() -> None:
     setting = Setting(cores=1, concurrency=8, rate=100, p95_ms=90, peak_mib=90)
-    # Eight places, each taken for half a second, bound it before its processor does.
+    # Eight slots, each occupied for half a second, are the limit, not the processor.
     assert setting.images == pytest.approx(0.6 * 8 / 0.5)
     assert setting.instances(9) == 1
     assert setting.instances(10) == 2
@@ -32,7 +32,7 @@ def test_instances_that_are_awake_meet_fewer_cold_starts(results: dict[str, Any]
     best = capacity.cheapest(capacity.settings(results))
     nothing, awake = capacity.simulated(best, 2.0, 100)
     assert awake.share < nothing.share < 1
-    # All who come before the first instance is ready wait for it.
+    # Requests that arrive before the first instance is ready wait for it.
     assert nothing.cold >= 100
 
 
@@ -41,7 +41,7 @@ def test_quiet_services_meet_more(results: dict[str, Any]) -> None:
     shares = [capacity.quiet(best, 2.0, minutes).share for minutes in (5, 15, 60)]
     assert shares == sorted(shares)
     assert shares[1] == pytest.approx(math.exp(-1), abs=0.05)
-    # Uptime checks keep an instance awake.
+    # Uptime checks keep an instance running.
     assert capacity.checked(best, 2.0, 60, 48).starts == 1
 
 

@@ -1,4 +1,4 @@
-"""The line-up, and that the other engine answers as ours does."""
+"""The contenders, and that both engines give the same results."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from tests.benchmarks import contenders, models
 from tests.benchmarks.contenders import LITSERVE, ONNX, OURS, PAPER
 from tests.conftest import RELEASES
 
-# Of the shipped network's input.
+# Input size of the shipped network.
 SIZE: int = releases.MANIFEST_DOCUMENT["input"]["size"]
 
 
@@ -104,7 +104,7 @@ def test_onnx_runtime_takes_the_place_of_litert(monkeypatch: pytest.MonkeyPatch)
 
 
 def _graph() -> tuple[bytes, Any]:
-    """An ONNX graph as small as can be: the maps are the image times a matrix."""
+    """A minimal ONNX graph: the maps are the image times a matrix."""
     from onnx import TensorProto, helper, numpy_helper
 
     weights = np.arange(3 * len(releases.CLASSES), dtype=np.float32).reshape(3, -1)

@@ -1,4 +1,4 @@
-"""The parts of the device's benchmark that do not need a browser."""
+"""The parts of the device benchmark that need no browser."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ def test_a_slowed_process_works_for_a_share_of_the_time_and_goes_on_afterwards()
             state = Path(f"/proc/{busy.pid}/stat").read_text().rpartition(")")[2].split()[0]
         finally:
             busy.kill()
-    # A quarter is due; a busy machine wakes the pacing thread late.
+    # A quarter is expected; a busy machine wakes the pacing thread late.
     assert 0 < used < 0.75 * seconds
     assert state != "T"
 

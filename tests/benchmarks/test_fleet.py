@@ -1,4 +1,4 @@
-"""The scaling rule: cases that can be reckoned by hand, and one by a formula."""
+"""The autoscaling rule: cases calculated by hand, and one by a formula."""
 
 import math
 
@@ -13,7 +13,7 @@ RULE = Rule(concurrency=1, most=10, idle_s=60)
 def test_the_first_request_waits_for_a_start_and_the_next_finds_it_ready() -> None:
     found = simulate([0.0, 5.0], RULE, cold_s=2, service_s=0.1)
     assert (found.requests, found.cold, found.starts) == (2, 1, 1)
-    assert found.waited_s == pytest.approx(1)  # two seconds and none
+    assert found.waited_s == pytest.approx(1)  # mean of two seconds and none
 
 
 def test_an_idle_instance_ends() -> None:
@@ -40,7 +40,7 @@ def test_instances_that_are_awake_spare_the_start() -> None:
 
 
 def test_a_freed_instance_takes_who_waits_for_a_start() -> None:
-    # The second finds the first busy and starts an instance, but is served before that is ready.
+    # The second request starts an instance, but is served by the first one before that is ready.
     found = simulate([0.0, 1.05], RULE, cold_s=1, service_s=0.1)
     assert (found.starts, found.cold) == (2, 1)
     assert found.waited_s == pytest.approx((1 + 0.05) / 2)
@@ -69,7 +69,7 @@ def test_the_rule_takes_the_instance_that_was_used_last() -> None:
     scaled.finish(first.instance, 2.0)
     (second,) = scaled.arrive(Request(3.0), 3.0)
     assert second.instance is first.instance
-    # The other one has idled for 61 s, and goes; the busy one stays.
+    # The other one has been idle for 61 s and ends; the busy one stays.
     (third,) = scaled.arrive(Request(61.0), 61.0)
     assert isinstance(third, Start)
     assert len(scaled.ended) == 1

@@ -1,4 +1,4 @@
-"""wrk's figures, read and made."""
+"""Parsing wrk's output, and running it."""
 
 import threading
 from collections.abc import Iterator
@@ -62,7 +62,7 @@ def test_a_slow_server_gets_longer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class _Counter(BaseHTTPRequestHandler):
-    """Answers every third request with 503, and keeps what was posted."""
+    """Responds to every third request with 503, and keeps the bodies."""
 
     protocol_version = "HTTP/1.1"
     bodies: set[bytes]
@@ -80,7 +80,7 @@ class _Counter(BaseHTTPRequestHandler):
 
 
 class _Quiet(ThreadingHTTPServer):
-    """wrk leaves with requests under way."""
+    """Ignores disconnects: wrk leaves while requests are in progress."""
 
     daemon_threads = True
 
@@ -109,6 +109,6 @@ def test_wrk_posts_the_image_and_counts_refusals(counting: tuple[str, type[_Coun
     (body,) = handler.bodies
     assert JPEG in body
     assert found.requests > 10
-    # The handler counts without a lock.
+    # The handler counts without a lock, hence approximately.
     assert found.refused == pytest.approx(found.requests / 3, rel=0.1)
     assert 0 < found.p50_ms <= found.p95_ms <= found.p99_ms <= found.max_ms

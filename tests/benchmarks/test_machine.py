@@ -1,4 +1,4 @@
-"""Whether others use the machine, as /proc/stat tells it."""
+"""Whether other processes use the machine, from /proc/stat."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A process tree: found, measured and ended as a whole."""
+"""Process trees are measured and ended as a whole."""
 
 import sys
 import time
@@ -8,7 +8,7 @@ import pytest
 
 from tests.benchmarks import process
 
-# A parent with a child, both holding 30 MiB that no other has, and a server in the child.
+# A parent and a child with 30 MiB of private memory each, and a server in the child.
 SERVER = """
 import os, sys, http.server, time
 held = bytearray(os.urandom(1024)) * (30 * 1024)
@@ -41,7 +41,7 @@ def test_the_whole_tree_is_measured_and_ended(tmp_path: Path) -> None:
         assert 0 < seconds < process.START_S
         with pytest.raises(RuntimeError, match="/broken answered 500"):
             server.first("/broken")
-    # What was killed is gone once the system has got round to it.
+    # Killed processes disappear after a moment.
     deadline = time.monotonic() + 10
     while server.pids() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""What is generated: complete, and the same as what stands in the repository."""
+"""The generated documents are complete, and those in the repository are up to date."""
 
 import json
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_the_block_is_replaced_and_nothing_else() -> None:
 def test_what_stands_in_the_repository_is_what_its_data_says() -> None:
     block = report.between(README.read_text())
     if not RESULTS.is_file():
-        # Nothing has been measured: nothing may be claimed.
+        # Without measurements there must be no claims.
         assert (block, REPORT.exists(), CAPACITY.exists()) == ("", False, False)
         return
     measured = json.loads(RESULTS.read_text())

@@ -1,4 +1,4 @@
-"""What each step bought: both sides measured in turn, and shown."""
+"""The measurement and report of optimizations."""
 
 from pathlib import Path
 

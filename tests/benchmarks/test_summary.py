@@ -1,4 +1,4 @@
-"""Medians, ratios, goals and costs of results whose figures are known."""
+"""Medians, ratios, goals and costs of known results."""
 
 from typing import Any
 

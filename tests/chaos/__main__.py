@@ -1,6 +1,7 @@
 """The service under attack, on this machine only: `make chaos`.
 
-Prints a line a scenario, writes tests/benchmarks/RELIABILITY.md; fails if anything did not hold.
+Prints a line for each scenario and writes tests/benchmarks/RELIABILITY.md; fails if a scenario
+fails.
 """
 
 import argparse
@@ -24,7 +25,7 @@ def attack(sizes: Sizes, only: list[str] | None = None) -> Iterator[Found]:
     """Run the scenarios one after the other."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < DESCRIPTORS:
-        # A thousand clients hold a thousand connections.
+        # For a thousand clients with a connection each.
         wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     with tempfile.TemporaryDirectory(prefix="lesionlens-chaos-") as folder:

@@ -1,4 +1,4 @@
-"""Clients that account for every request: answered as expected, refused, cut off, wrong or lost."""
+"""Clients that classify every response: as expected, refused, cut off, wrong or lost."""
 
 import contextlib
 import http.client
@@ -24,13 +24,13 @@ from tests.pictures import encoded, lesion
 CLASSIFY = "/v1/classify"
 TIMEOUT_S = 60
 REFUSALS = (429, 503)
-# What differs between two answers to the same request.
+# Fields that differ between two responses to the same request.
 VOLATILE = ("request_id", "timing_ms")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A request, with the status and document that it must get under any load."""
+    """A request, and the status and document of the expected response."""
 
     name: str
     body: bytes
@@ -40,12 +40,12 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """Good and bad requests; what each must get is what the function says when it is alone."""
+    """Valid and invalid requests, with the responses of the function without load."""
     return _answered(_requests())
 
 
 def largest(width: int, height: int) -> Case:
-    """A noisy WebP image: no other takes more memory to decode, or more bytes."""
+    """A noisy WebP image of maximum size, the kind that needs the most memory to decode."""
     noise = np.random.default_rng(3).integers(0, 256, (height, width, 3), np.uint8)
     body = encoded(Image.fromarray(noise), "WEBP", quality=86, method=0)
     return _answered({"largest": (body, "image/webp")})[0]
@@ -90,7 +90,7 @@ def _requests() -> dict[str, tuple[bytes, str]]:
         "small": (encoded(lesion(16, 16), "PNG"), "image/png"),
         "bomb": (_bomb(), "image/png"),
     }
-    # Different pictures, so that an answer that belongs to another request is noticed.
+    # Different pictures, so that a response to another request is noticed.
     for index in range(6):
         colour = (200 - 20 * index, 120, 60 + 25 * index)
         picture = Image.blend(photograph, Image.new("RGB", photograph.size, colour), 0.4)
@@ -99,7 +99,7 @@ def _requests() -> dict[str, tuple[bytes, str]]:
 
 
 def _grain() -> bytes:
-    """A PNG above 500 kB, from where on Werkzeug would write a temporary file."""
+    """A PNG above 500 kB, for which Werkzeug would write a temporary file."""
     side = 450
     noise = random.Random(2).randbytes(3 * side * side)
     return encoded(Image.frombytes("RGB", (side, side), noise), "PNG")
@@ -119,7 +119,7 @@ def stable(document: dict[str, Any]) -> str:
 
 @dataclass
 class Tally:
-    """sent = answered + refused + wrong + lost; ``cut``: connections that broke, asked again."""
+    """sent = answered + refused + wrong + lost; ``cut``: broken connections, which are retried."""
 
     sent: int = 0
     answered: int = 0
@@ -149,14 +149,14 @@ class Tally:
 
 
 def ask(port: int, case: Case, tally: Tally, again: int = 0, timeout: float = TIMEOUT_S) -> None:
-    """Send a request and account for its answer; a broken connection is tried ``again``."""
+    """Send a request and classify its response; with ``again``, retry broken connections."""
     started = time.monotonic()
     for attempt in range(again + 1):
         try:
             status, headers, document = post(port, case.body, case.media_type, timeout)
             break
         except (OSError, http.client.HTTPException) as error:
-            # Who hangs has not broken off: that is never forgiven.
+            # A timeout is not a broken connection, and always counts as lost.
             if attempt == again or isinstance(error, TimeoutError):
                 tally.note("lost", f"{case.name}: {error!r}")
                 return
@@ -177,10 +177,13 @@ def ask(port: int, case: Case, tally: Tally, again: int = 0, timeout: float = TI
 def post(
     port: int, body: bytes, media_type: str, timeout: float = TIMEOUT_S
 ) -> tuple[int, Any, dict[str, Any]]:
-    """Status, headers and JSON of a POST. Raises OSError, HTTPException, ValueError."""
+    """Send a POST request; return status, headers and JSON.
+
+    Raises OSError, HTTPException or ValueError.
+    """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
-        # A server may refuse before it has read everything.
+        # A server may refuse before it has read the whole body.
         with contextlib.suppress(BrokenPipeError):
             connection.request("POST", CLASSIFY, body, {"Content-Type": media_type})
         response = connection.getresponse()
@@ -190,7 +193,7 @@ def post(
 
 
 class Crowd:
-    """Clients that ask all the time, in threads, until they are told to stop."""
+    """Clients that send requests continuously, in threads, until stopped."""
 
     def __init__(self, port: int, asked: Sequence[Case], clients: int, again: int = 0) -> None:
         self.tally = Tally()
@@ -217,7 +220,7 @@ class Crowd:
 
 
 def at_once(count: int, act: Callable[[int], None]) -> None:
-    """Do something many times at the same moment."""
+    """Run an action in many threads at the same moment."""
     barrier = threading.Barrier(count)
 
     def wait_and_act(index: int) -> None:
@@ -231,7 +234,7 @@ def at_once(count: int, act: Callable[[int], None]) -> None:
         thread.join()
 
 
-# ---- clients that do not behave -----------------------------------------------------------------
+# ---- misbehaving clients -----------------------------------------------------------------
 
 
 def _head(length: int) -> bytes:
@@ -254,10 +257,10 @@ def leave_before_the_answer(port: int, case: Case) -> None:
 def send_slowly(
     port: int, case: Case, seconds: float, tally: Tally, may_be_refused: bool = False
 ) -> None:
-    """Send in twenty pieces over so many seconds; the answer is due all the same.
+    """Send a request in twenty pieces over some seconds; it must be answered nevertheless.
 
-    ``may_be_refused``: as where others wait for the thread; then 408, or an end that a client which
-    only sends sees as a broken connection, is as right.
+    ``may_be_refused``: other clients wait for a thread; then 408 is correct too, or a closed
+    connection, which a client that is still sending sees as broken.
     """
     pieces = 20
     step = -(-len(case.body) // pieces)

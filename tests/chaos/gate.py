@@ -1,4 +1,4 @@
-"""A proxy that can cut off or stall a server's answer."""
+"""A proxy that can cut off or stall a server's responses."""
 
 import contextlib
 import socket
@@ -9,7 +9,7 @@ CHUNK = 16 * 1024
 
 
 class Gate:
-    """A proxy on a free port, open at first; `cut` and `hang` act after so many answered bytes."""
+    """A proxy on a free port, initially open; `cut` and `hang` act after a number of bytes."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -27,12 +27,12 @@ class Gate:
         self._opened.set()
 
     def cut(self, after: int) -> None:
-        """Close all connections once answers have exceeded so many bytes together."""
+        """Close all connections once responses exceed a total number of bytes."""
         self._after, self._hangs, self._passed = after, False, 0
         self._opened.clear()
 
     def hang(self, after: int) -> None:
-        """Stop passing on what exceeds so many bytes, until the gate is opened."""
+        """Stop forwarding responses after a total number of bytes, until the gate is opened."""
         self._after, self._hangs, self._passed = after, True, 0
         self._opened.clear()
 

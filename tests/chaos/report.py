@@ -1,4 +1,4 @@
-"""What chaos found, as Markdown and as lines."""
+"""Formats the results of chaos tests as Markdown and as lines for the terminal."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The scenarios; each runs against a server of its own and returns what it found."""
+"""The scenarios; each has its own server and returns its findings."""
 
 import contextlib
 import email.utils
@@ -28,26 +28,26 @@ from tests.chaos.gate import Gate
 
 # An hour, a year, ten years.
 CLOCK_JUMPS_S = (3600, -3600, 365 * 86_400, -3650 * 86_400, 0)
-# Threads that a pool may still start after the warm-up; a leak exceeds this bound.
+# Number of threads that a pool may start after the warm-up; a leak would exceed it.
 LATE_THREADS = 2
-# Growth of memory that a soak may cause after the warm-up: MiB, or this share.
+# Permitted growth of memory in a soak test after the warm-up: in MiB, or this share.
 GROWTH_MIB, GROWTH_SHARE = 24, 0.15
-# Seconds in which a server closes the connections that its clients have closed.
+# Seconds until a server has closed the connections that its clients closed.
 SETTLE_S = 10.0
-# More than the server has threads (four a core).
+# More clients than the server has threads (four for each core).
 SLOW = 4 * (os.cpu_count() or 1) + 4
-# Seconds that a request may wait beyond the time for which slow clients hold all threads.
+# Permitted wait of a request in seconds, beyond the time in which slow clients use all threads.
 WAITS_S = 2.0
-# The slowest answer to a usual client beside hostile ones.
+# Permitted response time in seconds for a normal client beside hostile ones.
 BESIDE_S = 2.0
-# Until a request has given up on a store that hangs: its time-out, its retries, and some.
+# Seconds until a request gives up on a store that hangs: timeout, retries, and a margin.
 GIVES_UP_S = 30.0
-# Uploads at a time that are as large as they may be, of the format that takes most to decode, and
-# what an instance has for them (MEMORY in infra/settings.sh).
+# Concurrent uploads of the maximum size in the format that needs the most memory to decode, and the
+# memory of an instance (MEMORY in infra/settings.sh).
 LARGEST, MEMORY_MIB = 8, 1024
-# Hostile clients at a time, as many as an instance takes requests.
+# Concurrent hostile clients, as many as an instance accepts requests.
 HOSTILE = 8
-# After an overload, the median of one client must be back to twice what it was, and some ms.
+# After an overload, the median for one client must be at most twice that before, plus some ms.
 BACK_TO, BACK_PLUS_S, BACK_WITHIN_S = 2.0, 0.02, 10.0
 
 
@@ -64,8 +64,8 @@ class Sizes:
     largest: tuple[int, int] = (5000, 5000)  # pixels
     hostile_bytes: int = 20_000_000
     hostile_rounds: int = 2
-    patience: float = 1.0  # every bound on a duration times this, where others use the processor
-    thorough: bool = True  # also what waits for time-outs
+    patience: float = 1.0  # factor of every limit of a duration, for busy machines
+    thorough: bool = True  # include checks that wait for timeouts
 
 
 SHORT = Sizes(
@@ -84,7 +84,7 @@ SHORT = Sizes(
 
 @dataclass
 class Found:
-    """What a scenario found; ``failures`` must be empty."""
+    """Findings of a scenario; ``failures`` must be empty."""
 
     name: str
     tally: Tally = field(default_factory=Tally)
@@ -93,7 +93,7 @@ class Found:
     skipped: str = ""
 
     def expect(self, holds: bool, fact: str) -> None:
-        """Note a fact, and that it is a failure if it does not hold."""
+        """Record a check, as a failure if it does not hold."""
         self.facts.append(fact)
         if not holds:
             self.failures.append(fact)
@@ -122,17 +122,17 @@ class Place:
 
     @contextmanager
     def warm(self, *prefix: str, **environment: str) -> Iterator[Running]:
-        """A server that has loaded its model."""
+        """Start a server and load its model."""
         with self.server(*prefix, port=None, **environment) as running:
             running.first("/ready")
             yield running
 
 
 def soak(place: Place) -> Found:
-    """Good and bad requests at full rate: every answer right, nothing left behind."""
+    """Valid and invalid requests at full rate: all responses are right, and nothing leaks."""
     found = Found(f"soak, 8 clients, {place.sizes.soak_s:g} s")
     with place.warm() as server:
-        # Every thread of the pool works once, and every kind of image passes, before counting.
+        # Warm-up: every thread of the pool works once, and every kind of image is processed.
         with Crowd(server.port, place.cases, 16) as warming:
             time.sleep(min(10.0, place.sizes.soak_s / 2))
         found.tally.add(warming)
@@ -158,7 +158,7 @@ def soak(place: Place) -> Found:
 
 
 def overload(place: Place) -> Found:
-    """Far more clients than threads: answered or refused, never hanging, and back soon."""
+    """Far more clients than threads: all are answered or refused, and the server recovers."""
     found = Found(f"overload, {place.sizes.overload_clients} clients")
     with place.warm() as server:
         usual = _median(server, place.photograph, found.tally)
@@ -189,7 +189,7 @@ def _median(server: Running, case: Case, tally: Tally) -> float:
 
 
 def worker_killed(place: Place) -> Found:
-    """The worker dies in mid-request: its requests are cut off, and answered when asked again."""
+    """The worker is killed during requests: these are cut off, and answered when retried."""
     found = Found("worker killed in mid-request")
     with place.warm() as server:
         with Crowd(server.port, place.cases, 8, again=60) as tally:
@@ -209,12 +209,12 @@ def _others(server: Running, worker: int) -> set[int]:
 
 
 def _workers(server: Running) -> set[int]:
-    """gunicorn's; the first one's fork server is a child of the same process."""
+    """Pids of gunicorn's workers; the first worker's fork server, their sibling, is left out."""
     return {pid for pid in _children(server.pid) if not _decodes(pid)}
 
 
 def _decodes(pid: int) -> bool:
-    """Whether it is a fork server or a decoder."""
+    """Whether a process is a fork server or a decoder."""
     try:
         return b"decoder_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -222,7 +222,7 @@ def _decodes(pid: int) -> bool:
 
 
 def _children(*pids: int) -> set[int]:
-    """Of all threads of some processes."""
+    """Child processes of all threads of some processes."""
     found: set[int] = set()
     for pid in pids:
         for path in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -241,7 +241,7 @@ def _until(holds: Callable[[], object], limit_s: float) -> bool:
 
 
 def terminated(place: Place) -> Found:
-    """SIGTERM while requests run, as a platform ends an instance: those in flight are answered."""
+    """SIGTERM during requests, as when a platform stops an instance: these are still answered."""
     found = Found("terminated while requests run, and restarted")
     with place.warm() as server:
         threads = [
@@ -252,7 +252,7 @@ def terminated(place: Place) -> Found:
         ]
         for thread in threads:
             thread.start()
-        # Each has its own thread at the server by now, which reads what the client sends.
+        # By now, each request has a thread of the server, which reads from the client.
         time.sleep(1)
         found.expect(found.tally.sent == 0, f"{len(threads)} requests in flight at SIGTERM")
         server.process.send_signal(signal.SIGTERM)
@@ -269,7 +269,7 @@ def terminated(place: Place) -> Found:
 
 
 def rude(place: Place) -> Found:
-    """Clients that leave half-way, leave before the answer, send slowly, or send garbage."""
+    """Clients that disconnect half-way or before the response, send slowly, or send garbage."""
     found = Found("clients that leave, dawdle, or send garbage")
     case = place.photograph
     with place.warm() as server:
@@ -292,7 +292,7 @@ def rude(place: Place) -> Found:
         found.tally.add(tally)
         clients.ask(server.port, case, found.tally)
         found.facts.append(f"180 that left or sent garbage, {SLOW} slow ones, 2 that behave")
-        # A slow sender holds a thread: who behaves waits for one, and is answered.
+        # A slow sender occupies a thread: normal clients wait for one, and are answered.
         slowest = max(tally.seconds)
         found.expect(
             slowest < place.sizes.slow_s + WAITS_S * place.sizes.patience,
@@ -303,12 +303,12 @@ def rude(place: Place) -> Found:
 
 
 def _quiet(server: Running) -> bool:
-    """Whether no client's connection is still open at the server."""
+    """Whether the server has no open client connections."""
 
     def none_connected() -> bool:
         port = f":{server.port:04X}"
         lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-        # Local address, remote address, state: 01 is established, 08 waits for us to close.
+        # Local address, remote address, state: 01 is ESTABLISHED, 08 is CLOSE_WAIT.
         rows = (line.split()[1:4] for line in lines)
         return not any(row[0].endswith(port) and row[2] in ("01", "08") for row in rows)
 
@@ -316,7 +316,7 @@ def _quiet(server: Running) -> bool:
 
 
 def store_disappears(place: Place) -> Found:
-    """The store is away before the load, goes during it, and goes after it."""
+    """The store disappears before, during and after loading the model."""
     found = Found("the store disappears before, during and after the load")
     store, away = place.folder / "store", place.folder / "away"
     case = place.photograph
@@ -324,7 +324,7 @@ def store_disappears(place: Place) -> Found:
         server.first("/health")
         clients.ask(server.port, case, found.tally)
         found.expect(found.tally.refused == 1, "before: refused with 503 and Retry-After")
-        # The pointer and the manifest are there, the model is gone: between two reads.
+        # The model disappears after the manifest was read.
         releases.copy(store, releases.VERSION)
         model = store / releases.VERSION / "model.tflite"
         model.rename(away)
@@ -344,7 +344,7 @@ def store_disappears(place: Place) -> Found:
 
 
 def _bucket_breaks_off(place: Place, found: Found) -> None:
-    """Emulated object storage that goes away in the middle of the model, and then hangs there."""
+    """Emulated object storage that disconnects in the middle of the model, and then hangs there."""
     with emulator.running() as bucket, Gate(os.environ["STORAGE_EMULATOR_HOST"]) as gate:
         published = releases.copy(place.folder / "published", releases.VERSION)
         emulator.fill(bucket, published, "models")
@@ -367,7 +367,7 @@ def _bucket_breaks_off(place: Place, found: Found) -> None:
 
 
 def largest(place: Place) -> Found:
-    """Uploads as large as they may be, at the same time: no more memory than an instance has."""
+    """Concurrent uploads of maximum size: they need no more memory than an instance has."""
     width, height = place.sizes.largest
     case = clients.largest(width, height)
     found = Found(f"{LARGEST} uploads of {width * height / 1e6:g} megapixels at a time")
@@ -384,7 +384,7 @@ def largest(place: Place) -> Found:
 
 
 def hostile(place: Place) -> Found:
-    """Costly files of every kind at once, beside well-behaved clients."""
+    """Costly files of every kind, concurrently with normal clients."""
     found = Found("hostile files, all at once")
     requests = list(hostile_files.requests(place.sizes.hostile_bytes).items())
     usual = [place.photograph]
@@ -407,7 +407,7 @@ def hostile(place: Place) -> Found:
             if status == 503 and "Retry-After" in headers:
                 found.tally.note("refused")
             else:
-                # Cheap ones are pictures all the same.
+                # Cheap ones are ordinary pictures.
                 known = status in (200, 400, 413, 422)
                 found.tally.note("answered" if known else "wrong", f"{name}: {status}")
 
@@ -442,7 +442,7 @@ def hostile(place: Place) -> Found:
     return found
 
 
-# A file system of its own: read-only, but for a temporary folder of 64 KiB.
+# In a mount namespace: a read-only file system with a temporary folder of 64 KiB.
 _SEALED = """
 mount --make-rprivate /
 mount -t tmpfs -o size=64k tmpfs "$TMPDIR"
@@ -452,7 +452,7 @@ exec "$@"
 
 
 def sealed(place: Place) -> Found:
-    """A full disk on a read-only file system: the model's cache is memory, nothing is written."""
+    """A full disk on a read-only file system: the model is kept in memory, no file is written."""
     found = Found("full disk on a read-only file system")
     unshare = ("unshare", "--user", "--map-root-user", "--mount")
     if subprocess.run([*unshare, "true"], capture_output=True).returncode:
@@ -462,7 +462,7 @@ def sealed(place: Place) -> Found:
     temporary.mkdir()
     with place.server(*unshare, "sh", "-ec", _SEALED, "sh", TMPDIR=str(temporary)) as server:
         server.first("/health")
-        # gunicorn needs the folder when it starts, so the disk is full from here on: before the
+        # gunicorn needs the folder when it starts, so the disk is filled after that, before the
         # model is loaded.
         inside = Path(f"/proc/{server.pid}/root")
         size = _fill(inside / str(temporary / "full").lstrip("/"))
@@ -472,7 +472,7 @@ def sealed(place: Place) -> Found:
             found.expect(False, "the file system is writable")
         except OSError as error:
             found.expect(error.errno == errno.EROFS, f"elsewhere: {error.strerror}")
-        # A part of a form above 500 kB is what Werkzeug would write to a temporary file.
+        # Werkzeug would write form parts above 500 kB to a temporary file.
         large = next(case for case in place.cases if case.name == "large form")
         clients.ask(server.port, large, found.tally)
         _loaded_once(server, found)
@@ -492,7 +492,7 @@ def _fill(path: Path) -> int:
 
 
 def clock(place: Place) -> Found:
-    """The clock jumps while requests run: forward, back, and by years."""
+    """The clock jumps during requests: forwards, backwards, and by years."""
     found = Found("the clock jumps")
     compiler = shutil.which("cc")
     if compiler is None:
@@ -517,14 +517,14 @@ def clock(place: Place) -> Found:
 
 
 def _date(server: Running) -> float:
-    """What the server takes for the present time: the Date of its answer."""
+    """The server's current time, from the header Date."""
     url = f"http://127.0.0.1:{server.port}/health"
     with urllib.request.urlopen(url, timeout=clients.TIMEOUT_S) as answer:
         return email.utils.parsedate_to_datetime(answer.headers["Date"]).timestamp()
 
 
 def two_starts(place: Place) -> Found:
-    """Two instances start at the same moment from one store."""
+    """Two instances start from one store at the same time."""
     found = Found("two cold starts at the same moment")
     store = releases.copy(place.folder / "shared", releases.VERSION).as_uri()
     with place.server(MODEL_URI=store) as one, place.server(MODEL_URI=store) as other:
@@ -575,7 +575,7 @@ ALL: Sequence[Callable[[Place], Found]] = (
 
 
 def run(scenario: Callable[[Place], Found], place: Place) -> Found:
-    """Run a scenario; what is wrong or lost is a failure everywhere."""
+    """Run a scenario; wrong or lost responses are always failures."""
     with contextlib.ExitStack() as stack:
         folder = place.folder / scenario.__name__
         folder.mkdir(parents=True)

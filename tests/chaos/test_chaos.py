@@ -1,4 +1,4 @@
-"""The service holds under a short attack, and the clients notice when it does not."""
+"""The scenarios on a small scale, and tests of their clients."""
 
 import http.server
 import json
@@ -44,7 +44,7 @@ CASE = Case("x", b"body", "image/jpeg", 200, json.dumps({"label": "nv"}))
 
 
 class _Odd(http.server.BaseHTTPRequestHandler):
-    """Answers what the body's type asks for."""
+    """Responds as the request's media type demands."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -66,7 +66,7 @@ class _Odd(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def odd() -> Iterator[int]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Odd)
-    # It closes a connection in its own way.
+    # It closes connections itself.
     server.handle_error = lambda *_: None  # type: ignore[method-assign]
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -98,7 +98,7 @@ def test_the_expected_answers_are_good_and_bad_ones() -> None:
     found = {case.name: case for case in clients.cases()}
     assert {case.status for case in found.values()} == {200, 400, 415, 422}
     documents = [case.document for case in clients.good(list(found.values()))]
-    # An answer that belongs to another request is noticed.
+    # A response to another request is noticed.
     shades = {case.document for name, case in found.items() if name.startswith("shade")}
     assert len(shades) == 6
     assert all("request_id" not in document for document in documents)
@@ -139,5 +139,5 @@ def test_the_report_in_the_repository_tells_of_no_failure() -> None:
 def test_processes_of_an_attack_end(tmp_path: Path) -> None:
     with scenarios.Place(tmp_path, [], SHORT).server() as server:
         server.first("/health")
-        assert len(server.pids()) == 3  # gunicorn's two, and the fork server of the decoders
+        assert len(server.pids()) == 3  # gunicorn's two processes, and the decoders' fork server
     assert process.Running.pids(server) == []

@@ -1,6 +1,6 @@
-"""Answers in FHIR, held against the validators that npm has; `fhir.resources` is held elsewhere.
+"""FHIR responses, checked with validators from npm; other tests use `fhir.resources`.
 
-HL7's own validator has no package on npm, PyPI or Debian: function/DECISIONS.md.
+HL7's own validator is not packaged on npm, PyPI or Debian: function/DECISIONS.md.
 """
 
 import copy
@@ -30,7 +30,7 @@ RECORD = {
 
 
 def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Real answers of every kind."""
+    """Real responses of every kind."""
     text, key = keys.create("Example Clinic", Rate(99, "minute"), 16, date(2999, 1, 1), test=True)
     monkeypatch.setenv("API_KEYS", json.dumps({"keys": [keys._entry(key)]}))
     client = create_client()
@@ -60,7 +60,7 @@ def observation(report: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-# What is done to a report that is valid, and part of what a validator must say of it.
+# Changes that make a report invalid, and a part of the message that a validator must give.
 FAULTS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "a field that FHIR lacks": lambda report: observation(report).update(statuss="final"),
     "a status that is missing": lambda report: observation(report).pop("status"),

@@ -1,7 +1,7 @@
-"""Clients as generators make them from openapi.json: compiled, type-checked, and run.
+"""Clients generated from openapi.json: compiled, type-checked, and run.
 
-Each program uploads an image and a batch with a damaged image in it, and reads both answers and
-a refusal by the types that were generated.
+Each program uploads an image and a batch with a damaged image, and reads both responses and an
+error with the generated types.
 """
 
 import json
@@ -59,12 +59,12 @@ def run(folder: Path, *command: str | Path, **environment: str) -> str:
         timeout=LIMIT_S,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    # Linters tell warnings on the other stream.
+    # Linters write warnings to stderr.
     return done.stdout if "lint" not in command else done.stdout + done.stderr
 
 
 def tool(name: str) -> Path:
-    """A tool of package.json; without it the test is skipped."""
+    """A tool of package.json; skips the test if it is missing."""
     try:
         return npm.tool(HERE, name)
     except npm.Unavailable as error:
@@ -75,7 +75,7 @@ EXPECTED = "nv True\n2 422 Truncated image\n400 Malformed request\n"
 
 
 def check_python(folder: Path, program: str, address: str) -> None:
-    """Type-check a program against what was generated beside it, and run it."""
+    """Type-check a program with the client generated beside it, and run it."""
     (folder / "program.py").write_text(program)
     lenient = ("--follow-imports", "silent", "--config-file", os.devnull)
     run(folder, sys.executable, "-m", "mypy", "--strict", *lenient, "program.py")
@@ -111,7 +111,7 @@ TYPESCRIPT: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize("generator", TYPESCRIPT)
 def test_typescript(folder: Path, address: str, generator: str) -> None:
-    """Compiled strictly, and run in Node."""
+    """Compile a program with strict checks, and run it in Node."""
     run(folder, tool(generator), *TYPESCRIPT[generator])
     shutil.copy(HERE / f"{generator}.program.ts", folder / "program.ts")
     (folder / "node_modules").symlink_to(HERE / "node_modules")

@@ -1,4 +1,4 @@
-"""Fixtures of infra's tests: the scripts, run with a gcloud that only records."""
+"""Fixtures for tests of infra/: the scripts, run with a gcloud that only records."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 from tests.infra.recording import Scripts
 from tests.infra.standin import StandIn
 
-# From a program's name and how to install it to its path.
+# Maps a program's name and how to install it to its path.
 Needs = Callable[[str, str], str]
 
 
@@ -23,10 +23,10 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def needs() -> Needs:
-    """Return a function that finds a program, or skips with a reason."""
+    """Return a function that finds a program, or skips the test with a reason."""
 
     def find(program: str, how: str) -> str:
-        # Programs of PyPI's wheels stand beside the interpreter.
+        # Programs in wheels from PyPI are installed beside the interpreter.
         path = shutil.which(program, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
         if path is None:
             pytest.skip(f"{program} is missing; {how}")
@@ -48,6 +48,6 @@ def stand_in() -> Iterator[StandIn]:
 
 @pytest.fixture
 def scripts(tmp_path: Path, stand_in: StandIn) -> Iterator[Scripts]:
-    """The scripts of infra/, with valid settings and everything they call replaced by recorders."""
+    """The scripts of infra/, with valid settings and recorders in place of all programs."""
     with Scripts(ROOT, tmp_path, stand_in) as running:
         yield running

@@ -1,18 +1,18 @@
-"""A gcloud that answers as the services behind it do, as far as infra/ uses them.
+"""A fake gcloud that simulates the services behind it, as far as infra/ uses them.
 
-What it imitates beyond creating and deleting, each with where it was read:
+Behaviour beyond creating and deleting, with sources:
 
-- a log-based metric is known to alerts minutes after it was made, before that 404
+- alerts can use a log-based metric some minutes after its creation, before that 404
   (hashicorp/terraform-provider-google#11102)
-- a new service account is unknown to policies for some seconds; a load balancer's service agent
-  exists from the first backend bucket on
+- policies accept a new service account after some seconds; a load balancer's service agent is
+  created with the first backend bucket
 - an organization with domain-restricted sharing refuses allUsers; `run deploy` then only warns
-- `builds submit` and `storage rsync` get the bucket itself (gcloud's storage_api.py and
+- `builds submit` and `storage rsync` read the bucket's metadata (gcloud's storage_api.py and
   rsync_command_util.py), which needs storage.buckets.get
 - budgets need a quota project (creds.py, GetQuotaProject) and a role on the billing account
-- an object is written only if its generation is the expected one, else 412
-- a revision that does not get ready is the service's latest, and its template, all the same
-- who is not the owner may do what tests/infra/roles.py says of the roles granted to it, no more
+- writing an object fails with 412 if its generation is not the expected one
+- a revision that does not become ready is still the service's latest, and its template
+- accounts other than the owner have the permissions of their roles (tests/infra/roles.py)
 """
 
 import hashlib
@@ -30,14 +30,14 @@ State = dict[str, Any]
 
 
 def empty() -> State:
-    """An empty project, of an organization that restricts sharing to its domain."""
+    """An empty project in an organization with domain-restricted sharing."""
     return {
         "now": 1_800_000_000,
         "number": "123456789012",
         "domain_restricted": True,
-        # Whether the owner of the project may do anything with the billing account.
+        # Whether the project's owner has a role on the billing account.
         "billing_role": True,
-        # Images with which no revision gets ready.
+        # Images with which no revision becomes ready.
         "unready": set(),
         "resources": {}, "buckets": {}, "objects": {}, "iam": {}, "members": {}, "services": {},
         "exclusions": {}, "generations": 0, "images": 0, "log": [], "moves": [], "history": [],
@@ -46,7 +46,7 @@ def empty() -> State:
 
 
 def call(state: State, account: str, arguments: list[str]) -> tuple[int, str, str]:
-    """Do what gcloud would; return its exit status, standard output and standard error."""
+    """Simulate a gcloud command; return exit status, standard output and standard error."""
     state["now"] += 1
     state["commands"].append(arguments)
     cloud = Cloud(state, account, arguments)
@@ -59,7 +59,7 @@ def call(state: State, account: str, arguments: list[str]) -> tuple[int, str, st
 
 
 class Refused(Exception):
-    """What gcloud writes to standard error before it exits with status 1."""
+    """A gcloud error: its message for standard error; the exit status is 1."""
 
 
 class Cloud:
@@ -75,10 +75,10 @@ class Cloud:
                 name, _, value = each[2:].partition("=")
                 self.flags[name] = value
 
-    # Who may what
+    # Permissions
 
     def needs(self, permission: str, *resources: str) -> None:
-        """Refuse unless the account has the permission on the project or one of the resources."""
+        """Raise unless the account has the permission on the project or one of the resources."""
         if self.account == OWNER:
             return
         member = f"serviceAccount:{self.account}"
@@ -106,7 +106,7 @@ class Cloud:
             bindings.append([role, member])
         return ""
 
-    # Anything that is only made, found and removed
+    # Resources that are only created, found and deleted
 
     def resource(self, kind: str, verb: str, name: str) -> str:
         self.needs(f"{kind}.{verb}")
@@ -138,7 +138,7 @@ class Cloud:
         return str(table.get(name, {}).get(self.flags.get("format", ""), ""))
 
     def listing(self, table: dict[str, Any]) -> str:
-        """Names whose filter, on a title or a name, matches."""
+        """Names that match a filter on title or name."""
         wanted = self.flags.get("filter", "")
         exact = re.fullmatch(r'displayName="(.*)"', wanted)
         pattern = re.fullmatch(r'(?:displayName|name)~\^?"?(.*?)"?', wanted)
@@ -162,7 +162,7 @@ class Cloud:
         return ""
 
     def in_use(self, kind: str, name: str) -> None:
-        """A resource goes after those that name it."""
+        """A resource can be deleted after those that refer to it."""
         users = {
             "compute addresses": ("compute forwarding-rules", "address"),
             "compute target-https-proxies": ("compute forwarding-rules", "target-https-proxy"),
@@ -252,7 +252,7 @@ class Cloud:
             source = Path(self.words[2])
             for path in filter(Path.is_file, source.rglob("*.*")):
                 copied = f"{key}/{path.relative_to(source)}".replace("//", "/")
-                # Of what scripts read again the text; of the rest, that it is there.
+                # The content of objects that scripts read again; of others only their existence.
                 data = path.read_text() if path.suffix == ".json" else ""
                 objects.setdefault(copied, {"data": data, "generation": 1})
             return ""

@@ -7,18 +7,18 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
-# Told the method and the path of a request; returns what to do with it, "" for nothing.
+# Maps method and path of a request to a fault to inject; "" for none.
 Plan = Callable[[str, str], str]
 
 
 class Misbehaving:
-    """Passes requests on to ``upstream``, or does with one what ``plan`` says.
+    """Forwards requests to ``upstream``, with the faults that ``plan`` chooses.
 
-    - "refuse": the connection is closed without a word
-    - "stall": nothing comes for ``stall_s``, then the connection is closed
-    - "slow": the answer comes after ``delay_s``
-    - "half": half of the announced body comes, then the connection is closed
-    - "kill": as refuse, and for everything after it, as if the client had died there
+    - "refuse": the connection is closed without a response
+    - "stall": no response for ``stall_s``, then the connection is closed
+    - "slow": the response comes after ``delay_s``
+    - "half": the connection is closed after half of the announced body
+    - "kill": as refuse, for this and all later requests, as if the client had been killed
     """
 
     def __init__(self, upstream: str, plan: Plan) -> None:
@@ -54,12 +54,12 @@ class Misbehaving:
                 host = self.headers["Host"]
                 told = answer.getheader("Content-Type", "").startswith("application/json")
                 if told and "alt=media" not in path:
-                    # What is said about an object holds the address to download it from.
+                    # An object's metadata contain its download address.
                     data = data.replace(target.encode(), host.encode())
                 self.send_response_only(answer.status)
                 for name, value in answer.getheaders():
                     if name.lower() not in ("transfer-encoding", "content-length"):
-                        # A resumable upload goes on at the address in this header.
+                        # A resumable upload continues at the address in this header.
                         self.send_header(name, value.replace(target, host))
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
@@ -82,7 +82,7 @@ class Misbehaving:
             daemon_threads = True
 
             def handle_error(self, *_: object) -> None:
-                """A client that gives up half-way is what some tests are about."""
+                """Ignore clients that disconnect, which some tests cause."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.address = f"http://127.0.0.1:{self._server.server_port}"

@@ -1,7 +1,7 @@
-"""Programs that the scripts of infra/ call, answered by the test's own process.
+"""Fake programs for the scripts of infra/, implemented in the test's own process.
 
-Each is an exported function too, which Bash prefers to a program: a call from a script then starts
-no process, and there are hundreds. The file is for whoever names the program by its path.
+Each is also an exported shell function, which takes precedence over a program, so that the hundreds
+of calls from a script start no process. The file is for calls by path.
 """
 
 import shutil
@@ -12,10 +12,10 @@ from pathlib import Path
 
 # Exit status, standard output, standard error.
 Output = tuple[int, str, str]
-# Of the program's name, FAKE_ACCOUNT, GOOGLE_CLOUD_PROJECT and the arguments.
+# Parameters: program name, FAKE_ACCOUNT, GOOGLE_CLOUD_PROJECT, arguments.
 Call = Callable[[str, str, str, list[str]], Output]
 
-# A stop of a server waits for this long at most.
+# Interval in seconds at which a server checks whether it should stop.
 POLL_S = 0.02
 
 ASK = """() {{
@@ -33,16 +33,16 @@ ASK = """() {{
 
 
 def write(folder: Path, name: str, text: str) -> None:
-    """Make a program of a text."""
+    """Write an executable script."""
     path = folder / name
     path.write_text(text)
     path.chmod(0o755)
 
 
 class Programs:
-    """Serves programs of these names, written into ``folder``, until it is closed.
+    """Implements programs of the given names in ``folder`` until closed.
 
-    ``environment`` holds them as functions.
+    ``environment``: variables that define them as shell functions.
     """
 
     def __init__(self, folder: Path, names: Iterable[str], call: Call) -> None:

@@ -1,4 +1,4 @@
-"""A project to run the scripts of infra/ in: fake_gcloud.py, and what answers visitors."""
+"""A fake project to run the scripts of infra/ in: fake_gcloud.py, and its HTTP addresses."""
 
 import datetime
 import json
@@ -23,7 +23,7 @@ exec {curl} "${{arguments[@]/#https:\\/\\/lesionlens.example.org/{origin}}}"
 
 
 class Visible(StandIn):
-    """The origin, or the candidate's address: answers as the revision that the request reaches."""
+    """The origin or the candidate's address: responds as the revision that gets the request."""
 
     def __init__(self, project: "Project", tag: str = "") -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Visible(StandIn):
             revision = next(each for each in service["revisions"] if each["name"] == name)
             self.version = revision["version"]
             answer = super().answer(key, headers)
-            # A fault that shows under traffic only: the candidate's address passes.
+            # A fault that appears only under traffic, not at the candidate's address.
             if revision["image"] in self.project.faulty and "classify" in key and not self.tag:
                 answer = PROBLEM_503
             seconds = 2.5 if revision["image"] in self.project.slow else 0.02
@@ -50,7 +50,7 @@ class Visible(StandIn):
         return answer
 
     def _pick(self, traffic: dict[str, int]) -> str:
-        """Spread requests by their shares, each hundred in the same way."""
+        """Choose a revision by traffic share, in the same order for each hundred requests."""
         self.count += 37
         rest = self.count % 100
         for name, percent in sorted(traffic.items(), reverse=True):
@@ -61,9 +61,9 @@ class Visible(StandIn):
 
 
 class Project:
-    """``faulty`` and ``slow`` are images that answer 503, or late.
+    """``faulty`` and ``slow``: images that respond with 503, or slowly.
 
-    ``pace_s``: seconds that a sleep really takes, where two scripts wait for each other.
+    ``pace_s``: real seconds of a script's sleep, where two scripts wait for each other.
     """
 
     def __init__(self, repository: Path, folder: Path, curl: str) -> None:
@@ -96,12 +96,12 @@ class Project:
     def call(self, program: str, account: str, project: str, arguments: list[str]) -> Output:
         if program == "sleep" and self.pace_s:
             time.sleep(self.pace_s)
-        # The services serialize what happens to one resource; this does so for all.
+        # The services serialize operations on a resource; this serializes all operations.
         with self.lock:
             if program == "gcloud":
                 return fake_gcloud.call(self.state, account, arguments)
             if program == "sleep":
-                # Time passes only here, and where gcloud is called.
+                # The fake clock advances only here and in calls of gcloud.
                 self.state["now"] += int(arguments[0])
                 return 0, "", ""
             if program == "date":
@@ -113,9 +113,9 @@ class Project:
         return at.strftime(form[1:].replace("%s", str(self.state["now"]))) + "\n"
 
     def _training(self, project: str, arguments: list[str]) -> Output:
-        """`python -m training promote|rollback|list`, for the pointer only; training/ tests it."""
+        """Simulates the pointer in `python -m training promote|rollback|list`."""
         if not project:
-            # google-cloud-storage finds none in a user's own credentials.
+            # google-cloud-storage needs it, as a user's own credentials name no project.
             return 1, "", "OSError: Project was not passed and could not be determined\n"
         history = self.state["history"]
         if arguments[2] == "promote":
@@ -130,7 +130,7 @@ class Project:
         return 0, "", ""
 
     def put(self, key: str, data: str) -> None:
-        """Write an object behind everybody's back."""
+        """Write an object without any check."""
         self.state["generations"] += 1
         self.state["objects"][key] = {"data": data, "generation": self.state["generations"]}
 
@@ -174,6 +174,6 @@ class Project:
         return self.state["services"][SERVICE]
 
     def serving(self) -> dict[str, Any]:
-        """The revision that has all the traffic."""
+        """The revision with all the traffic."""
         (name,) = [name for name, percent in self.service["traffic"].items() if percent == 100]
         return next(each for each in self.service["revisions"] if each["name"] == name)

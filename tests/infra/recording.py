@@ -1,6 +1,6 @@
 """Run the scripts of infra/ with a gcloud that records its arguments and answers from a table.
 
-What the scripts do together is tested in a fake project (project.py).
+Tests of several scripts together use a fake project (project.py).
 """
 
 import json
@@ -16,7 +16,7 @@ from tests.infra import programs
 from tests.infra.programs import Output, Programs
 from tests.infra.standin import StandIn
 
-# What a maintainer would write into the environment or infra/settings.local.
+# Settings that a maintainer would put into the environment or infra/settings.local.
 SETTINGS = {
     "PROJECT": "demo-project",
     "DOMAIN": "lesionlens.example.org",
@@ -32,7 +32,8 @@ HALF = "50,,lesionlens-00001\n50,,lesionlens-00002\n,candidate,lesionlens-00002\
 IMAGE = "europe-west1-docker.pkg.dev/demo-project/lesionlens/function@sha256:" + "a" * 64
 
 POINTER = r"storage cat .*current\.json"
-# (regular expression on the arguments, exit status, standard output, standard error); first wins.
+# (regular expression on the arguments, exit status, standard output, standard error); the first
+# match.
 Answer = tuple[str, int, str, str]
 ANSWERS: list[Answer] = [
     (POINTER, 0, '{"version": "v1"}', ""),
@@ -41,13 +42,13 @@ ANSWERS: list[Answer] = [
     (r"revisions describe .*imageDigest", 0, IMAGE, ""),
     (r"builds submit .*digest", 0, "sha256:" + "a" * 64, ""),
     (r"projects describe", 0, "123456789012", ""),
-    # The lock that the scripts are told they have (LESIONLENS_LOCK).
+    # The lock that the scripts hold (LESIONLENS_LOCK).
     (r"objects describe .*value\(generation\)", 0, "7", ""),
     (r"storage cat .*locks/rollout", 0, "tests 9999999999\n", ""),
     (r"channels list", 0, "projects/demo-project/notificationChannels/1", ""),
     (r"addresses describe .*value\(address\)", 0, "203.0.113.7", ""),
     (r"custom-jobs create", 0, "projects/1/locations/europe-west1/customJobs/2", ""),
-    # Empty logs, no list has anything in it.
+    # Logs and lists are empty.
     (r"logging read|\blist\b|list-configs", 0, "", ""),
 ]
 NOTHING_EXISTS: Answer = (r"\bdescribe\b", 1, "", "ERROR: (gcloud) NOT_FOUND: it was not found")
@@ -58,13 +59,13 @@ ALL_EXISTS: list[Answer] = [
     (r"\blist\b|list-configs", 0, "something", ""),
 ]
 
-# Without site-packages: the scripts start it for a line or two, many times.
+# Without site-packages: the scripts often start Python for a line or two.
 PYTHON = f"""\
 #!/bin/sh
 exec {Path(sys.executable).resolve()} -I -S "$@"
 """
 
-# The origin's host names exist in no DNS; the stand-in answers for them.
+# The origin's host names are not in DNS; the stand-in server replaces them.
 CURL = """\
 #!/usr/bin/env bash
 exec {curl} "${{@/#https:\\/\\/*lesionlens.example.org/{address}}}"
@@ -80,11 +81,11 @@ class Done:
 
     @property
     def gcloud(self) -> list[str]:
-        """The gcloud commands, one line each."""
+        """The recorded gcloud commands, one line each."""
         return [" ".join(command) for command in self.commands if command[0] == "gcloud"]
 
     def wrote(self) -> list[str]:
-        """The gcloud commands that change something."""
+        """The recorded gcloud commands that change something."""
         reading = re.compile(r" (describe|list|list-configs|read|cat|list-files-for-upload)( |$)")
         return [line for line in self.gcloud if not reading.search(line.split(" --")[0])]
 
@@ -110,7 +111,7 @@ class Scripts:
         self._programs.close()
 
     def _call(self, program: str, account: str, project: str, arguments: list[str]) -> Output:
-        """Record the command; answer it as the first pattern says that is in it."""
+        """Record a command; respond with the entry of the first pattern that matches."""
         self._commands.append([program, *arguments])
         line = " ".join(arguments)
         if self._pointer and re.search(POINTER, line):
@@ -130,9 +131,9 @@ class Scripts:
         pointer_after: list[str] | None = None,
         **settings: str,
     ) -> Done:
-        """Run infra/NAME; ``answers`` go before the usual ones. ``settings`` change SETTINGS.
+        """Run infra/NAME; ``answers`` override the default answers, ``settings`` override SETTINGS.
 
-        ``pointer_after``: the version that the pointer names before and after training moved it.
+        ``pointer_after``: the version that the pointer names before and after it was moved.
         """
         self._commands = []
         self._pointer = pointer_after or []
@@ -142,7 +143,7 @@ class Scripts:
             "PATH": f"{self._bin}:{os.environ['PATH']}",
             "HOME": str(self.folder),
             "PYTHON": str(self._bin / "python"),
-            # A maintainer's own settings are no part of the tests.
+            # Tests must not read a maintainer's own settings.
             "SETTINGS_LOCAL": str(self.folder / "settings.local"),
             **SETTINGS,
             **settings,

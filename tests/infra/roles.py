@@ -1,8 +1,8 @@
-"""What Google's predefined roles allow, as far as the scripts of infra/ and their tests need it.
+"""Permissions of Google's predefined roles, as far as infra/ and its tests need them.
 
 From https://cloud.google.com/iam/docs/roles-permissions by way of github.com/iann0036/iam-dataset
-(gcp/roles/*.json), read on 2026-11-27. Left out are permissions on things that LesionLens does not
-have, such as Cloud Run jobs, and those to list projects.
+(gcp/roles/*.json), read on 2026-11-27. Permissions on resources that LesionLens does not have, such
+as Cloud Run jobs, and those to list projects are left out.
 """
 
 _OBJECT_READ = {"storage.objects.get", "storage.objects.list"}
@@ -26,7 +26,7 @@ ROLES: dict[str, set[str]] = {
         "artifactregistry.repositories.uploadArtifacts",
     },
     "roles/cloudbuild.builds.editor": _BUILDS,
-    # Reads and creates objects wherever it is granted, and it is granted to projects.
+    # Reads and creates objects in the whole project, as it is granted on projects.
     "roles/dataflow.worker": {
         "dataflow.workItems.lease",
         "logging.logEntries.create",
@@ -41,7 +41,7 @@ ROLES: dict[str, set[str]] = {
     },
     "roles/logging.logWriter": {"logging.logEntries.create"},
     "roles/logging.viewer": {"logging.logEntries.list", "logging.sinks.get"},
-    # Not granted by infra/: it reads every object of the project.
+    # Not granted by infra/, as it can read every object of the project.
     "roles/run.builder": {
         "artifactregistry.repositories.uploadArtifacts",
         "logging.logEntries.create",
@@ -56,7 +56,7 @@ ROLES: dict[str, set[str]] = {
         "run.services.getIamPolicy",
         "run.services.update",
     },
-    # Not granted by infra/: it reads and creates objects in every bucket of the project.
+    # Not granted by infra/, as it can read and create objects in every bucket of the project.
     "roles/run.sourceDeveloper": {
         *_RUN_READ,
         *_BUILDS,
@@ -71,7 +71,7 @@ ROLES: dict[str, set[str]] = {
     "roles/secretmanager.secretAccessor": {"secretmanager.versions.access"},
     "roles/serviceusage.serviceUsageConsumer": {"serviceusage.services.use"},
     "roles/storage.legacyBucketReader": {"storage.buckets.get", "storage.objects.list"},
-    # Without delete, an object cannot be replaced either.
+    # Without the permission to delete, objects cannot be replaced either.
     "roles/storage.objectCreator": {"storage.objects.create"},
     "roles/storage.objectUser": {
         *_OBJECT_READ,

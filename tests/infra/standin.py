@@ -1,4 +1,4 @@
-"""A small server that answers as LesionLens does, as far as infra/smoke.sh looks."""
+"""A small stand-in server for LesionLens, sufficient for infra/smoke.sh."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ PROBLEM_503: Answer = (503, "application/problem+json", b'{"detail": "no"}', {})
 
 
 class StandIn:
-    """Serves on a free port. ``faults`` maps "METHOD /path" to (status, type, body, headers)."""
+    """Serves on a free port; ``faults`` map "METHOD /path" to (status, type, body, headers)."""
 
     def __init__(self) -> None:
         self.version = "v1"

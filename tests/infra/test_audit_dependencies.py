@@ -1,4 +1,4 @@
-"""What is said of pip-audit's findings; what it finds is not ours to test."""
+"""The report and exit status for pip-audit's findings."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The archive as a pipeline: the same lines as from one machine, in versions that are the same."""
+"""The Beam pipeline: the same results as archive.py, with the same package versions."""
 
 import json
 import os

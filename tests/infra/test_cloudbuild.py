@@ -19,13 +19,13 @@ BUILT_IN = {"PROJECT_ID", "BUILD_ID", "SHORT_SHA", "COMMIT_SHA", "BRANCH_NAME", 
 
 
 def parse(document: dict[str, Any]) -> Build:
-    """Raises ParseError for what Cloud Build would not understand."""
-    # pb() is the plain protocol buffer behind the wrapper.
+    """Parse a build file. Raises ParseError for fields that Cloud Build does not know."""
+    # pb() returns the protocol buffer in the wrapper.
     return ParseDict(document, Build.pb()(), ignore_unknown_fields=False)
 
 
 def problems(document: dict[str, Any]) -> list[str]:
-    """Return what the message type lets pass: ids, substitutions, and this project's own rules."""
+    """Return errors beyond the message type: ids, substitutions, this project's own rules."""
     found = []
     ids: list[str] = []
     for step in document["steps"]:
@@ -42,7 +42,7 @@ def problems(document: dict[str, Any]) -> list[str]:
             found.append(f"{step.get('id')} has no timeout")
         ids.append(step.get("id"))
     declared = set(document.get("substitutions", {}))
-    # Cloud Build fills in what it reads as a substitution everywhere but in a script.
+    # Cloud Build replaces substitutions everywhere except in scripts.
     outside = [{**step, "script": ""} for step in document["steps"]]
     text = str({**document, "steps": outside})
     used = set(re.findall(r"\$\{?(_?[A-Z][A-Z0-9_]*)\}?", text))
@@ -79,7 +79,7 @@ def test_the_steps_are_in_order(repository: Path) -> None:
     document = read(repository, "cloudbuild.yaml")
 
     assert [step["id"] for step in document["steps"]] == ORDER
-    # Without waitFor a step waits for all before it, so a failure stops everything after.
+    # Without waitFor, a step waits for all previous ones, so a failure stops all later steps.
     assert not any("waitFor" in step for step in document["steps"])
     assert not any(step.get("allowFailure") for step in document["steps"])
 
@@ -140,7 +140,7 @@ def test_retraining_never_promotes(repository: Path) -> None:
 
 
 def change(path: str, value: Any) -> dict[str, Any]:
-    """Return the build of this repository with one thing wrong in it."""
+    """Return this repository's build with one planted error."""
     document = read(ROOT, "cloudbuild.yaml")
     *way, last = path.split(".")
     node: Any = document

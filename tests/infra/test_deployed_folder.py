@@ -1,4 +1,4 @@
-"""What leaves the repository: the deployed folder, the training image, the source of a build."""
+"""The files that leave the repository: deployed function, container images, build sources."""
 
 import contextlib
 import importlib.metadata
@@ -32,7 +32,7 @@ PLANTED = [
 
 
 def uploaded(gcloud: str, folder: Path) -> list[str]:
-    """What gcloud would upload from a folder, by its own word."""
+    """The files that gcloud would upload from a folder, listed by gcloud."""
     done = subprocess.run(
         [gcloud, "meta", "list-files-for-upload", str(folder)],
         capture_output=True,
@@ -44,7 +44,7 @@ def uploaded(gcloud: str, folder: Path) -> list[str]:
 
 
 def copy(repository: Path, folder: Path) -> Path:
-    """Copy function/ with things planted in it that must not leave."""
+    """Copy function/ with planted files that must not be uploaded."""
     target = folder / "function"
     source = repository / "function"
     for path in source.rglob("*"):
@@ -94,7 +94,7 @@ def test_the_training_image_is_built_as_it_should(repository: Path) -> None:
                           "CMD"}  # fmt: skip
     base = dict(found)["FROM"]
     assert re.fullmatch(r"python:3\.\d+-slim", base)
-    # Not as root, and started as `python -m training`.
+    # Runs `python -m training`, not as root.
     assert dict(found)["USER"] == "1000"
     assert names.index("USER") < names.index("ENTRYPOINT")
     assert dict(found)["ENTRYPOINT"] == '["python", "-m", "training"]'
@@ -103,7 +103,7 @@ def test_the_training_image_is_built_as_it_should(repository: Path) -> None:
         for source in sources:
             assert source.split("/")[0] in ("function", "training")
             assert list(repository.glob(source)), f"{source} does not exist"
-    # The requirements before the code, so that their layer lasts.
+    # The requirements before the code, so that their layer is cached.
     installs = next(i for i, (_, value) in enumerate(found) if "pip install" in value)
     assert installs < found.index(("COPY", "training training"))
     assert "--no-cache-dir" in found[installs][1]
@@ -130,7 +130,7 @@ def test_the_training_image_gets_only_what_it_needs(repository: Path) -> None:
     rules = (repository / "training" / "Dockerfile.dockerignore").read_text().splitlines()
     rules = [rule for rule in rules if rule and rule[0] != "#"]
 
-    # Nothing, then by name; and of what was named, not what a checkout has besides.
+    # Excludes everything, then includes by name, then excludes untracked files in those folders.
     assert rules[0] == "*"
     assert {rule for rule in rules if rule[0] == "!"} == {
         "!function/lesionlens", "!training"
@@ -155,7 +155,7 @@ def test_the_functions_image_is_built_as_it_should(repository: Path) -> None:
     assert sorted(copied) == sorted(
         ["requirements.txt", "main.py", "archive.py", "openapi.json", "lesionlens"]
     )
-    # What is sent along is what is copied, and of it nothing hidden or compiled.
+    # Only files that are copied are sent, and no hidden or compiled ones.
     rules = (folder / ".dockerignore").read_text().splitlines()
     assert rules[1] == "*"
     assert {rule[1:] for rule in rules if rule[0] == "!"} == set(copied)
@@ -177,7 +177,7 @@ def test_the_services_of_one_machine_have_no_rights_and_write_nothing(repository
 
 @pytest.mark.slow
 def test_what_the_image_holds_serves_on_its_own(repository: Path, tmp_path: Path) -> None:
-    """The Dockerfile's instructions without Docker: its packages, its files, its command."""
+    """Follow the Dockerfile without Docker: its packages, its files, its command."""
     found = instructions(repository / "function" / "Dockerfile")
     image = tmp_path / "image"
     image.mkdir()
@@ -222,7 +222,7 @@ def test_the_cost_table_of_the_readme_is_what_the_calculation_says(repository: P
 
 
 def saved(files: list[str]) -> bytes:
-    """Return what `docker save` writes of an image whose second layer holds these files."""
+    """Return the output of `docker save` for an image with these files in its second layer."""
 
     def archive(members: dict[str, bytes]) -> bytes:
         data = io.BytesIO()
@@ -241,7 +241,7 @@ def saved(files: list[str]) -> bytes:
 
 @pytest.fixture(scope="session")
 def in_the_image(repository: Path) -> list[str]:
-    """What the Dockerfile puts into the image: the function, compiled, and its packages."""
+    """The files that the Dockerfile adds: the function, compiled, and its packages."""
     folder = repository / "function"
     names = ["main.py", "archive.py", "openapi.json", "requirements.txt"]
     for path in (folder / "lesionlens").rglob("*"):

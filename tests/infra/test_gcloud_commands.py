@@ -14,7 +14,7 @@ from tests.infra.recording import ALL_EXISTS, HALF, IMAGE, NOTHING_EXISTS, Answe
 from tests.infra.standin import StandIn
 
 NEW: list[Answer] = [
-    # These describe what must exist whatever else is new.
+    # Descriptions of resources that always exist.
     (r"run services describe .*csv", 0, "100,,lesionlens-00001\n,candidate,lesionlens-00002\n", ""),
     (r"addresses describe .*value", 0, "203.0.113.7", ""),
     (r"sinks describe|channels list", 0, "", ""),
@@ -36,7 +36,7 @@ PLANTED = [
     "gcloud ai custom-jobs create --region=r --display-name=n --worker-pool-spek=a=b",
 ]
 
-# What is run, and what exists then: together every command that the scripts hold.
+# Runs of scripts with the resources that exist; together they execute every gcloud command.
 RUNS: list[tuple[str, list[Answer]]] = [
     ("bootstrap.sh", NEW),
     ("bootstrap.sh", ALL_EXISTS),
@@ -63,7 +63,7 @@ RUNS: list[tuple[str, list[Answer]]] = [
 ]  # fmt: skip
 
 
-# The linter makes gcloud's tree of commands anew, twice for each command: most of what it takes.
+# The linter builds gcloud's command tree twice for each command, which takes most of the time.
 LINT = """
 import sys
 sys.path[:0] = [sys.argv[1], sys.argv.pop(1) + "/third_party"]
@@ -75,7 +75,7 @@ sys.exit(gcloud_main.main())
 
 
 def lint(gcloud: str, commands: list[str], folder: Path) -> dict[str, str]:
-    """Return gcloud's complaint for each command that it refuses."""
+    """Return gcloud's error message for each command that it rejects."""
     file = folder / "commands.json"
     file.write_text(json.dumps([{"command_string": command} for command in commands]))
     root = Path(gcloud).resolve().parents[1]
@@ -89,7 +89,7 @@ def lint(gcloud: str, commands: list[str], folder: Path) -> dict[str, str]:
         timeout=600,
     )
     assert done.returncode == 0, done.stderr
-    # Its exit status is 0 whatever it finds.
+    # Its exit status is always 0.
     results = json.loads(done.stdout)
     assert len(results) == len(commands)
     return {
@@ -100,20 +100,20 @@ def lint(gcloud: str, commands: list[str], folder: Path) -> dict[str, str]:
 
 
 def quoted(word: str) -> str:
-    """Quote the value of a flag only: gcloud's linter joins `--flag '--other=a b'`."""
+    """Quote a command; of a flag only the value: the linter misreads `--flag '--other=a b'`."""
     flag, equals, value = word.partition("=")
     return f"{flag}={shlex.quote(value)}" if equals and flag[:2] == "--" else shlex.quote(word)
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> list[str]:
-    """The gcloud commands of RUNS, as command lines."""
+    """The gcloud commands of all RUNS, as command lines."""
     folder = tmp_path_factory.mktemp("record")
     with StandIn() as stand_in, Scripts(repository, folder, stand_in) as scripts:
         return collect(scripts)
 
 
-# Removed only by who took it, which the recorder is not.
+# Only the lock's holder removes it, which a recorded run is not.
 UNLOCK = "gcloud storage rm gs://b/locks/rollout --if-generation-match=7 --project=demo-project"
 
 
@@ -142,7 +142,7 @@ def collect(scripts: Scripts) -> list[str]:
 def complaints(
     recorded: list[str], gcloud: str, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
-    """What gcloud says of the recorded and the planted commands; it takes seconds to start."""
+    """Error messages of gcloud for the recorded and the planted commands, in one run."""
     return lint(gcloud, [*recorded, *PLANTED], tmp_path_factory.mktemp("lint"))
 
 

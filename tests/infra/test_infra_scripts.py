@@ -1,4 +1,4 @@
-"""What the scripts of infra/ do: dry runs, settings, idempotence, and what they undo."""
+"""The scripts of infra/: dry runs, settings, idempotence, and undoing after failures."""
 
 import re
 import shlex
@@ -105,7 +105,7 @@ def test_the_dry_run_says_what_the_real_run_does(scripts: Scripts) -> None:
     dry = scripts.run("deploy_web.sh", "--dry-run")
     real = scripts.run("deploy_web.sh")
 
-    # The version that the pointer names is not read in a dry run; the copy's folder has a new name.
+    # A dry run does not read the pointer, and temporary folders have random names.
     def named(line: str) -> str:
         return re.sub(r"/\S+(?=/web\b)", "COPY", line)
 
@@ -241,7 +241,7 @@ def test_no_permission_is_not_taken_for_not_there(scripts: Scripts) -> None:
 
 
 def grants(scripts: Scripts, **settings: Any) -> dict[str, set[tuple[str, str]]]:
-    """For each service account its roles, each with what it is granted on."""
+    """The roles of each service account, with the resources that they are granted on."""
     done = scripts.run("bootstrap.sh", answers=ALL_EXISTS, **settings)
     found: dict[str, set[tuple[str, str]]] = {}
     for line in done.gcloud:
@@ -272,7 +272,7 @@ def test_identities_have_the_least_they_need(scripts: Scripts) -> None:
 
 
 def permissions(granted: set[tuple[str, str]], resource: str) -> set[str]:
-    """What the grants allow on a resource, those on the project included."""
+    """The permissions on a resource, including those on the project."""
     return {
         permission
         for role, on in granted
@@ -284,7 +284,7 @@ def permissions(granted: set[tuple[str, str]], resource: str) -> set[str]:
 def test_no_role_reaches_further_than_the_readme_says(scripts: Scripts) -> None:
     granted = grants(scripts)
 
-    # Who may read the training data, and who may change a release.
+    # Accounts that can read the training data, and accounts that can change a release.
     for who in ("function", "build"):
         assert not {p for p in permissions(granted[who], f"gs://{DATA}") if "storage" in p}, who
     for who in granted:
@@ -294,7 +294,7 @@ def test_no_role_reaches_further_than_the_readme_says(scripts: Scripts) -> None:
         everywhere = permissions(granted[who], "demo-project")
         assert not {p for p in everywhere if p.startswith(("storage.", "secretmanager."))}, who
         assert not {p for p in everywhere if p.endswith(("setIamPolicy", "actAs"))}, who
-    # What gcloud asks of the buckets that the build writes to.
+    # gcloud reads the metadata of the buckets that the build writes to.
     for bucket in ("web", "build"):
         on_it = permissions(granted["build"], f"gs://demo-project-lesionlens-{bucket}")
         assert {"storage.buckets.get", "storage.objects.create"} <= on_it
@@ -453,7 +453,7 @@ def trainings(done: Done) -> list[list[str]]:
 
 
 def test_promote_takes_the_pointer_back_when_the_candidate_fails(scripts: Scripts) -> None:
-    # The stand-in answers with v1, so v2 is not what the candidate serves.
+    # The stand-in responds with v1, so the candidate does not serve v2.
     done = scripts.run("promote.sh", "v2", pointer_after=["v1", "v2"])
 
     assert done.status != 0

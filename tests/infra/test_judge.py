@@ -1,4 +1,4 @@
-"""infra/judge.py: what makes a candidate worse, as good, or not to be judged."""
+"""infra/judge.py: when a candidate is worse, not worse, or has too few requests."""
 
 import io
 import json
@@ -11,7 +11,7 @@ from infra.judge import GOOD, TOO_FEW, WORSE, main
 
 
 def lines(revision: str, *requests: tuple[int, float], path: str = "/v1/classify") -> list[Any]:
-    """Log entries of requests, each a status and seconds."""
+    """Log entries of requests, given by status and seconds."""
     return [
         {
             "resource": {"labels": {"revision_name": revision}},
@@ -35,13 +35,13 @@ KILLED = {"resource": {"labels": {"revision_name": "new"}}, "severity": "CRITICA
     ("candidate", "serving", "verdict"),
     [
         (lines("new", *SOUND), lines("old", *SOUND), GOOD),
-        # One failure in few requests is enough, unless the serving revision fails as often.
+        # One failure among few requests is enough, unless the serving revision fails as often.
         (lines("new", *SOUND, (500, 0.1)), lines("old", *SOUND), WORSE),
         (lines("new", *SOUND, (503, 0.1)), lines("old", *SOUND, (503, 0.1)), GOOD),
         (lines("new", (500, 0.1)), lines("old", *SOUND), WORSE),
         (lines("new", *SOUND * 5, (500, 0.1)), lines("old", *SOUND), GOOD),
         ([*lines("new", *SOUND), KILLED], lines("old", *SOUND), WORSE),
-        # The client's own errors are no fault of the revision.
+        # Client errors do not count.
         (lines("new", *SOUND, (415, 0.01), (429, 0.01)), lines("old", *SOUND), GOOD),
         (lines("new", *[(200, 0.5)] * 20), lines("old", *SOUND), WORSE),
         (lines("new", *[(200, 0.11)] * 20), lines("old", *SOUND), GOOD),

@@ -1,7 +1,7 @@
-"""The region is gone: infra/serve_from.sh, with gcloud itself against an emulated object store.
+"""infra/serve_from.sh after the loss of a region, with the real gcloud and an emulated store.
 
-Buckets, rights and Cloud Run are the fake project's; what is read and written of the new region's
-releases is the emulator's, and a function that is started as it was deployed answers from there.
+Buckets, permissions and Cloud Run are simulated; the new region's releases are in the emulator, and
+a function started with the deployed settings serves them.
 """
 
 import json
@@ -67,7 +67,7 @@ def test_another_region_serves_the_repositorys_releases(
             status, result = serving.classify((repository / "infra" / "smoke.jpg").read_bytes())
         assert (status, result["model"]["version"]) == (200, version)
 
-        # All versions, for a rollback, and the page's copy of the current one.
+        # All versions, for rollbacks, and the page's copy of the current one.
         folders = {path.parent.name for path in RELEASES.glob("*/manifest.json")}
         assert {each.name.split("/")[1] for each in releases.list_blobs()} >= folders
         model = page.blob(f"releases/{version}/model.tflite").download_as_bytes()

@@ -1,4 +1,4 @@
-"""What the pages share, and the addresses that they have only where they are served."""
+"""Shared parts of the pages, and their absolute addresses."""
 
 import re
 import shutil
@@ -29,7 +29,7 @@ def test_a_change_of_the_first_page_reaches_the_others(name: str) -> None:
     root = COPIES[name]
     assert f'class="new" href="{root}model.html"' in page
     assert 'title="new"' in page
-    # The switch of language stays on its page.
+    # The language switch links to its own page.
     assert page.count('href="?lang=') == 3
     assert shared(page, PAGES["index.html"], root) == PAGES[name]
 

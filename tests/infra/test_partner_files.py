@@ -1,4 +1,4 @@
-"""What partners get is as it would be made now: the feed of changes and the table of errors."""
+"""The generated partners' files are up to date: the feed of changes and the table of errors."""
 
 import xml.etree.ElementTree as ElementTree
 
@@ -68,7 +68,7 @@ def test_a_day_stays_as_long_as_the_text() -> None:
 
 
 def test_the_feed_is_that_of_the_changelog() -> None:
-    """The versions that are out; what is not changes with each commit."""
+    """Released versions only: unreleased changes are edited with every commit."""
     changelog, shown = (ROOT / "CHANGELOG.md").read_text(), (REFERENCE / "changes.atom").read_text()
     fresh = feed(changelog, shown, "")
     days = {version.name.lower(): version.day for version in versions(changelog)}

@@ -1,4 +1,4 @@
-"""A preview of a pull request, as infra/README.md has it: a service of its own, by settings."""
+"""A preview of a pull request as a separate service, as described in infra/README.md."""
 
 import re
 import shutil

@@ -1,6 +1,6 @@
-"""The scripts from an empty project to the third rollout, rollback, and teardown to nothing.
+"""The scripts from an empty project to the third rollout, rollback, and complete teardown.
 
-In a project of fake_gcloud.py, of an organization that restricts sharing to its domain.
+The project is simulated by fake_gcloud.py, in an organization with domain-restricted sharing.
 """
 
 import copy
@@ -57,12 +57,12 @@ def rollout(project: Project, arguments: str = "", **settings: str) -> Done:
 
 
 def test_from_the_first_release_to_the_third_rollout_and_back_to_nothing(project: Project) -> None:
-    # What is there stays.
+    # Existing resources are kept.
     assert project.run("bootstrap.sh").status == 0
     images = {project.serving()["image"]}
 
     for number, steps in ((2, "50 100"), (3, "20 100"), (4, "5 25 50 100")):
-        # As the build's identity, which may no more than its roles say.
+        # As the build's identity, which has only the permissions of its roles.
         settings = QUICK | {"CANARY_STEPS": steps, "FAKE_ACCOUNT": BUILDER}
         done = project.run("rollout.sh", **settings)
         assert done.status == 0, done.errors
@@ -221,7 +221,7 @@ def test_a_log_that_cannot_be_read_gives_the_traffic_back(project: Project) -> N
 
 def test_two_rollouts_at_once_wait_for_each_other(project: Project) -> None:
     settings = {**QUICK, "FAKE_ACCOUNT": BUILDER}
-    # Or the one that waits would let the other's lease run out.
+    # Or the lease would expire while the other one waits.
     project.pace_s = 0.5
     first = project.start("rollout.sh --no-page --started 100", **settings, BUILD_ID="one")
     second = project.start("rollout.sh --no-page --started 200", **settings, BUILD_ID="two")
@@ -230,7 +230,7 @@ def test_two_rollouts_at_once_wait_for_each_other(project: Project) -> None:
     assert [done.status for done in both] == [0, 0], both
     assert any("waiting for" in done.errors for done in both)
     made = project.service["revisions"]
-    # If the later push was faster, the earlier one has nothing to do.
+    # If the later push finished first, the earlier one does nothing.
     assert len(made) in (2, 3)
     assert project.serving() == made[-1]
     assert project.state["objects"][f"{BUILD}/locks/last-rollout"]["data"] == "200\n"

@@ -1,6 +1,7 @@
-"""The life of a release against an object store over HTTP, and whatever can go wrong in it.
+"""Publication, promotion and serving of releases with a real object store, and their failures.
 
-The store is fake-gcs-server, the client google-cloud-storage; the function runs in its own server.
+The store is fake-gcs-server over HTTP, the client google-cloud-storage; the function runs in its
+server.
 """
 
 import hashlib
@@ -44,7 +45,7 @@ STORE = f"gs://{emulator.BUCKET}/models"
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    """Where an empty object store with one bucket is reached."""
+    """Address of an empty object store with one bucket."""
     with emulator.running():
         yield os.environ["STORAGE_EMULATOR_HOST"]
 
@@ -59,7 +60,7 @@ Release = tuple[Manifest, dict[str, bytes]]
 
 @pytest.fixture(scope="module")
 def release(made: Path) -> Release:
-    """A manifest and its files, as training publishes them."""
+    """A manifest and its files, as published by training."""
     folder = made / "store" / "v1"
     files = {
         str(path.relative_to(folder)): path.read_bytes()
@@ -80,7 +81,7 @@ def function(folder: Path, address: str, **environment: str) -> AbstractContextM
 
 
 def overwrite(address: str, name: str, data: bytes) -> None:
-    """Replace an object behind everybody's back."""
+    """Replace an object without any check."""
     query = f"uploadType=media&name={quote(f'models/{name}', '')}"
     url = f"{address}/upload/storage/v1/b/{emulator.BUCKET}/o?{query}"
     urllib.request.urlopen(urllib.request.Request(url, data), timeout=10).close()
@@ -106,14 +107,14 @@ def test_a_release_lives(
         with function(tmp_path, address) as unpromoted:
             assert unpromoted.classify(image)[1]["model"]["version"] == "v1"
         assert main(["promote", "v2", "--force", "--store", STORE]) == 0
-        # An instance keeps the model that it loaded.
+        # A running instance keeps its model.
         assert first.classify(image)[1]["model"]["version"] == "v1"
 
     with function(tmp_path, address) as second:
         assert second.classify(image)[1]["model"]["version"] == "v2"
     with function(tmp_path, address, MODEL_VERSION="v1") as pinned:
         assert pinned.classify(image)[1]["model"]["version"] == "v1"
-    # As a maintainer types it, in a process of its own.
+    # By its command, in a new process.
     command = [sys.executable, "-m", "training", "list", "--store", STORE]
     listed = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True)
     assert [line[:4] for line in listed.stdout.splitlines()] == ["  v1", "* v2"]
@@ -127,7 +128,7 @@ def test_a_release_lives(
 
 @pytest.fixture
 def published(address: str, release: Release) -> str:
-    """An object store in which v1 is current."""
+    """An object store with v1 as the current version."""
     store = open_store(STORE)
     publish(store, *named(release, "v1"))
     promote(store, "v1")
@@ -135,7 +136,7 @@ def published(address: str, release: Release) -> str:
 
 
 def refuses(serving: Server, image: bytes, message: str) -> None:
-    """The function must not classify, must tell the client little and the operator the cause."""
+    """Check that the function does not classify, and gives the cause only in its log."""
     status, problem = serving.classify(image)
     assert (status, problem["type"]) == (503, "/problems/model-unavailable")
     assert "gs://" not in problem["detail"]
@@ -180,7 +181,7 @@ def test_a_store_that_says_nothing_is_given_up(
         Misbehaving(published, lambda _, path: "stall" if MODEL in path else "") as proxy,
         function(tmp_path, proxy.address) as served,
     ):
-        # Longer than the client waits: an answer shows that the function gave up by itself.
+        # Longer than the client waits: a response means that the function gave up by itself.
         proxy.stall_s = 2 * ANSWER_S
         assert served.classify(image)[0] == 503
         waited = [asked for asked in proxy.requests if MODEL in asked]
@@ -189,7 +190,7 @@ def test_a_store_that_says_nothing_is_given_up(
 
 
 def download_of(name: str) -> Plan:
-    """Cut downloads of an object in half; what is said about it comes whole."""
+    """A plan that cuts downloads of an object in half, but not its metadata."""
     return lambda _, path: "half" if name in path and "alt=media" in path else ""
 
 
@@ -218,7 +219,7 @@ def test_a_download_that_ends_half_way_once_is_begun_again(
         Misbehaving(published, plan) as proxy,
         function(tmp_path, proxy.address) as served,
     ):
-        # At the latest when the next request tries.
+        # At the latest with the next request.
         statuses = [served.classify(image)[0] for _ in range(2)]
         assert statuses[1] == 200
 
@@ -343,7 +344,7 @@ def test_two_promotions_at_once_one_wins(published: str, release: Release) -> No
     reads = threading.Barrier(2)
 
     def together(method: str, path: str) -> str:
-        # Both have read the pointer before either moves it.
+        # Both read the pointer before either moves it.
         if method == "POST" and "/upload/" in path:
             reads.wait(timeout=30)
         return ""
@@ -385,7 +386,7 @@ def test_the_loser_of_a_race_leaves_the_winner_and_can_go_back(
 
 
 def killed_at(published: str, release: Release, write: int) -> bool:
-    """Publish and promote v2, the publisher dying before that write; say whether it did."""
+    """Publish and promote v2; the publisher dies before one write. Return whether it died."""
     count = iter(range(1_000))
 
     def plan(method: str, _: str) -> str:
@@ -393,7 +394,7 @@ def killed_at(published: str, release: Release, write: int) -> bool:
 
     with Misbehaving(published, plan) as proxy, pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORAGE_EMULATOR_HOST", proxy.address)
-        # A dead publisher does not try again, so this one does not either.
+        # A dead publisher does not retry, so retries are disabled.
         patch.setattr("lesionlens.model.storage.RETRY_FOR_S", 0.01)
         try:
             publish(open_store(STORE), *named(release, "v2"))
@@ -412,7 +413,8 @@ def test_a_publisher_killed_between_any_two_writes_leaves_no_half_release(
     while killed:
         killed = killed_at(published, release, write)
         if killed:
-            # v1 is served until the last write; what is listed is whole or said to be incomplete.
+            # v1 is served until the last write; listed versions are complete or marked as
+            # incomplete.
             assert load(store, "current").manifest.version == "v1", write
             for listed in list_releases(store):
                 if listed.manifest is not None:
@@ -423,14 +425,14 @@ def test_a_publisher_killed_between_any_two_writes_leaves_no_half_release(
         if killed and any(
             listed.version == "v2" and listed.manifest for listed in list_releases(store)
         ):
-            # Only the pointer is missing: the same publication changes nothing, promoting does it.
+            # Only the pointer is missing: promoting completes the release.
             assert publish(store, *named(release, "v2")) == "v2"
             promote(store, "v2")
             break
-        # Otherwise the next attempt takes up what this one left.
+        # Otherwise the next attempt completes this one.
         write += 1
         assert write < 50
 
-    # One write a file and one for the manifest, each of which was the last of some publisher.
+    # Each write, one for every file and one for the manifest, was the last of some publisher.
     assert write >= len(release[1]) - 1
     assert load(store, "current").manifest.version == "v2"

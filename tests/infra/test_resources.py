@@ -1,6 +1,6 @@
-"""The files that gcloud reads (alerts, metrics, routes, lifecycles), as the APIs' own messages.
+"""Files for gcloud (alerts, metrics, routes, lifecycles), parsed as the APIs' own messages.
 
-gcloud ships these message types; its linter does not look into files.
+gcloud ships these message types; its linter does not read files.
 """
 
 import json
@@ -23,7 +23,7 @@ TYPES = {
     "lifecycle/build.json": ("storage.v1", "Bucket.LifecycleValue"),
 }
 
-# Reads [[api, version, message, value], …]; writes for each what its type does not know.
+# Reads [[api, version, message, value], …]; writes the unknown fields of each.
 PARSE = """
 import functools, importlib, json, sys
 sys.path[:0] = [sys.argv[1], sys.argv[1] + "/third_party"]
@@ -58,7 +58,7 @@ def unknown(gcloud: str, values: list[tuple[str, str, Any]]) -> list[list[str]]:
 
 
 def read(path: Path) -> Any:
-    """Read a template, with something in the place of each setting."""
+    """Read a template, with placeholders replaced."""
     return yaml.safe_load(re.sub("@INSTANCES_ALERT@", "9", path.read_text()).replace("@", "x"))
 
 
@@ -128,9 +128,9 @@ def test_metrics_read_fields_that_the_function_logs(repository: Path) -> None:
 
 
 def routed(rules: dict[str, Any], path: str) -> tuple[str, str]:
-    """Return the backend of a path and the path that it is asked for, as the API documents it.
+    """Return the backend of a path and the rewritten path, as documented by the API.
 
-    The rule of the lowest priority number wins; pathPrefixRewrite replaces what matched.
+    The rule with the lowest priority number applies; pathPrefixRewrite replaces the matched prefix.
     """
     for rule in sorted(rules["routeRules"], key=lambda rule: int(rule["priority"])):
         for match in rule["matchRules"]:

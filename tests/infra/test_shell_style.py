@@ -1,4 +1,4 @@
-"""shellcheck, shfmt and bats over infra/, the scripts inside the build files included."""
+"""shellcheck, shfmt and bats for infra/, including the scripts in build files."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""infra/smoke.sh against a stand-in, whole and with one thing wrong at a time."""
+"""infra/smoke.sh against a stand-in server, without faults and with one fault at a time."""
 
 import json
 from pathlib import Path

@@ -16,7 +16,7 @@ IMAGES = 84
 
 @pytest.fixture(scope="session")
 def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in HAM10000's layout with 84 drawn images of 42 lesions."""
+    """A folder in HAM10000's layout with 84 synthetic images of 42 lesions."""
     root = tmp_path_factory.mktemp("drawings")
     synthetic.write(root, IMAGES, seed=5)
     return root
@@ -29,7 +29,7 @@ def drawn(drawings: Path) -> Dataset:
 
 @pytest.fixture(scope="session")
 def examples() -> Examples:
-    """64 images of noise from two origins to train on, and 32 for validation."""
+    """64 training images of noise from two origins, and 32 for validation."""
     random = np.random.default_rng(0)
     frames = random.integers(0, 255, (96, 64, 80, 3)).astype(np.uint8)
     labels = np.arange(96) % 7

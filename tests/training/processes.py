@@ -1,4 +1,4 @@
-"""Processes of a training, of which a test starts one or several and waits for their end."""
+"""Starts and ends training processes for tests."""
 
 import os
 import subprocess
@@ -7,12 +7,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 900
-# JAX compiles quickly rather than well.
+# Makes JAX compile fast instead of optimizing.
 QUICK = "--xla_backend_optimization_level=0"
 
 
 def start(module: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    """Start ``python -m module`` with these variables beside those of the test's own."""
+    """Start ``python -m module`` with additional environment variables."""
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
@@ -24,7 +24,7 @@ def start(module: str, *arguments: str, **environment: str) -> subprocess.Popen[
 
 
 def finish(*processes: subprocess.Popen[str]) -> None:
-    """Wait for all of them; show the end of what one wrote that failed."""
+    """Wait for all processes; if one failed, show the end of its output."""
     try:
         for process in processes:
             output, _ = process.communicate(timeout=LIMIT_S)

@@ -1,4 +1,4 @@
-"""Real processes on loopback that share one training, and what becomes of it when one is killed."""
+"""Distributed training in real processes on one machine, and what happens if one is killed."""
 
 import json
 import signal
@@ -15,8 +15,8 @@ from tests.training.processes import LIMIT_S, QUICK, finish, stop
 
 pytestmark = pytest.mark.slow
 
-# Two devices add up a batch in another order than one, in float32. With XLA's quickest compilation
-# the weights came to differ by 2e-4 at a learning rate of 3e-4: the worker's is a tenth of that.
+# Two devices sum a batch in another order than one, in float32. With XLA's fastest compilation the
+# weights differed by 2e-4 at a learning rate of 3e-4; the worker uses a tenth of that.
 WEIGHTS_DIFFER = 1e-5
 FIGURES_DIFFER = 1e-4
 
@@ -72,7 +72,7 @@ def history(folder: Path) -> list[dict[str, float]]:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same training by ``one`` process, by one of two ``devices``, and by two (0 and 1)."""
+    """A training by ``one`` process, by a process with two ``devices``, by two processes (0, 1)."""
     folder = tmp_path_factory.mktemp("distributed")
     finish(start(folder / "one"), start(folder / "devices", devices=2))
     finish(*start_two(folder))
@@ -108,14 +108,14 @@ def test_a_training_whose_worker_was_killed_ends_as_if_it_had_not_been(trained: 
             assert time.monotonic() < deadline
             time.sleep(0.1)
         other.send_signal(signal.SIGKILL)
-        # The chief does not go on alone.
+        # The chief must not continue alone.
         output, _ = chief.communicate(timeout=LIMIT_S)
         assert chief.returncode != 0, output
         assert not (folder / "0" / "weights.npz").exists()
     finally:
         stop(chief, other)
 
-    # The other worker comes back on a machine that has no checkpoint: it gets the chief's.
+    # The other worker restarts on a machine without checkpoints: it gets the chief's.
     assert not list((folder / "1").glob("checkpoint*"))
     finish(*start_two(folder, "--resume"))
 

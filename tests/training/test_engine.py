@@ -1,4 +1,4 @@
-"""TensorFlow trains where JAX is not installed."""
+"""Training with TensorFlow does not need JAX."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.training.processes import finish, start
 
 pytestmark = pytest.mark.slow
 
-# Python imports this before the program; importing what it names then fails.
+# Imported by Python at start-up; makes the import of JAX fail.
 WITHOUT = """
 import sys
 

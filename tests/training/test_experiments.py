@@ -1,4 +1,4 @@
-"""What is tried beside the journey, by the commands that a maintainer types."""
+"""The experiments beside the stages, run by their commands."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def test_every_choice_of_layers_is_judged_alike(
     rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()]
     assert len(rows) == len((*ood_comparison.BLOCKS, *ood_comparison.TOGETHER))
     for _, accepted, *refused in rows:
-        # The drawings of the smoke configuration are of one origin: none can be left out.
+        # The smoke configuration's images have one origin: leave-one-origin-out is impossible.
         assert accepted == "None"
         assert len(refused) == 3
         assert all(0 <= float(share) <= 1 for share in refused)

@@ -1,4 +1,4 @@
-"""What holds on the real data set, where it is at hand (HAM10000_DIR)."""
+"""Tests on the real data set, if it is available (HAM10000_DIR)."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The whole journey of a model, by the commands that a maintainer types."""
+"""All stages of the training job, run by their commands."""
 
 import json
 import re
@@ -53,7 +53,7 @@ def test_the_release_is_complete(made: Path) -> None:
 
 
 def test_the_release_is_served_with_the_figures_it_claims(made: Path) -> None:
-    """Serving's own path, from file to class, reproduces the confusion matrix of the manifest."""
+    """Classifying files with the serving code reproduces the manifest's confusion matrix."""
     classifier = Classifier(release.load(FileStore(made / "store"), "current"), interpreters=1)
     manifest = classifier.manifest
     parts = json.loads((made / "run" / "split.json").read_text())
@@ -121,7 +121,7 @@ def test_the_manifest_holds_the_evidence_that_the_card_shows(made: Path) -> None
     assert (folder / "manifest.json").stat().st_size < release.MAX_JSON_BYTES / 4
     found, card = document["evidence"], (folder / "MODEL_CARD.md").read_text()
     assert found["model_sha256"] == document["files"]["model.tflite"]["sha256"]
-    # The evidence stage judged the test part anew, through serving's code.
+    # The stage evidence evaluated the test part again, with the serving code.
     own = document["metrics"]["test"]
     undisturbed = found["robustness"]["none"]
     assert undisturbed["balanced_accuracy"]["value"] == own["balanced_accuracy"]["value"]
@@ -153,7 +153,7 @@ def test_a_set_from_elsewhere_joins_the_card(
     assert main(["publish", *given, *store]) == 0
     card = (tmp_path / "store" / "v1" / "MODEL_CARD.md").read_text()
     assert f"`{drawings.name}`: 168 images of 84 lesions" in card
-    # Evidence of one model is not shown for another.
+    # Evidence on one model is not published with another.
     found = json.loads((run / "evidence.json").read_text())
     (run / "evidence.json").write_text(json.dumps({**found, "model_sha256": "0" * 64}))
     assert main(["publish", *given, *store]) == 1
@@ -297,7 +297,7 @@ def test_an_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_ham10000_is_the_same_data_whatever_is_trained_on_beside_it(tmp_path: Path) -> None:
-    """By its fingerprint the runs of the paper's way are found, which know nothing else."""
+    """The runs of the paper's experiment, on HAM10000 alone, are found by its fingerprint."""
     few = ("data.generated=40",)
     alone = Job(load("smoke", few), None, tmp_path / "run", tmp_path)
     both = Job(

@@ -1,7 +1,7 @@
 """One process of a training: `python -m tests.training.worker FOLDER [--resume]`.
 
-It trains as the environment says (KERAS_BACKEND, CLUSTER_SPEC, TF_CONFIG) on images drawn from a
-seed, and leaves its weights and history in FOLDER.
+Environment variables select the backend and the cluster (KERAS_BACKEND, CLUSTER_SPEC, TF_CONFIG).
+It trains on random images from a fixed seed and writes weights and history to FOLDER.
 """
 
 import json
@@ -15,21 +15,21 @@ from training import config
 from training.learning import cluster, fit
 from training.learning.batches import Examples
 
-# One epoch of the head, and two stages of one epoch of the whole network, at a size that compiles
-# once. A tenth of the learning rate: the rounding in which engines differ grows less.
+# One epoch of the head, and two stages of one epoch of the whole network at the same size, which is
+# compiled once. A tenth of the learning rate keeps rounding differences small.
 CONFIG = config.load(
     "smoke",
     (
         "training.stages=[{size=32, epochs=1}, {size=32, epochs=1}]",
         "training.learning_rate=3e-5",
-        # JAX shares a batch among devices in compiled steps.
+        # JAX distributes a batch over devices in compiled steps only.
         "training.run_eagerly=false",
     ),
 )
 
 
 def examples() -> Examples:
-    """64 to train on, and a number for validation that two workers cannot share evenly."""
+    """64 training images, and an odd number of validation images for two workers."""
     random = np.random.default_rng(0)
     frames = random.integers(0, 255, (95, 64, 80, 3)).astype(np.uint8)
     labels = np.arange(95) % 7

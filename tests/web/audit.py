@@ -1,7 +1,7 @@
 """Run Lighthouse on the page: `python -m tests.web.audit [ADDRESS]`.
 
-Prints one line a category, with its score from 0 to 100. Without an address, the function is
-started for it.
+Prints a line for each category with its score from 0 to 100. Without an address, it starts the
+function.
 """
 
 import json
@@ -24,7 +24,7 @@ def scores(address: str) -> dict[str, tuple[int, list[str]]]:
     """Return each category's score and the titles of the audits that lost points.
 
     Raises:
-        npm.Unavailable: Chromium or Lighthouse cannot be had.
+        npm.Unavailable: Chromium or Lighthouse is missing.
     """
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -60,7 +60,7 @@ def main(addresses: list[str]) -> None:
             tempfile.TemporaryDirectory() as folder,
             server.running(Path(folder) / "log.txt", WEB_DIR=str(HERE.parents[1] / "web")) as own,
         ):
-            # Loads the model, so that the audit does not wait for it.
+            # Loads the model before the audit.
             own.get("/ready")
             found = scores(own.url)
     for category, (score, costly) in found.items():

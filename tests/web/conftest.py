@@ -1,4 +1,4 @@
-"""Fixtures for tests of the page: the real function and a real browser."""
+"""Fixtures for tests of the page, with the real function and a real browser."""
 
 import io
 import os
@@ -35,7 +35,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     log = tmp_path_factory.mktemp("function") / "log.txt"
     with server.running(log, WEB_DIR=str(WEB)) as serving:
-        # Loads the model, so that no page has to wait for it.
+        # Loads the model before the first page.
         assert serving.get("/ready")[0] == 200, log.read_text()
         yield serving.url
 
@@ -45,7 +45,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def launch() -> Iterator[Callable[..., Any]]:
-    """Start Chromium. Module scope: Playwright's loop must not outlive the tests that need it."""
+    """Start Chromium, for one module: Playwright's event loop must not outlive its tests."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("Chromium is not installed")
@@ -65,7 +65,7 @@ def browser(launch: Callable[..., Any]) -> Iterator[Any]:
 
 @pytest.fixture
 def keeping_page(launch: Callable[..., Any]) -> Iterator[Any]:
-    """A page in a browser with the back/forward cache, which automation turns off by default."""
+    """A page in a browser with the back/forward cache, which automation disables by default."""
     browser = launch(ignore_default_args=["--disable-back-forward-cache"])
     yield browser.new_page()
     browser.close()
@@ -73,14 +73,14 @@ def keeping_page(launch: Callable[..., Any]) -> Iterator[Any]:
 
 Visit = Callable[..., Any]
 
-# The texts are loaded and, where there is a form, sending is enabled.
+# The texts are loaded and, if there is a form, the button to send is enabled.
 _READY = """() => document.querySelector("[hreflang][aria-current]")
   && !document.querySelector("#send")?.disabled"""
 
 
 @pytest.fixture
 def visit(browser: Any, site: str) -> Iterator[Visit]:
-    """Open a page; fails on teardown if a script failed or the policy blocked something."""
+    """Open a page; fails at teardown after a script error or a violation of the policy."""
     complaints: list[str] = []
     contexts = []
 
@@ -105,7 +105,7 @@ def visit(browser: Any, site: str) -> Iterator[Visit]:
 
 
 def _note(message: Any, complaints: list[str]) -> None:
-    # The console also reports the 4xx and 5xx answers that tests provoke.
+    # The console also reports the 4xx and 5xx responses that tests provoke.
     if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
         complaints.append(message.text)
 
@@ -121,7 +121,7 @@ def lesion() -> bytes:
 
 @pytest.fixture(scope="session")
 def phone_photograph() -> bytes:
-    """A large JPEG as phones write it: rotated by EXIF, with GPS data."""
+    """A large JPEG as telephones write it: rotated by EXIF, with GPS data."""
     image = dermatoscopic(1600, 1200)
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: turn by 90 degrees to see it upright

@@ -1,7 +1,7 @@
 """Compiles web/device/kernel.c to WebAssembly: `python -m tests.web.device_kernel`.
 
-The compiler is clang, as the package ziglang brings it for every system; its version is pinned, so
-that the same source gives the same bytes.
+The compiler is clang from the package ziglang, which has it for every system; its version is
+pinned, so that the same source gives the same bytes.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.web.visitor import WEB
 
 SOURCE, BUILT = WEB / "device" / "kernel.c", WEB / "device" / "kernel.wasm"
-STACK_BYTES = 16384  # the kernel has no variables beyond its registers
+STACK_BYTES = 16384  # the kernel keeps its variables in registers
 OPTIONS = (
     *("-target", "wasm32-freestanding", "-mcpu=generic+simd128", "-O3", "-nostdlib"),
     *("-Wall", "-Wextra", "-Werror", "-Wl,--no-entry", "-Wl,--strip-all"),

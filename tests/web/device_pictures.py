@@ -1,4 +1,4 @@
-"""Pictures of every kind that a browser is to answer as the function does."""
+"""Pictures of every kind for comparing the browser's results with the function's."""
 
 import io
 import struct
@@ -31,7 +31,7 @@ def display_p3() -> bytes:
 
 
 def adobe_rgb() -> bytes:
-    """A profile of version 2, with curves of one gamma, as cameras write it."""
+    """An ICC profile of version 2 with gamma curves, as cameras write it."""
     columns = [b"XYZ \0\0\0\0" + colour._fixed(*column) for column in colour._to_d50(*_ADOBE).T]
     white = b"XYZ \0\0\0\0" + colour._fixed(*colour._D50)
     curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, 563) + b"\0\0"
@@ -75,7 +75,7 @@ def _alpha(file_format: str, mode: str = "RGBA", **options: Any) -> Saved:
 
 
 def _sixteen_bits(mode: str) -> Saved:
-    """Samples of 16 bits, whose lower bytes are not nothing."""
+    """Samples of 16 bits with lower bytes other than 0."""
 
     def save(image: Image.Image) -> bytes:
         samples = np.asarray(_transparent(image).convert(mode), np.uint16) * 256 + 77
@@ -115,7 +115,7 @@ def _several(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-# Kinds that a browser answers by itself.
+# Kinds that the browser can process.
 KINDS: dict[str, Saved] = {
     "jpeg-420": _save("JPEG", quality=90),
     "jpeg-420-coarse": _save("JPEG", quality=60),
@@ -149,7 +149,7 @@ KINDS: dict[str, Saved] = {
     "webp-p3": _save("WEBP", quality=90, icc_profile=display_p3()),
     "webp-turned": _turned("WEBP", 8, quality=90),
 }
-# Kinds that only the server reads.
+# Kinds that only the server can read.
 ELSEWHERE: dict[str, Saved] = {
     "png-palette-alpha": _half_transparent_palette,
     "png-16-bits-key": _sixteen_bits_with_key,
@@ -166,13 +166,13 @@ ELSEWHERE: dict[str, Saved] = {
     "jpeg-cut": lambda image: encoded(image, "JPEG")[:200],
     "tiny": lambda image: encoded(image.resize((31, 40)), "PNG"),
 }
-# In turn: the usual sizes, odd ones, upright ones, and the largest that is not shrunk.
+# Alternately: usual sizes, odd ones, portrait ones, and the largest that is not shrunk.
 SIZES = ((600, 450), (601, 449), (320, 427), (224, 224), (450, 600), (300, 200), (1400, 1023))
 
 
 @cache
 def hundred() -> dict[str, bytes]:
-    """A hundred pictures by name: every kind, in several sizes and looks."""
+    """A hundred pictures by name: every kind in several sizes and colours."""
     made = {}
     kinds, sizes = cycle(KINDS.items()), cycle(SIZES)
     for number in range(100):
@@ -184,7 +184,7 @@ def hundred() -> dict[str, bytes]:
 
 @cache
 def large() -> dict[str, bytes]:
-    """Pictures that the function shrinks while it decodes them, and a browser cannot."""
+    """Pictures that the function shrinks while decoding, as a browser cannot."""
     picture = dermatoscopic(2500, 2100)
     kinds = (
         "jpeg-420",
@@ -200,7 +200,7 @@ def large() -> dict[str, bytes]:
 
 @cache
 def telephone_sized() -> dict[str, bytes]:
-    """Twenty pictures of 12 megapixels, as telephones take them."""
+    """Twenty pictures of 12 megapixels, as from a telephone."""
     save = KINDS["jpeg-420"]
     return {
         f"12-megapixels-{seed}": save(dermatoscopic(seed=seed).resize((4000, 3000)))

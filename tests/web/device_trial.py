@@ -1,7 +1,7 @@
-"""The page's modules in a browser, on pictures whose answers by the function are known.
+"""Runs the page's modules in a browser on pictures with known results of the function.
 
-The function serves page, release and pictures; the browser loads one address, works through them
-and posts what came out. Nothing drives it, so any browser will do that takes an address.
+The function serves page, release and pictures; the browser opens one address, processes them and
+posts the results. No driver is needed, so any browser can be used.
 """
 
 import json
@@ -19,13 +19,13 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 HERE = Path(__file__).parent / "device_trial"
-ANSWER_S = 300  # for one picture, on a busy machine without WebAssembly
+ANSWER_S = 300  # for one picture, on a busy machine and without WebAssembly
 CHROMIUM = (
     *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 FIREFOX = ("firefox-esr", "--headless", "--no-remote", "--new-instance")
-# A new profile would greet its user and ask for the network.
+# Suppresses the welcome pages of a new profile, which need the network.
 PREFERENCES = """\
 user_pref("browser.shell.checkDefaultBrowser", false);
 user_pref("browser.startup.homepage_override.mstone", "ignore");
@@ -38,7 +38,7 @@ Application = Callable[..., Iterable[bytes]]
 def checked(
     application: Application, browser: str, pictures: Mapping[str, bytes]
 ) -> dict[str, dict[str, Any]]:
-    """What a browser answers for each picture, by name; "elsewhere" in it: why it does not."""
+    """A browser's result for each picture, by name, or the reason for none ("elsewhere")."""
     told: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
     found: dict[str, dict[str, Any]] = {}
     with _serving(_with_trial(application, pictures, told)) as address, _opened(browser, address):

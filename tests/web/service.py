@@ -1,4 +1,4 @@
-"""Canned answers of the service, for tests that intercept uploads."""
+"""Canned responses of the service, for tests that intercept uploads."""
 
 import base64
 import io
@@ -9,9 +9,9 @@ from PIL import Image
 
 
 def answer(page: Any, *answers: dict[str, Any]) -> list[Any]:
-    """Answer the page's uploads in place of the service; the last answer repeats.
+    """Answer the page's uploads in place of the service; the last response is repeated.
 
-    Returns the requests as they come in. An answer of {} leaves the page waiting.
+    Returns the list of received requests. A response of {} leaves the page waiting.
     """
     requests: list[Any] = []
 
@@ -44,7 +44,7 @@ def problem(status: int, slug: str, **headers: str) -> dict[str, Any]:
     }
 
 
-# Class probabilities of four answers, by what the lesion looks like.
+# Class probabilities of four results, by the lesion's appearance.
 SHARES = {
     "melanoma": {"mel": 0.71, "nv": 0.17, "bkl": 0.06, "bcc": 0.03, "akiec": 0.015, "df": 0.01},
     "carcinoma": {"bcc": 0.66, "akiec": 0.2, "bkl": 0.08, "nv": 0.03, "mel": 0.01, "df": 0.01},

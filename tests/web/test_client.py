@@ -1,4 +1,4 @@
-"""Partners' Python client, synchronous and asynchronous: against the real server, and bad ones."""
+"""The partners' Python client, synchronous and asynchronous, with real and faulty servers."""
 
 import asyncio
 import http.server
@@ -34,7 +34,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 class Awaited:
-    """The asynchronous client, whose methods are awaited to their end."""
+    """The asynchronous client with blocking methods."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._runner = asyncio.Runner()
@@ -65,7 +65,7 @@ BOTH = pytest.mark.parametrize("kind", [Client, Awaited], ids=["sync", "async"])
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that a client waited, which pass at once."""
+    """The seconds for which a client slept; sleeping is replaced."""
     waited: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -76,14 +76,14 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
-# Against the real server.
+# With the real server.
 
 LIMIT = 200_000  # bytes
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, str]]:
-    """The address of a server, a key, and one that is good for three images a day."""
+    """Address of a server, a key, and a key with a limit of three images a day."""
     text, key = keys.create("Example Clinic", Rate(500, "hour"), 16, date(2999, 1, 1))
     few, other = keys.create("Small Clinic", Rate(3, "day"), 16, date(2999, 1, 1))
     document = json.dumps({"keys": [keys._entry(key), keys._entry(other)]})
@@ -154,12 +154,12 @@ def test_beyond_the_limit_is_told_from_a_limit_that_is_used_up(
             client.batch([JPEG] * 4)
         assert (never.value.problem["status"], never.value.later) == (422, False)
         assert never.value.retry_after_s is None
-        # The refusal has cost one.
+        # The refused request counted as one image.
         client.batch([JPEG] * 2)
         with pytest.raises(ProblemError) as later:
             client.classify(JPEG)
     assert (later.value.problem["status"], later.value.later) == (429, True)
-    # A day is not waited for, but told.
+    # A wait of a day is reported, not waited for.
     assert later.value.retry_after_s > Retries().longest_wait_s
     assert waits == []
 
@@ -170,12 +170,12 @@ def test_a_wrong_key_is_told(service: tuple[str, str, str], kind: Any) -> None:
         client.labels()
 
 
-# Against servers that misbehave.
+# With faulty servers.
 
 
 @contextmanager
 def answering(*answers: Answer) -> Iterator[tuple[str, list[Any]]]:
-    """Serve these answers, one after the other; yields the address and the headers received.
+    """Serve responses one after the other; yield the address and the received headers.
 
     Status 0 closes the connection, and -1 leaves the client waiting until the end.
     """
@@ -239,7 +239,7 @@ def test_no_two_clients_wait_equally_long() -> None:
         (502, {}, 4),
         (408, {}, 4),
         (409, {"Retry-After": "1"}, 4),
-        # What would take an hour is not waited for.
+        # A wait of an hour is too long.
         (429, {"Retry-After": "3600"}, 1),
         (400, {}, 1),
         (422, {}, 1),
@@ -270,7 +270,7 @@ def test_a_server_that_does_not_answer_is_given_up(waits: list[float], kind: Any
         pytest.raises(httpx.TimeoutException),
     ):
         client.classify(JPEG)
-    # Not how often it was asked: a busy server may not have seen it yet.
+    # The number of requests is not checked: a busy server may not have seen them yet.
     assert len(waits) == 1
 
 

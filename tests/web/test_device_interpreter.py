@@ -1,4 +1,4 @@
-"""The page's interpreter against LiteRT, bit for bit: shipped releases, other sizes and widths."""
+"""The page's interpreter gives LiteRT's outputs bit for bit, also for other sizes and widths."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ SHIPPED = sorted(path.parent.name for path in RELEASES.glob(f"*/{MODEL}"))
 
 
 def _frames(size: int) -> np.ndarray:
-    """A lesion; noise, which reaches both ends of every range; all black."""
+    """A lesion, noise (which covers the whole range of values), and black."""
     noise = np.random.default_rng(0).integers(0, 256, (size, size, 3)).astype(np.uint8)
     return np.array([dermatoscopic(size, size), noise, np.zeros_like(noise)])
 

@@ -1,4 +1,4 @@
-"""The page that checks a picture by itself: what it offers, says, refuses, and does offline."""
+"""The page's check on the device: offers, messages, refusals, offline use."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.web.conftest import Visit
 from tests.web.visitor import WEB
 
 ANSWER_MS = 120_000  # on a busy machine
-PAGE_BYTES = 600_000  # as web/js/device.js says
+PAGE_BYTES = 600_000  # as in web/js/device.js
 MODEL = "**/releases/*/model.tflite"
 
 

@@ -1,4 +1,4 @@
-"""Answers on the device against the function's, in Chromium and Firefox."""
+"""Results on the device compared with the function's, in Chromium and Firefox."""
 
 from typing import Any
 
@@ -10,14 +10,15 @@ from tests.pictures import dermatoscopic
 from tests.web import device_pictures, device_trial
 from tests.web.visitor import WEB
 
-CLOSE, CLOSE_ABOVE = 0.005, 0.1  # in a probability; above: where the function shrinks
-# Firefox is started for the tests that take longer.
+# Permitted difference of a probability; ABOVE: for pictures that the function shrinks.
+CLOSE, CLOSE_ABOVE = 0.005, 0.1
+# Firefox is used in the longer tests only.
 BROWSERS = ("chromium", pytest.param("firefox", marks=pytest.mark.slow))
 
 
 @pytest.fixture
 def serving(monkeypatch: pytest.MonkeyPatch) -> Client:
-    """The function with the page; the pictures are sent to it without a server between."""
+    """A client of the function with the page, in this process."""
     monkeypatch.setenv("WEB_DIR", str(WEB))
     return create_client()
 
@@ -33,7 +34,7 @@ def _checked(
 def _differences(
     serving: Client, name: str, data: bytes, found: dict[str, Any], close: float
 ) -> list[str]:
-    """What a device says otherwise than the function, beside times and the request's id."""
+    """Differences between results of device and function, except times and request ids."""
     response = serving.post("/v1/classify?explain=true", data=data, content_type="image/*")
     assert response.status_code == 200, (name, response.text)
     expected = response.json
@@ -47,7 +48,7 @@ def _differences(
     far = max(abs(shares[label] - share) for label, share in wanted.items())
     said = [f"{name}: probabilities by {far:.4f}"] if far > close else []
     if close > CLOSE:
-        # What is so far apart may lie on both sides of a threshold.
+        # With such differences the results may be on different sides of a threshold.
         return said
     for part in ("prediction", "malignancy"):
         key = {"prediction": "label", "malignancy": "flag"}[part]

@@ -1,4 +1,4 @@
-"""Colours and sizes on the device, against the function's own code, pixel for pixel."""
+"""Colours and resampling on the device equal the function's, pixel for pixel."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ for (const [width, height, size] of JSON.parse(readFileSync("sizes"))) {
 
 
 def _made(folder: Path, script: str, **files: bytes) -> np.ndarray:
-    """What a script makes of files, beside the page's modules."""
+    """Run a script on files, with the page's modules; return its output."""
     modules = shutil.copytree(WEB / "device", folder / "device")
     (modules / "package.json").write_text('{"type": "module"}')
     (modules / "script.js").write_text(script)
@@ -63,8 +63,8 @@ def test_profiles_are_applied_as_the_function_does(tmp_path: Path, name: str) ->
     assert np.array_equal(expected, pixels) == (name in ("sRGB", "damaged"))
 
 
-# Landscape and portrait, larger and smaller than the input, with halves of pixels at the edges; on
-# both sides of where the order of the two passes changes.
+# Landscape and portrait, larger and smaller than the input, with half pixels at the edges; on both
+# sides of the ratio at which the order of the two passes changes.
 SIDES = (60, 150, 191, 192, 200, 223, 224, 225, 261, 262, 263, 300, 311, 312, 313, 400, 451, 600)
 SIZES = [
     (width, height, size) for width in SIDES[::2] for height in SIDES[1::2] for size in (192, 224)

@@ -14,7 +14,7 @@ NAMES = ("index", "without", "model", "404")
 PAGES = {name: (WEB / f"{name}.html").read_text() for name in NAMES}
 STYLE = "".join((WEB / name).read_text() for name in ("style.css", "answer.css"))
 PARTNERS = {WEB / "reference", WEB / "client"}  # no visitor loads it
-# The code of the check on the device, and what serves the page without a connection.
+# The code of the check on the device, and the service worker for offline use.
 DEVICE = sorted([*(WEB / "device").glob("*.js"), *WEB.glob("*.js")])
 SCRIPTS = sorted((WEB / "js").glob("*.js")) + DEVICE
 EXAMPLES = sorted((WEB / "examples").glob("*.jpg"))
@@ -86,7 +86,7 @@ def test_nothing_is_inline() -> None:
     for page in PAGES.values():
         assert re.findall(r"<style|\sstyle=|\son\w+=|javascript:", page) == []
         assert re.findall(r"<script(?![^>]*\bsrc=)", page) == []
-        # The policy comes with the answer: one file, for the function and for the load balancer.
+        # The policy is a response header: one file, for the function and for the load balancer.
         assert "Content-Security-Policy" not in page
 
 
@@ -127,7 +127,7 @@ def test_every_class_is_described() -> None:
     urgencies = dict(re.findall(r'id="disease-(\w+)" data-urgency="(\w+)"', PAGES["index"]))
 
     assert urgencies.keys() == json.loads((WEB / "text" / "en.json").read_text())["disease"].keys()
-    # A drawing each.
+    # Each has a drawing.
     assert len(re.findall(r'<summary><svg class="ll-draw"', PAGES["index"])) == len(urgencies)
     assert urgencies["mel"] == "soon"
     assert {urgencies["bcc"], urgencies["akiec"]} == {"appointment"}

@@ -1,4 +1,4 @@
-"""The page in Firefox, another engine than in the other tests: to a result, and offline."""
+"""The page in Firefox: from a picture to a result, and offline."""
 
 import json
 import shutil
@@ -20,12 +20,12 @@ LIMIT_S = 400
 
 @pytest.fixture(scope="module")
 def firefox() -> str:
-    """The path of Firefox, once what drives it is installed."""
+    """Path of Firefox; its driver is installed first."""
     firefox = shutil.which("firefox-esr") or shutil.which("firefox")
     if firefox is None:
         pytest.skip("Firefox is not installed")
     try:
-        npm.tool(audit.HERE, "lighthouse")  # installs all that package.json names
+        npm.tool(audit.HERE, "lighthouse")  # installs all dependencies of package.json
     except npm.Unavailable as error:
         pytest.skip(str(error))
     return firefox
@@ -40,7 +40,7 @@ def picture(lesion: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def seen(site: str, firefox: str, picture: Path) -> dict[str, Any]:
-    """What firefox.mjs saw."""
+    """The observations of firefox.mjs."""
     command = ("node", audit.HERE / "firefox.mjs", firefox, site, picture)
     done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
     assert done.returncode == 0, done.stderr
@@ -57,7 +57,7 @@ def test_from_picture_to_result(seen: dict[str, Any], language: str) -> None:
     assert any(advice in journey["advice"] for advice in words["level"].values())
     assert "100" in journey["chance"]
     assert journey["classes"] == 7
-    # Firefox counts the scroll bar into the window.
+    # In Firefox the width of the window includes the scroll bar.
     assert journey["overflow"] <= 0
 
 
@@ -74,7 +74,7 @@ def test_no_script_fails(seen: dict[str, Any]) -> None:
 def test_after_one_visit_it_answers_without_the_server(
     firefox: str, picture: Path, tmp_path: Path
 ) -> None:
-    """Without the server there is no network: both are on this machine."""
+    """Without the server there is no network, as both are on this machine."""
     script = audit.HERE / "firefox_offline.mjs"
     with server.running(tmp_path / "log.txt", WEB_DIR=str(WEB)) as serving:
         command = ("node", script, firefox, serving.url, picture)

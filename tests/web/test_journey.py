@@ -1,4 +1,4 @@
-"""The main path, from the first question to the result, and what can go wrong on it."""
+"""The main path from the first question to the result, and its errors."""
 
 from typing import Any
 
@@ -72,7 +72,7 @@ def test_one_screen_of_a_telephone_holds_question_answers_and_examples(
     for part in ("#question-title", "#yes", "#no"):
         box = page.locator(part).bounding_box()
         assert box["y"] + box["height"] < visitor.PHONE["height"], part
-    # Fonts differ: it is enough that the top is visible.
+    # As fonts differ, only the top must be visible.
     assert page.locator("[data-example]").first.bounding_box()["y"] < visitor.PHONE["height"]
 
 
@@ -137,7 +137,7 @@ def test_another_picture_can_be_chosen_in_the_preview(visit: Visit, lesion: byte
     page.focus("#again")
 
     with page.expect_event("filechooser") as chooser:
-        # Chromium 156 opens no chooser for the Enter of an automated keyboard.
+        # Chromium 156 opens no file chooser for Enter on an automated keyboard.
         page.keyboard.press(" ")
         chooser.value.set_files({"name": "2.jpg", "mimeType": "image/jpeg", "buffer": lesion})
 
@@ -203,7 +203,7 @@ def test_back_and_forward_lead_through_the_steps_and_keep_the_result(
 def test_the_result_survives_a_visit_to_another_page(
     keeping_page: Any, site: str, lesion: bytes
 ) -> None:
-    """Nothing on the page may keep it out of the back/forward cache."""
+    """The page must be eligible for the back/forward cache."""
     page = keeping_page
     page.goto(site)
     page.wait_for_selector("#send:not([disabled])", state="attached")

@@ -60,5 +60,5 @@ def test_the_browser_measures_as_the_server_does(page: Any, name: str, size: int
 
     assert found["sharpness"] == pytest.approx(served[image_quality.SHARPNESS], rel=5e-3)
     assert found["darkest"] == pytest.approx(served[image_quality.DARKEST], rel=5e-3)
-    # Of the file, which is twice as large as what was drawn.
+    # Size of the file, which is twice that of the drawing.
     assert found["side"] == 2 * served[image_quality.SIDE]

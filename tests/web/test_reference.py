@@ -1,4 +1,4 @@
-"""The reference for partners: its examples run, its client works, and everybody can read it."""
+"""The reference for partners: examples, client, limits, accessibility."""
 
 import html
 import json
@@ -45,7 +45,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[server.S
 
 @pytest.fixture(scope="module")
 def packages(service: tuple[server.Server, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the client, installed from the service as the page says."""
+    """A folder with the client, installed from the service as the page describes."""
     folder = tmp_path_factory.mktemp("packages")
     command = EXAMPLES["install"].replace("https://lesionlens.example", service[0].url).split()
     options = ("--quiet", "--no-deps", "--no-index", "--target", str(folder))
@@ -53,7 +53,7 @@ def packages(service: tuple[server.Server, str], tmp_path_factory: pytest.TempPa
     return folder
 
 
-# What an example prints, by its name.
+# Output of each example.
 PRINTED = {
     "curl": ['"threshold"'],
     "options": ['"views":4', '"name":"dataset"'],
@@ -157,7 +157,7 @@ def test_everybody_can_read_it(visit: Any, scheme: str) -> None:
         for method in item.keys() - {"parameters"}:
             assert f"{method.upper()} {path}" in shown
     assert "Idempotency-Key" in shown
-    # The examples name the address that the page came from.
+    # The examples contain the address of the page.
     assert "lesionlens.example" not in page.inner_text("[data-example=curl]")
     page.wait_for_function("document.querySelector('#now').textContent.startsWith('Now: ready')")
     page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true })")

@@ -26,7 +26,7 @@ def test_advice_chance_and_likeness_agree(visit: Visit, lesion: bytes, looks: st
     assert "about 20 in 100" in page.inner_text(".ll-chance")
     visitor.unfolded(page)
     shown = page.inner_text("#result")
-    # The sum of the malignant classes is the chance, to the precision of their writing.
+    # The chance is the sum of the malignant classes, within rounding.
     tagged = page.locator(".ll-chart--malignant .ll-chart__value").all_inner_texts()
     assert abs(sum(int(re.sub(r"\D", "", part)) for part in tagged) - CHANCES[looks]) <= 2
     assert "threshold" not in shown
@@ -126,7 +126,7 @@ def test_a_faulty_picture_without_a_mark_gets_one_box_that_says_what_to_do(
     assert page.get_attribute(".ll-advice", "data-urgency") == "unknown"
     assert "Technical" not in told
     assert any(word in told for word in ("again:", "take it again", "original", "closer"))
-    # Nothing reassuring is shown beside it.
+    # It is shown without reassuring text.
     for absent in (".ll-chance", ".ll-chart", ".ll-warnings", ".ll-advice ~ .ll-advice"):
         assert page.locator(f"#result {absent}").count() == 0
     assert page.locator(".ll-actions button", has_text="Remind").count() == 0
@@ -230,7 +230,7 @@ def test_the_heat_map_is_an_option_beside_the_picture_with_a_legend(
     assert page.is_visible(".ll-heatmap .ll-legend i")
     assert "this part: top left" in page.get_attribute(".ll-heatmap .ll-stack__heat", "alt")
     frame = page.locator(".ll-heatmap .ll-stack__region")
-    # Dashed, three pixels, and entirely inside the picture, so that no side is clipped.
+    # Dashed, three pixels wide, and entirely inside the picture, so that no side is clipped.
     style = frame.evaluate("node => [getComputedStyle(node).borderTopStyle, node.offsetLeft,"
                            "node.offsetTop, node.clientLeft, node.offsetParent.clientHeight"
                            " - node.offsetTop - node.offsetHeight]")  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is sent from the visitor's device, and what they are told beforehand."""
+"""Preparation and sending of pictures, and the messages beforehand."""
 
 import io
 from typing import Any
@@ -21,7 +21,7 @@ def test_a_picture_is_drawn_apart_from_the_page(visit: Visit, lesion: bytes) -> 
     }""")
     visitor.choose(page, lesion)
     assert page.evaluate("drawn") == 0
-    # Without the worker, the page does it itself.
+    # Without the worker, the page draws itself.
     page.route("**/redraw-worker.js", lambda route: route.abort())
     page.set_input_files("#image", [])
     visitor.choose(page, lesion)
@@ -96,7 +96,7 @@ class _Gate:
 
 
 def _unready(visit: Visit, pattern: str) -> tuple[Any, _Gate, list[Any]]:
-    """A page whose matching files are delayed, the gate, and the page's POST requests."""
+    """A page with delayed files, the gate that delays them, and the page's POST requests."""
     page = visit(ready=False)
     gate = _Gate(page, pattern)
     posts: list[Any] = []
@@ -108,7 +108,7 @@ def _unready(visit: Visit, pattern: str) -> tuple[Any, _Gate, list[Any]]:
 
 
 def _insist(page: Any, picture: bytes) -> None:
-    """Choose, agree and send, in every way a visitor can."""
+    """Choose, consent and send in every way that a visitor can."""
     page.set_input_files("#image", {"name": "l.jpg", "mimeType": "image/jpeg", "buffer": picture})
     if page.is_visible("#consent"):
         page.check("#consent")
@@ -286,7 +286,7 @@ _INLINE = """() => new Promise((done) => {
 
 
 def test_the_policy_allows_nothing_inline(browser: Any, site: str) -> None:
-    # Without `visit`, which fails on console errors: here the policy is meant to block.
+    # Not with `visit`, which fails on console errors: here the policy should block.
     page = browser.new_page()
     response = page.goto(site)
 

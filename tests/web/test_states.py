@@ -126,7 +126,7 @@ def test_no_table_is_cut_off_on_a_telephone(visit: Visit, width: int) -> None:
     assert page.locator(".ll-matrix thead abbr", has_text="mel").is_visible()
 
 
-# Height in pixels on 26 November 2026.
+# Height in pixels on 26 November 2026, before it was shortened.
 TALL = {"phone": 11708, "desktop": 7272}
 
 
@@ -142,7 +142,7 @@ def test_the_first_page_is_a_third_as_long_as_it_was(visit: Visit, size: str) ->
 
 @pytest.mark.parametrize("width", [320, 640, 1024, 1920, 3840])
 def test_nothing_overflows_at_any_width(visit: Visit, lesion: bytes, width: int) -> None:
-    # 640 is also 1280 at a zoom of 200%, 320 at 400%.
+    # 640 corresponds to 1280 at a zoom of 200%, 320 to 1280 at 400%.
     page = visit("/?lang=mr", viewport={"width": width, "height": 900})
 
     for state in _states(page, lesion):

@@ -18,7 +18,7 @@ PLURALS = {"zero", "one", "two", "few", "many", "other"}  # CLDR
 
 
 def _flat(node: Any, prefix: str = "") -> dict[str, Any]:
-    # The plural forms of a text count as one.
+    # The plural forms of a text count as one key.
     if not isinstance(node, dict) or node.keys() <= PLURALS:
         return {prefix: node}
     return {
@@ -121,7 +121,7 @@ def test_the_html_carries_the_english_text(name: str) -> None:
 def test_every_text_of_the_html_has_a_key(name: str) -> None:
     body = PAGES[name][PAGES[name].index("<body") :]
     loose = re.findall(r"<(?![^<>]*data-text=)[a-z][^<>]*>([^<>]*\w[^<>]*)<", body)
-    # The names of the page and of the languages, a language code, and the command.
+    # Names of the page and of languages, a language code, and a command.
     assert {text.strip() for text in loose} - {"curl -F image=@lesion.jpg"} == {
         "LesionLens", "English", "EN", "हिन्दी", "मराठी",
     }  # fmt: skip
@@ -131,7 +131,7 @@ def test_every_text_is_used_and_every_text_used_exists() -> None:
     named = {key for name in PAGES for key, _ in _page(name)}
     named |= set(re.findall(r'\btext\(\s*"([\w.-]+)"', SCRIPTS))
     named |= set(re.findall(r'"((?:\w+)\.[\w-]+)"', SCRIPTS)) & set(TEXTS["en"])
-    # Keys composed at run time.
+    # Prefixes of keys that are composed at run time.
     families = ("problem.", "warning.", "level.", "kind.", "disease.", "model.", "help.",
                 "urgency.", "here.stage.", "quality.", "crop.", "table.", "letter.")  # fmt: skip
     known = set(TEXTS["en"])

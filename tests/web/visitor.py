@@ -1,4 +1,4 @@
-"""Steps of a visitor, shared by the tests."""
+"""Actions of a visitor, shared by the tests."""
 
 from email import message_from_bytes
 from pathlib import Path
@@ -34,7 +34,7 @@ def send(page: Any) -> None:
 
 
 def check(page: Any, data: bytes) -> None:
-    """Choose, agree and send, and wait for the result."""
+    """Choose a file, consent, send, and wait for the result."""
     choose(page, data)
     send(page)
     page.wait_for_selector("body[data-state=result]")
@@ -49,13 +49,14 @@ def sent(request: Any) -> tuple[str, str, bytes]:
     return part.get_filename(), part.get_content_type(), part.get_payload(decode=True)
 
 
-# ---- what is looked at --------------------------------------------------------------------------
+# ---- checks and screenshots
+# --------------------------------------------------------------------------
 
 
 def faults(page: Any) -> list[str]:
-    """Violations of WCAG 2.2 AA and of best practices that axe finds."""
+    """Violations of WCAG 2.2 AA and of best practices found by axe."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-    # Contrast is wrong while colours are animated.
+    # Contrast cannot be measured while colours are animated.
     page.evaluate("Promise.all(document.getAnimations().map((motion) => motion.finished))")
     found = axe.Axe().run(page).response["violations"]
     return [f"{v['id']}: {n['target']} {n['failureSummary']}" for v in found for n in v["nodes"]]
@@ -74,5 +75,5 @@ def artefact(name: str, kind: str = "png") -> Path:
 
 def picture_of(page: Any, name: str) -> None:
     """Save a screenshot as an artefact."""
-    # Tall pages take long to draw on a busy machine.
+    # Tall pages take long to render on a busy machine.
     page.screenshot(path=artefact(name), full_page=True, timeout=60_000)

@@ -25,7 +25,7 @@ NONE = replace(
 
 
 def frame() -> np.ndarray:
-    """Left half red, right half blue, a green stripe at the top."""
+    """A frame with a red left half, a blue right half, and a green stripe at the top."""
     pixels = np.zeros((60, 80, 3), np.uint8)
     pixels[:, :40, 0] = 200
     pixels[:, 40:, 2] = 200
@@ -117,13 +117,13 @@ def test_without_mixup_nothing_is_mixed() -> None:
 
 
 def sharpness(pixels: np.ndarray) -> float:
-    """Mean square of the differences of neighbours: what blur takes away."""
+    """Mean squared difference of neighbouring pixels, which blur reduces."""
     values = pixels.astype(float)
     return float(np.mean(np.diff(values, axis=0) ** 2) + np.mean(np.diff(values, axis=1) ** 2))
 
 
 def textured() -> np.ndarray:
-    """A network of lines, grain and an edge: what a lesion's picture is made of, at 320x240."""
+    """Lines, grain and an edge, as in a picture of a lesion; 320×240."""
     random = np.random.default_rng(3)
     y, x = np.mgrid[:240, :320]
     network = 20 * np.sin(x / 2.1 + np.sin(y / 9)) * np.sin(y / 1.7)
@@ -134,13 +134,13 @@ def textured() -> np.ndarray:
 
 @pytest.mark.parametrize("size", [128, 160, 224])
 def test_what_shrinks_is_as_sharp_as_serving_makes_it(size: int) -> None:
-    """One implementation means: the same filter, at the same scale, from the same frame."""
+    """Augmentation must use serving's filter at the same scale on the same frame."""
     frame = textured()
     served = preprocess.frame(Image.fromarray(frame), size, size, Preprocessing(size))
     trained = augment(frame, size, NONE, np.random.default_rng(0))
     assert sharpness(trained) == pytest.approx(sharpness(served), rel=0.05)
     assert np.abs(trained.astype(int) - served).mean() < 1
-    # Turned, it loses little; sampled without antialiasing, it would gain a third and more.
+    # Rotation costs little sharpness; aliasing would add a third and more.
     turning = replace(NONE, rotation_degrees=10.0)
     turned = augment(frame, size, turning, np.random.default_rng(1))
     middle = slice(size // 5, -size // 5)

@@ -57,7 +57,7 @@ def test_archives_are_read_as_they_were_unpacked(
         copy = tmp_path / images.format(path.stem)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
-    # What macOS packs beside every file.
+    # macOS adds such a file to archives for every file.
     (tmp_path / f"._{path.name}").write_bytes(b"\0")
     (tmp_path / table).parent.mkdir(exist_ok=True)
     shutil.copy(drawings / "HAM10000_metadata.csv", tmp_path / table)

@@ -10,7 +10,7 @@ from training.data.file_hashes import FileHashes
 
 @pytest.fixture(autouse=True)
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files of this moment count as old."""
+    """Let files that were just written count as settled."""
     monkeypatch.setattr(file_hashes, "SETTLED_NS", -1)
 
 

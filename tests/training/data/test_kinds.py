@@ -114,7 +114,7 @@ def detail(frame: np.ndarray) -> float:
 
 
 def test_equalizing_takes_away_what_tells_of_resolution_and_compression(tmp_path: Path) -> None:
-    """One scene, as a large lossless file and as a small one of poor quality."""
+    """One scene as a large lossless file and as a small one of poor quality."""
     scene = lesion(640, 480)
     poor = tmp_path / "poor.jpg"
     scene.resize((160, 120), Image.Resampling.BILINEAR).save(poor, quality=60)

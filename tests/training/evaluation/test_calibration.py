@@ -9,7 +9,7 @@ from training.evaluation.metrics import Predictions
 
 CLASSES = ("mel", "bkl", "nv")
 SHARES = np.array([0.1, 0.2, 0.7])
-# How far each class stands apart from the others.
+# Distance of each class from the others.
 CENTRES = np.array([1.5, 1.0, 2.0])
 
 
@@ -20,10 +20,10 @@ def case(
     offsets: tuple[float, ...] = (0.0, 0.0, 0.0),
     origin: str = "home",
 ) -> tuple[Predictions, np.ndarray]:
-    """Images with classes as frequent as ``shares``, logits, and their log-likelihoods (N, C).
+    """Images with class frequencies ``shares``: logits, and their true log-likelihoods (N, C).
 
-    Classes are Gaussians around the corners of a triangle: what a perfect model would answer is
-    known. The logits are that, wrongly scaled and offset.
+    Classes are Gaussians around the corners of a triangle, so the true likelihoods are known. The
+    logits are these, wrongly scaled and offset.
     """
     random = np.random.default_rng(1)
     labels = random.choice(3, count, p=shares)
@@ -55,7 +55,7 @@ def test_what_was_done_to_the_logits_is_undone(scales: tuple[float, ...], method
 
 
 def test_each_origin_is_judged_under_its_own_class_frequencies() -> None:
-    """Twice the same likelihoods, of a clinic of cancers and of one without a class."""
+    """The same likelihoods for a clinic with mostly cancers and one that lacks a class."""
     sick, true = case(shares=np.array([0.6, 0.4, 0.0]), offsets=(1.0, 0.0, -1.0), origin="ward")
     well, _ = case(shares=np.array([0.05, 0.05, 0.9]), offsets=(1.0, 0.0, -1.0), origin="practice")
     fitted = calibration.fit(joined(sick, well), CLASSES)
@@ -65,7 +65,7 @@ def test_each_origin_is_judged_under_its_own_class_frequencies() -> None:
 
 
 def test_few_images_do_not_make_it_run_away() -> None:
-    """Six images that are told apart perfectly: no finite likelihood is the best."""
+    """Six perfectly separable images: the likelihood has no finite maximum."""
     labels = np.array([0, 1, 2, 0, 1, 2])
     lesions = np.arange(6).astype(str)
     fitted = calibration.fit(
@@ -93,13 +93,13 @@ def test_the_threshold_is_the_highest_that_is_sensitive_enough() -> None:
 
 
 def test_origins_weigh_alike_in_the_threshold_however_many_images_they_have() -> None:
-    """A large clinic whose cancers stand out, and a small one whose cancers hardly do."""
+    """A large clinic with obvious cancers and a small one with inconspicuous ones."""
     large, small = np.linspace(0.8, 1, 2000), np.linspace(0, 0.5, 100)
     probabilities = np.concatenate([large, small])
     of = np.array(["large"] * 2000 + ["small"] * 100)
     malignant = np.ones(2100, bool)
     found = calibration.threshold(probabilities, malignant, of)
-    # Half of a tenth of the small one's may be missed beside none of the large one's.
+    # With none missed in the large one, twice the tolerated share may be missed in the small one.
     assert (small >= found).mean() == pytest.approx(0.9, abs=0.011)
     assert (probabilities >= found).mean() > 0.99
 

@@ -12,7 +12,7 @@ from training.evaluation import evaluate, predictions
 
 
 def by_colour(frames: np.ndarray) -> np.ndarray:
-    """Logits that follow from the colours of an image's middle, and tell the drawings in part."""
+    """Logits from the colours in the middle of an image, which partly separate the drawings."""
     middle = frames[:, 6:10, 6:10].mean(axis=(1, 2)) / 255
     return middle @ np.random.default_rng(0).normal(size=(3, 7)) * 5
 

@@ -87,7 +87,7 @@ def test_a_release_is_judged_on_any_labelled_set(
     drawings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(drawings / "images", tmp_path / "atlas" / "images")
-    # Only two classes occur: the figures of the others are undefined, and those of these stand.
+    # Only two classes occur: the figures of the others are undefined.
     rows = (drawings / "HAM10000_metadata.csv").read_text().splitlines()
     kept = [row for row in rows[1:] if row.split(",")[2] in ("mel", "nv")]
     labels = tmp_path / "atlas" / "labels.csv"

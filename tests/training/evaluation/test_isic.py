@@ -1,4 +1,4 @@
-"""The challenge's own scorer reads what we write, and finds what we find."""
+"""The ISIC challenge's scorer reads our files and computes the same figures."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from training.data.dataset import CLASSES, Dataset
 from training.evaluation import isic, metrics
 from training.evaluation.metrics import Predictions
 
-# The scorer is older than the pandas beneath it.
+# The scorer uses a deprecated function of pandas.
 pytestmark = pytest.mark.filterwarnings("ignore:DataFrame.applymap:FutureWarning")
 
 

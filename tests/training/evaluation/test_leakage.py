@@ -15,7 +15,7 @@ DATA = replace(config.load("smoke").data, by_lesion=False)
 
 
 def remembering(dataset: Dataset, parts: split.Split) -> dict[str, np.ndarray]:
-    """Logits of a model that is right about the lesions it was trained on, and about no other."""
+    """Logits of a model that is right only about lesions that it was trained on."""
     known = np.isin(dataset.lesions, dataset.lesions[parts.train])
     answer = np.where(known, dataset.labels, (dataset.labels + 1) % 7)
     return {part: np.eye(7)[answer[getattr(parts, part)]] for part in ("validation", "test")}
@@ -73,7 +73,7 @@ def test_runs_of_the_same_data_are_collected(drawn: Dataset, tmp_path: Path) -> 
 def test_every_run_is_a_configuration_of_its_kind(run: str) -> None:
     settings = config.load("paper", leakage.RUNS[run])
     assert leakage.kind(settings.data) == run
-    # The length of all three is about the same.
+    # All three trainings have about the same number of steps.
     training = settings.training
     epochs = training.head_epochs + sum(stage.epochs for stage in training.stages)
     images = 6705 * 7 if run == "copies" else 10015

@@ -24,7 +24,7 @@ def predicted(images: int = 300, images_per_lesion: int = 1, skill: float = 1.5)
 
 
 def report(case: Predictions, shift: float = 0.0) -> PartMetrics:
-    """``shift``: how much likelier nevi are under the default prior."""
+    """``shift``: log odds by which the default prior favours nevi."""
     usual = dataclasses.replace(case, logits=case.logits + np.array([0, 0, shift]))
     return metrics.report({UNIFORM: case, DATASET: usual}, CLASSES, seed=0)
 
@@ -101,7 +101,7 @@ def test_rates_of_a_flag_have_intervals_over_lesions() -> None:
 
 
 def test_classes_count_alike_in_the_log_loss_at_the_best_temperature() -> None:
-    """As scikit-learn has it, over temperatures; however cold the logits are given."""
+    """Compare with scikit-learn, minimized over temperatures, for logits of any temperature."""
     generator = np.random.default_rng(5)
     labels = np.repeat([0, 1, 2], [200, 30, 10])
     logits = generator.normal(size=(240, 3)) + 2 * np.eye(3)[labels]

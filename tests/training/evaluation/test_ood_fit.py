@@ -9,9 +9,9 @@ from training.evaluation import ood_fit
 from training.evaluation.ood_fit import Shown
 
 RANDOM = np.random.default_rng(0)
-# Features of uneven spread, correlated, one of them constant at home.
+# Correlated features of different spread; one is constant in dermatoscopic images.
 MIXING = RANDOM.normal(size=(12, 12)) * np.linspace(0.1, 5, 12)
-# Where each kind lies: apart from the others in one direction.
+# Centre of each kind, separated from the others in one direction.
 CENTRES = np.zeros((3, 12))
 CENTRES[1, 0], CENTRES[2, 1] = 8, 8
 
@@ -50,7 +50,7 @@ def test_the_distance_is_about_1_at_home_and_grows_away_from_it() -> None:
     home = HOME.features
     distances = FITTED.detector.distances(home)
     assert distances.mean() == pytest.approx(1, abs=0.1)
-    # Far in a direction in which nothing at home varies much.
+    # Far away in a direction in which dermatoscopic images hardly vary.
     odd = home + 20 * np.linalg.svd(home - home.mean(axis=0))[2][-2].astype(np.float32)
     assert (FITTED.detector.distances(odd) > distances.max()).all()
     assert not FITTED.accepts(odd).any()
@@ -71,7 +71,7 @@ def test_the_limits_let_the_stated_shares_pass() -> None:
 
 
 def test_a_small_origin_counts_as_much_as_a_large_one_for_the_limits() -> None:
-    """Of two origins the small one lies farther off: its tail sets the limit, not its number."""
+    """Of two origins the small one is farther away: its distances must set the limit."""
     far = HOME.features[:40] + 3 * (HOME.features[:40] - HOME.features.mean(axis=0))
     validation = dataclasses.replace(
         shown((640, 0, 0), VALIDATION),

@@ -8,8 +8,8 @@ from training.evaluation import ood_report
 from training.evaluation.ood_fit import Shown
 
 RANDOM = np.random.default_rng(0)
-# (kind, origin, part, centre, number). The close-ups of "clinic" can be told by what the others
-# teach; those of "strange" look dermatoscopic.
+# (kind, origin, part, centre, number). The close-ups of "clinic" resemble the other close-ups;
+# those of "strange" look dermatoscopic.
 PICTURES = (
     (DERMATOSCOPIC, "home", TRAIN, (0, 0), 300),
     (DERMATOSCOPIC, "home", VALIDATION, (0, 0), 200),
@@ -58,7 +58,7 @@ def test_origins_are_judged_by_a_detector_that_never_saw_them() -> None:
     assert close["strange"].share["value"] < 0.2
     assert close["all"].share["value"] == pytest.approx(refused.sum() / 250, abs=1e-4)
     left = found.left_out.dermatoscopic_accepted
-    # Held-out images alone: the network has seen the others.
+    # Held-out images only: the network was trained on the others.
     assert {name: one.pictures for name, one in left.items()} == {"home": 400, "abroad": 200}
     assert left["abroad"].share["value"] < accepted["abroad"]
     other = found.other_refused
@@ -75,7 +75,7 @@ def test_origins_are_judged_by_a_detector_that_never_saw_them() -> None:
         ((15, 148), 148, 0.0624, 0.1605),
         ((0, 20), 20, 0.0, 0.1611),
         ((20, 20), 20, 0.8389, 1.0),
-        # Fewer groups than pictures: as uncertain as so few draws.
+        # Fewer groups than pictures: as uncertain as that many observations.
         ((40, 40), 4, 0.5101, 1.0),
     ],
 )

@@ -8,7 +8,7 @@ from training.evaluation.operating_point import Outcomes
 RANDOM = np.random.default_rng(5)
 ORIGINS = np.array(["home"] * 600 + ["far"] * 200 + ["tiny"] * 40)
 MALIGNANT = RANDOM.random(840) < 0.3
-# Elsewhere cancers stand out less.
+# In the other origins cancers are less conspicuous.
 SKILL = np.where(ORIGINS == "home", 0.3, 0.1)
 PROBABILITIES = np.clip(RANDOM.random(840) * 0.7 + SKILL * MALIGNANT, 0, 1)
 OUTCOMES = Outcomes(PROBABILITIES, MALIGNANT, ORIGINS, np.arange(840).astype(str))
@@ -33,7 +33,7 @@ def test_every_origin_has_its_own_rates_with_intervals() -> None:
 def test_the_whole_is_the_mean_over_origins_not_over_images() -> None:
     found = operating_point.measure(OUTCOMES, 0.5, (), seed=0)
     of = found.by_origin
-    # The tiny one has too few malignant images to count whole.
+    # The tiny origin has too few malignant images for full weight.
     weights = {name: min(1, entry.malignant / 50) for name, entry in of.items()}
     mean = sum(w * of[name].sensitivity["value"] for name, w in weights.items())
     assert found.sensitivity["value"] == pytest.approx(mean / sum(weights.values()), abs=1e-3)

@@ -4,7 +4,7 @@ import pytest
 from training.evaluation import quality_limits
 
 RANDOM = np.random.default_rng(0)
-# Half of the images have fine stripes, which small images lose.
+# Half of the images have fine stripes, which are lost at small sizes.
 LABELS = np.arange(60) % 2
 STRIPES = 40 * (np.arange(64) % 2)[None, :, None] * LABELS[:, None, None, None]
 FRAMES = (RANDOM.integers(90, 130, (60, 1, 1, 3)) + RANDOM.integers(0, 9, (60, 64, 64, 3))).astype(
@@ -13,13 +13,13 @@ FRAMES = (RANDOM.integers(90, 130, (60, 1, 1, 3)) + RANDOM.integers(0, 9, (60, 6
 
 
 def seen(frames: np.ndarray) -> np.ndarray:
-    """A model that tells the classes by the stripes."""
+    """A model that recognizes a class by the stripes."""
     striped = np.abs(np.diff(frames.astype(float), axis=2)).mean(axis=(1, 2, 3)) > 15
     return np.eye(2)[striped.astype(int)]
 
 
 def bright(frames: np.ndarray) -> np.ndarray:
-    """A detector that refuses what is dark."""
+    """A detector that refuses dark images."""
     return frames.mean(axis=(1, 2, 3)) > 60
 
 
@@ -48,7 +48,7 @@ def test_limits_warn_of_what_is_made_worse_and_hardly_of_what_is_not(
     [
         ({32: 0.5, 64: 0.79, 96: 0.8}, 64),
         ({32: 0.8, 64: 0.8, 96: 0.8}, 32),
-        # A lucky small size does not count.
+        # A small size that happens to do well does not count.
         ({32: 0.8, 64: 0.7, 96: 0.8}, 96),
         ({32: 0.5, 64: 0.5, 96: 0.8}, 96),
     ],

@@ -16,7 +16,7 @@ from training.evaluation.served_predictions import Answers
 def forecast(
     images: int = 3000, sharpened: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labels that come true as often as the probabilities say, before these are ``sharpened``."""
+    """Labels drawn with the given probabilities, which are then ``sharpened``."""
     random = np.random.default_rng(3)
     logits = random.normal(size=(images, 4)) * 2
     chance = random.random((images, 1))
@@ -41,11 +41,11 @@ def test_values_agree_with_scikit_learn() -> None:
 def test_the_calibration_error_by_hand() -> None:
     probabilities = np.array([0.96, 0.98, 1.0, 0.5, 0.5, 0.02])
     outcomes = np.array([True, True, False, True, True, False])
-    # The bins from 14/15, from 7/15 and from 0 hold three images, two and one.
+    # The bins from 14/15, from 7/15 and from 0 have three, two and one images.
     expected = abs(2.94 - 2) / 6 + abs(1.0 - 2) / 6 + 0.02 / 6
     errors = reliability.calibration_errors(probabilities, outcomes, np.ones((1, 6)))
     assert errors == pytest.approx([expected])
-    # An image of double weight is the same as two images.
+    # An image of weight 2 is equivalent to two images.
     twice = reliability.calibration_errors(
         probabilities[[0, 1, 2, 2]], outcomes[[0, 1, 2, 2]], np.ones((1, 4))
     )
@@ -85,14 +85,14 @@ def test_a_sure_mistake_is_dear_but_finite() -> None:
 
 
 def answered(drawn: Dataset, shares: np.ndarray) -> Answers:
-    """Of the shipped calibration's manifest, but with logits that are log-likelihoods already."""
+    """Predictions with the shipped manifest, but logits that already are log-likelihoods."""
     neutral = Calibration("none", (1.0,) * 7, (0.0,) * 7)
     manifest = msgspec.structs.replace(releases.manifest(), calibration=neutral)
     return Answers(drawn.records, manifest, np.log(shares))
 
 
 def test_under_the_uniform_prior_every_class_weighs_alike(drawn: Dataset) -> None:
-    """Sure of everything, right about one class: half of all images, a seventh of the classes."""
+    """Certain of everything and right about one class, which half of all images have."""
     many = dataclasses.replace(
         drawn, records=drawn.records + 7 * tuple(r for r in drawn.records if r.dx == "nv")
     )
@@ -108,7 +108,7 @@ def test_under_the_uniform_prior_every_class_weighs_alike(drawn: Dataset) -> Non
 
 
 def test_an_origin_is_judged_under_its_own_share_of_malignant_images(drawn: Dataset) -> None:
-    """Likelihoods that say nothing: under the right prevalence, they keep their word exactly."""
+    """Uninformative likelihoods: at the true prevalence they are perfectly calibrated."""
     records = tuple(
         dataclasses.replace(record, origin="ward" if index % 2 else "practice")
         for index, record in enumerate(drawn.records)

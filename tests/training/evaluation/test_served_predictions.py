@@ -19,7 +19,7 @@ def test_answers_are_those_of_the_function(drawn: Dataset, classifier: Classifie
         served = pipeline.examine(record.path.read_bytes(), classifier)
         shares = {entry["label"]: entry["probability"] for entry in served["probabilities"]}
         assert dict(zip(found.classes, found.probabilities()[place], strict=True)) == shares
-        # There is none where serving refuses to predict.
+        # The function gives no prediction for pictures that are not dermatoscopic.
         if malignancy := served["malignancy"]:
             assert found.malignancy[place] == malignancy["probability"]
             assert found.flagged[place] == malignancy["flag"]

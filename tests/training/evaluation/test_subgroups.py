@@ -35,7 +35,7 @@ def test_ages_fall_into_bands(drawn: Dataset, age: str, band: str) -> None:
 
 
 def answered(records: tuple[Record, ...]) -> Answers:
-    """Right for women; wrong, and never alarmed, for men."""
+    """Predictions that are right for women, and wrong and never flagged for men."""
     labels = np.array([CLASSES.index(record.dx) for record in records])
     women = np.array([record.sex == "female" for record in records])
     benign = CLASSES.index("nv")

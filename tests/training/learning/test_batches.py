@@ -60,7 +60,7 @@ def test_what_fills_the_last_batch_of_validation_up_weighs_nothing(examples: Exa
 
 
 def test_a_mixed_image_has_the_mixture_of_its_origins_priors(examples: Examples) -> None:
-    """Its own share of the origins says how much of either prior it has."""
+    """The target's origin shares are the weights of the two priors."""
     mixing = replace(CONFIG, augmentation=replace(CONFIG.augmentation, mixup=0.5))
     priors = examples.shares(CONFIG.training.sampling_power)
     priors /= priors.sum(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Who the workers are, in Vertex AI's own formats."""
+"""Cluster descriptions in Vertex AI's formats, and the roles of workers."""
 
 import json
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ def test_without_a_description_a_process_is_alone() -> None:
             {"TF_CONFIG": spec(TF_CONFIG, task={"type": "chief", "index": 0})},
             Cluster(ADDRESSES, 0),
         ),
-        # An older name of the chief; and TensorFlow's own habit of having none beside worker 0.
+        # An older name of the chief; and a cluster without one, in which worker 0 takes its role.
         (
             {
                 "TF_CONFIG": spec(

@@ -25,7 +25,7 @@ def measured(chosen: np.ndarray) -> dict[str, float]:
 
 
 def test_figures_while_training_are_those_of_the_evaluation() -> None:
-    # Few of the first class: the figures are means over classes, not over images.
+    # The first class has few images: figures are means over classes, not over images.
     chosen = (LABELS > 0) | (np.arange(90) % 9 == 0)
     labels, logits = LABELS[chosen], LOGITS[chosen]
     found = measured(chosen)

@@ -12,7 +12,7 @@ from training.learning import fit, mobilenet
 from training.learning.batches import Examples
 from training.learning.callbacks import Checkpoint
 
-# One epoch of the head, one at the first size, two at the second.
+# One epoch of the head alone, one at the first size, two at the second.
 CONFIG = config.load("smoke")
 
 
@@ -41,7 +41,7 @@ class Run:
 @pytest.fixture(scope="module")
 def uninterrupted(examples: Examples, tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("uninterrupted")
-    # Without --resume, what an earlier run left is not looked at.
+    # Without --resume, checkpoints of an earlier run are ignored.
     (folder / "checkpoint.json").write_text("no checkpoint")
     return Run(folder, *trained(examples, folder))
 
@@ -54,7 +54,7 @@ def test_history_names_every_epoch(uninterrupted: Run) -> None:
         assert np.isfinite([entry[f"val_{name}"] for entry in history]).all()
 
 
-# After a stage and within one.
+# At the end of a stage and within one.
 @pytest.mark.parametrize("epoch", [pytest.param(2, marks=pytest.mark.slow), 3])
 def test_a_killed_run_ends_as_if_it_had_not_been(
     examples: Examples,
@@ -90,10 +90,10 @@ def test_a_finished_run_is_resumed_without_training(examples: Examples, uninterr
 def test_compiled_steps_do_what_eager_ones_do(
     examples: Examples, uninterrupted: Run, tmp_path: Path
 ) -> None:
-    """What a real training runs; the other tests do without the minutes of tracing."""
+    """Real trainings are compiled; the other tests avoid the minutes of tracing."""
     compiled = replace(CONFIG.training, run_eagerly=False, stages=CONFIG.training.stages[:1])
     _, history = fit.fit(replace(CONFIG, training=compiled), examples, tmp_path, False)
-    # The head's epoch does not depend on the stages; dropout draws alike from its own stream.
+    # The head's epoch does not depend on the stages, and dropout has its own random generator.
     for name, value in history[0].items():
         assert value == pytest.approx(uninterrupted.history[0][name], rel=1e-3), name
 
@@ -118,7 +118,7 @@ def test_the_result_lies_between_the_start_and_the_end(
     training = replace(CONFIG.training, start_share=share)
     keras.utils.set_random_seed(CONFIG.seed)
     start = mobilenet.build(7, CONFIG.width, CONFIG.training.dropout, None).get_weights()
-    # A finished run is taken up again: nothing is trained, the weights are put together anew.
+    # Resuming a finished run trains nothing; only the final weights are computed again.
     shutil.copytree(uninterrupted.folder, tmp_path / "run")
     mixed = replace(CONFIG, training=training)
     network, _ = fit.fit(mixed, examples, tmp_path / "run", resume=True)

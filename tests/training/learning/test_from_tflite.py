@@ -10,7 +10,7 @@ from training.releasing import export
 def network(seed: int, width: float = 0.25) -> keras.Model:
     keras.utils.set_random_seed(seed)
     made = mobilenet.build(7, width, 0.0, None)
-    # As after a training: a bias, and normalizations that do something.
+    # As after a training: a bias, and normalizations with an effect.
     random = np.random.default_rng(seed)
     made.get_layer(mobilenet.HEAD).bias.assign(random.normal(0, 1, 7))
     for layer in made.get_layer(mobilenet.BACKBONE).layers:
@@ -34,7 +34,7 @@ def test_a_network_answers_as_the_release_it_starts_from(precision: str, toleran
     expected = inference.predict_keras(first, frames)
     assert np.abs(expected).max() > 3 * tolerance
     np.testing.assert_allclose(inference.predict_keras(second, frames), expected, atol=tolerance)
-    # The normalizations know what they will see: training goes on where it was.
+    # In training mode, too, the normalizations leave the outputs unchanged.
     trained = second(frames.astype(np.float32), training=True).numpy()
     np.testing.assert_allclose(trained, expected, atol=tolerance + 0.05)
 

@@ -1,4 +1,4 @@
-"""A training keeps its memory."""
+"""The process of a training reuses freed memory."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-# Frees and takes 64 MiB ten times over, in a thread as TensorFlow does; prints the page faults.
+# Allocates and frees 64 MiB ten times in a thread, as TensorFlow does; prints the page faults.
 CODE = """
 import resource, sys, threading
 import numpy as np

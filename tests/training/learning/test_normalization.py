@@ -19,7 +19,7 @@ def test_statistics_are_those_of_the_batches_and_frozen_ones_stay() -> None:
     assert learning.momentum == momentum
     seen = keras.Model(backbone.inputs, learning.input)
     outputs = [seen(network.get_layer("scale")(images)).numpy() for images in batches]
-    # What comes before the second block is frozen: its input does not depend on the statistics.
+    # The layers before the second block are frozen: its input does not depend on the statistics.
     np.testing.assert_allclose(
         learning.moving_mean.numpy(),
         np.mean([o.mean(axis=(0, 1, 2)) for o in outputs], axis=0),

@@ -12,7 +12,7 @@ def test_one_worker_on_paper_is_the_one_that_was_measured() -> None:
 
 
 def test_two_workers_on_paper() -> None:
-    # 12.8 MB each way at 1.25 GB/s, and 108 messages twice 50 µs away.
+    # 12.8 MB each way at 1.25 GB/s, and 108 messages with twice 50 µs latency.
     exchange = 12.8e6 / 1.25e9 + 108 * 2 * 50e-6
     assert scaling.exchange_s(2) == pytest.approx(exchange)
     assert scaling.on_paper(ONE, 2) == pytest.approx(0.9 / 2 + 0.1 + exchange)

@@ -1,4 +1,4 @@
-"""What a release is called where nobody names it."""
+"""The default version of a release."""
 
 from lesionlens.model.manifest import DETECTOR, MODEL
 from training.releasing.build_manifest import default_version

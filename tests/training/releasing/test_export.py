@@ -102,7 +102,7 @@ FLOAT32 = Variant("float32", 224, b"x" * 100, 9.0, 0.80, 0.70, 0.0)
         ({"latency_ms": 9.5, "data": b"x"}, "int8-224"),
         ({"latency_ms": 9.95, "data": b"x"}, "float32-224"),
         ({"latency_ms": 8.9, "data": b"x" * 200}, "float32-224"),
-        # Likelihood wins over speed, and accuracy over nothing.
+        # Log loss takes precedence over speed; accuracy does not matter.
         ({"latency_ms": 5.0, "log_loss": 0.72, "balanced_accuracy": 0.9}, "float32-224"),
         ({"latency_ms": 50.0, "log_loss": 0.6}, "int8-224"),
     ],
@@ -113,7 +113,7 @@ def test_the_choice_between_variants(changes: dict[str, Any], expected: str) -> 
 
 
 def test_quantization_is_held_against_its_own_size() -> None:
-    """The small float is too unlikely to ship; its rounding may be worse than that by itself."""
+    """The loss of int8 is compared with float32 of the same size, not with the best variant."""
     small = dataclasses.replace(FLOAT32, size=160, log_loss=0.9, latency_ms=4.0)
     lucky = dataclasses.replace(small, precision="int8", log_loss=0.68, latency_ms=2.0)
     broken = dataclasses.replace(FLOAT32, precision="int8", log_loss=0.72, latency_ms=1.0)

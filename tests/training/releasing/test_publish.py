@@ -35,7 +35,7 @@ def made(
 
 
 class Dying(FileStore):
-    """A store whose writer is killed after some writes."""
+    """A store whose writer is killed after a number of writes."""
 
     def __init__(self, root: Path, writes: int) -> None:
         super().__init__(root)
@@ -61,7 +61,7 @@ def test_what_is_published_and_promoted_is_served(tmp_path: Path) -> None:
 def test_a_version_is_never_overwritten(tmp_path: Path) -> None:
     store = FileStore(tmp_path)
     publish.publish(store, *made("v1"))
-    assert publish.publish(store, *made("v1")) == "v1"  # the same again changes nothing
+    assert publish.publish(store, *made("v1")) == "v1"  # repeating it changes nothing
     with pytest.raises(PublishError, match=r"v1/manifest\.json exists already with other content"):
         publish.publish(store, *made("v1", accuracy=0.9))
 
@@ -85,7 +85,7 @@ def test_a_publisher_killed_between_writes_leaves_nothing_to_serve(
     assert all(listed.manifest is None for listed in publish.list_releases(store))
     with pytest.raises(NotFound):
         publish.promote(store, "v1")
-    # The same publication, tried again, goes through.
+    # Repeating the publication succeeds.
     publish.publish(store, *made("v1"))
     assert release.load(store, "v1").manifest.version == "v1"
 
