@@ -19,7 +19,7 @@ def test_the_cores_time_is_read() -> None:
     assert later_used + later_idle >= used + idle
 
 
-def test_a_machine_that_others_use_is_no_place_for_a_benchmark(
+def test_a_busy_machine_stops_the_benchmark(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(machine, "busy", lambda: 0.5)
@@ -28,7 +28,7 @@ def test_a_machine_that_others_use_is_no_place_for_a_benchmark(
         bench.main([])
 
 
-def test_what_was_measured_beside_others_is_not_kept(capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_of_a_busy_machine_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         bench.main(["--busy"])
     assert "a part is no benchmark to keep" in capsys.readouterr().err

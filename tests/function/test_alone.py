@@ -1,4 +1,4 @@
-"""A copy of function/ with nothing but its locked requirements, under every Python that is here."""
+"""A copy of function/ with only its locked requirements, under every installed Python."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ LIMIT_S = 1800
 
 
 def interpreter(version: str) -> str | None:
-    """The path of this version's interpreter: our own, one on the PATH, or pyenv's newest."""
+    """Path of an interpreter: the current one, one on the PATH, or pyenv's newest."""
     if sys.version_info[:2] == tuple(map(int, version.split("."))):
         return sys.executable
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
@@ -26,7 +26,7 @@ def interpreter(version: str) -> str | None:
     return installed[-1] if installed else shutil.which(f"python{version}")
 
 
-# Not skipped but left out: no machine has all of them, and in CI a skipped test is a failed one.
+# Parametrized rather than skipped: no machine has all versions, and skipping fails in CI.
 @pytest.mark.parametrize("version", [each for each in VERSIONS if interpreter(each)])
 def test_a_copy_of_the_function_serves_and_shows_its_help(version: str, tmp_path: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__")
@@ -55,7 +55,7 @@ def test_a_copy_of_the_function_serves_and_shows_its_help(version: str, tmp_path
 
 
 def run(*command: str) -> str:
-    """What the command prints; without variables of ours, so that it stands on its own."""
+    """Output of a command, run without our environment variables."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(command, env=kept, capture_output=True, text=True, timeout=LIMIT_S)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""The archive command, as it is run, on a folder with good and bad files."""
+"""The command archive.py on a folder with valid and invalid files."""
 
 import csv
 import json
@@ -56,7 +56,7 @@ def test_json_lines_hold_what_the_function_answers(
             assert {"prediction", "probabilities", "malignancy", "notice"} <= set(line)
     assert ["problem" in line for line in lines] == [False, True, False, False]
 
-    # Killed in the middle of its third line, it goes on to the same file.
+    # After being killed in its third line, it continues to the same file.
     second = whole.splitlines(keepends=True)[:2]
     results.write_bytes(b"".join(second) + b'{"file": "b/pho')
     done = run(archive, results)
@@ -83,7 +83,7 @@ def test_csv_holds_a_row_a_file_and_results_of_another_model_are_not_mixed(
 
 
 def run_here(monkeypatch: pytest.MonkeyPatch, source: Path, results: Path) -> None:
-    """As `run`, without a process for each."""
+    """As `run`, but in this process."""
     monkeypatch.setattr(sys, "argv", ["archive.py", str(source), str(results)])
     archive_command.main()
 

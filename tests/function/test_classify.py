@@ -107,14 +107,14 @@ def test_several_views_are_another_answer_of_the_same_image(shared_client: Clien
 
 
 def test_another_prior_shifts_all_probabilities_alike(shared_client: Client) -> None:
-    """Between two priors the log-odds of two classes move by the same for every image."""
+    """A change of prior shifts the log-odds of two classes equally for every image."""
     answers = {prior: asked(shared_client, f"prior={prior}") for prior in ("uniform", "dataset")}
     assert [answer["prior"]["name"] for answer in answers.values()] == ["uniform", "dataset"]
     shares = {
         prior: {entry["label"]: entry["probability"] for entry in answer["probabilities"]}
         for prior, answer in answers.items()
     }
-    # Nevi are the most frequent: the data set's prior always makes them likelier.
+    # Nevi are the most frequent class, which the data set's prior therefore favours.
     assert shares["dataset"]["nv"] > shares["uniform"]["nv"]
     assert shares["dataset"]["df"] < shares["uniform"]["df"]
     for key in ("flag", "decision"):
@@ -302,7 +302,7 @@ def test_an_unexpected_error_tells_the_client_nothing_and_the_log_where(
     assert response.status_code == 500
     assert "secret" not in response.text
     lines = capsys.readouterr().out
-    # A message may quote what was posted; type and place are enough to find the fault.
+    # A message could quote the upload; the type and location are logged.
     assert "secret" not in lines
     error = next(json.loads(line) for line in lines.splitlines() if "stack_trace" in line)
     assert error["error"] == "RuntimeError"
@@ -325,7 +325,7 @@ def test_a_form_without_script_gets_a_page(shared_client: Client) -> None:
     assert "<script" not in response.text
     picture = base64.b64encode(JPEG).decode()
     assert picture in response.text
-    # What may be kept for a repeated request holds no image.
+    # The response kept for repetitions contains no image.
     data = {"image": (io.BytesIO(JPEG), "a.jpg")}
     headers = {**BROWSER, "Idempotency-Key": "once"}
     assert picture not in shared_client.post(PATH, data=data, headers=headers).text

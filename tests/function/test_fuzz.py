@@ -1,6 +1,6 @@
-"""Mutated files of every format: each decodes, or is refused with a Problem; nothing else.
+"""Mutated files of every format decode, or are refused with a Problem.
 
-Through the decoder processes, so within their limits of memory and time.
+Decoder processes are used, so their limits of memory and time apply.
 """
 
 import os
@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 from tests.dicom import photograph
 from tests.pictures import encoded, lesion
 
-# Of each seed; `make fuzz` asks for many more, and for others every time.
+# Mutations of each seed; `make fuzz` runs many more, and others every time.
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 
 RULE = Preprocessing(32)
@@ -37,9 +37,9 @@ SEEDS = {
 
 @st.composite
 def mutated(draw: st.DrawFn, seed: bytes) -> bytes:
-    """The seed with bytes replaced, runs doubled, dropped or moved, and its end cut off."""
+    """The seed with bytes replaced, runs doubled, removed or moved, and its end cut off."""
     data = bytearray(seed)
-    # Most of what can go wrong is told in the first bytes.
+    # Most errors depend on the first bytes.
     place = st.one_of(
         st.integers(0, min(len(seed), 1500) - 1),
         st.integers(0, len(seed) - 1),
@@ -57,7 +57,7 @@ def mutated(draw: st.DrawFn, seed: bytes) -> bytes:
     return bytes(data[: draw(st.integers(1, len(data)))] if draw(st.booleans()) else data)
 
 
-# A thread that another test left may draw random numbers meanwhile.
+# A thread left by another test may draw random numbers meanwhile.
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.parametrize("name", SEEDS)
 @settings(

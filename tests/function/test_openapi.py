@@ -1,4 +1,4 @@
-"""function/openapi.json: valid, complete, and what the function really answers."""
+"""function/openapi.json is valid and complete, and real responses conform to it."""
 
 import base64
 import html
@@ -37,10 +37,10 @@ BATCH = "/v1/batch"
 
 
 def closed(node: Any) -> Any:
-    """A copy whose objects have no other properties than those that are documented.
+    """Return a copy whose objects permit documented properties only.
 
-    The document itself leaves them open: clients are told to ignore fields that they do not know.
-    Objects of which it names no property stay open.
+    The document itself permits others, as clients must ignore unknown fields. Objects without any
+    documented property stay open.
     """
     if isinstance(node, list):
         return [closed(item) for item in node]
@@ -56,7 +56,7 @@ CLOSED = closed(DOCUMENT)
 
 
 def assert_valid(value: Any, schema: dict[str, Any]) -> None:
-    """Hold a value against a schema of the document, which may refer to its components."""
+    """Validate a value against a schema of the document, which may refer to its components."""
     whole = {**schema, "components": CLOSED["components"]}
     formats = Draft202012Validator.FORMAT_CHECKER
     faults = Draft202012Validator(whole, format_checker=formats).iter_errors(value)
@@ -73,7 +73,7 @@ def resolved(node: dict[str, Any]) -> dict[str, Any]:
 
 
 def assert_documented(response: TestResponse, described: dict[str, Any]) -> None:
-    """Hold a real response against a response of the document: headers, media type, content."""
+    """Compare a real response with a documented one: headers, media type, content."""
     described = resolved(described)
     for name, header in described["headers"].items():
         header = resolved(header)
@@ -104,7 +104,7 @@ def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def examples(node: Any) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Every example in the document, after the schema that it is of."""
+    """Every example in the document, with its schema."""
     if isinstance(node, dict):
         given = node.get("examples", {})
         if "schema" in node:
@@ -117,7 +117,7 @@ def examples(node: Any) -> Iterator[tuple[dict[str, Any], Any]]:
             yield from examples(child)
 
 
-# The document.
+# ---- The document ----
 
 
 def test_it_is_valid_openapi_3_1() -> None:
@@ -139,7 +139,7 @@ def test_every_field_is_described() -> None:
 
 
 def fields(schema: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """A schema and all that are inside it, with their names."""
+    """A schema and all schemas inside it, with their names."""
     if isinstance(schema, dict):
         yield name, schema
         for field, inner in schema.get("properties", {}).items():
@@ -162,7 +162,7 @@ def test_it_has_every_route_and_no_other() -> None:
 
 
 def test_every_operation_takes_one_form_of_body() -> None:
-    """Generators take one of several for all of them, and send the others wrongly."""
+    """Client generators use one of several forms and send the others incorrectly."""
     for _, _, operation in operations():
         assert len(operation.get("requestBody", {}).get("content", {"none": {}})) == 1
 
@@ -202,7 +202,7 @@ def test_the_result_is_documented_as_it_is_typed() -> None:
     assert from_type(Result) == shape(COMPONENTS["Result"], COMPONENTS)
 
 
-# Of these the types of the code say less than the document, or neither says anything.
+# For these, the types in the code are less specific than the document, or both are unspecific.
 OPEN = ("training", "evidence", "libraries", "input", "metrics")
 
 
@@ -216,7 +216,7 @@ def test_the_manifest_is_documented_as_it_is_typed() -> None:
     assert from_type(PartMetrics) == shape(COMPONENTS["Metrics"], COMPONENTS)
 
 
-# What the function answers.
+# ---- Responses of the function ----
 
 
 def form(content: bytes, field: str = "image", pieces: int = 1) -> dict[str, Any]:
@@ -249,7 +249,7 @@ SLUG = "{slug}"
 
 
 def open_path(client: Client, path: str, **request_of: Any) -> TestResponse:
-    """Send a request to a path of the document, whose parameter is filled in."""
+    """Send a request to a path of the document, with its parameter filled in."""
     return client.open(path.replace(SLUG, "truncated-image"), **request_of)
 
 
@@ -299,7 +299,7 @@ def test_every_operation_is_tried() -> None:
 
 BOMB = encoded(Image.new("1", (30_000, 30_000)), "PNG")
 
-# By the name of the example in the document.
+# Keys are names of examples in the document.
 PROBLEMS: dict[str, dict[str, Any]] = {
     "empty-image": raw(b""),
     "ended-early": raw(JPEG, environ_overrides={"CONTENT_LENGTH": str(2 * len(JPEG))}),
@@ -338,7 +338,7 @@ PROBLEMS: dict[str, dict[str, Any]] = {
     "too-many-images": {"path": BATCH, **form(JPEG, "images", pieces=17)},
     "batch-media-type": {"path": BATCH, **raw(JPEG)},
 }
-# These need a function of their own, or an earlier request; below.
+# These need special settings or an earlier request; see below.
 FAULTS = {
     *("internal-error", "model-unavailable", "overloaded", "other-request", "still-answering"),
     *("limit", "beyond-limit", "guessing", "batch-as-a-page", "too-slow", "too-costly-image"),
@@ -352,7 +352,7 @@ def problem_examples(response: dict[str, Any]) -> dict[str, Any]:
 
 
 def documented_problem(name: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """Reference, response and value of the example of this name."""
+    """Reference, response and value of the example with this name."""
     for key, response in CLOSED["components"]["responses"].items():
         given = problem_examples(response)
         if name in given:
@@ -421,7 +421,7 @@ def test_a_batch_as_a_page_is_refused_as_documented(shared_client: Client) -> No
     response = shared_client.post(BATCH, **form(JPEG, "images"), headers=PAGE)
     _, described, example = documented_problem("batch-as-a-page")
     assert response.status_code == example["status"]
-    # The problem is told in the form that was asked for.
+    # The problem has the requested format.
     assert response.mimetype == "text/html"
     assert_documented(response, described)
     assert example["detail"] in html.unescape(response.text)
@@ -459,7 +459,7 @@ def test_an_early_repetition_is_as_documented(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_slow_upload_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if the time were over at once."""
+    """With a time limit that has already passed."""
     monkeypatch.setattr("lesionlens.api.deadlines.Deadlines.end", lambda *_: False)
     with socket.socket() as connection:
         served = raw(JPEG, environ_overrides={"gunicorn.socket": connection})
@@ -494,7 +494,7 @@ def test_a_304_is_as_documented(shared_client: Client, path: str) -> None:
 def test_a_costly_image_is_as_documented(
     shared_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As if its decoder had come to an end."""
+    """As if its decoder had reached its limits."""
 
     def exceed(*_: object) -> None:
         raise decoder.Exceeded
@@ -504,7 +504,7 @@ def test_a_costly_image_is_as_documented(
 
 
 def test_an_overload_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a lane that has no place, nor a line."""
+    """With no slot and no queue for decoding."""
     monkeypatch.setattr(decoders.shared, "_modest", Lane(places=0, waiting=0))
     assert_as_documented(create_client().post(CLASSIFY, **raw(JPEG)), "overloaded")
 

@@ -1,4 +1,4 @@
-"""Marked images, posted to the real server: nothing of them is found in anything it wrote."""
+"""Nothing of an upload is in the real server's logs and files; the images contain a marker."""
 
 import base64
 import contextlib
@@ -20,8 +20,8 @@ from tests.pictures import encoded, lesion
 
 ADDRESS = "203.0.113.77"
 
-# Runs in every process of the server: tells of each file that is opened for writing, but for the
-# null device, which keeps nothing: decoders have it for their standard streams.
+# Runs in every process of the server: reports each file that is opened for writing, except the null
+# device, which decoders use for their standard streams.
 WATCH = """
 import os, sys
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND
@@ -38,7 +38,7 @@ def marked() -> dict[str, bytes]:
     xmp = f"<x:xmpmeta xmlns:x='adobe:ns:meta/'>{MARK}</x:xmpmeta>".encode()
     text = PngImagePlugin.PngInfo()
     text.add_text("Patient", MARK)
-    # Noise does not compress: this part is above the 500 kB from which Werkzeug would spool.
+    # Noise does not compress: this part exceeds 500 kB, which Werkzeug would write to disk.
     noise = np.random.default_rng(1).integers(0, 256, (600, 600, 3), np.uint8)
     jpeg = encoded(lesion(), exif=exif, xmp=xmp)
     large = encoded(Image.fromarray(noise), "PNG", pnginfo=text)
@@ -61,7 +61,7 @@ def marked() -> dict[str, bytes]:
 
 
 def ways(name: str, data: bytes) -> list[tuple[bytes, str, str]]:
-    """Body and media type of the three ways of sending, and the form of answer asked for."""
+    """Body and media type of the three kinds of requests, and the requested response format."""
     head = f'--e\r\nContent-Disposition: form-data; name=image; filename="{MARK}-{name}"\r\n\r\n'
     form = head.encode() + data + b"\r\n--e--\r\n"
     document = json.dumps({"image": base64.b64encode(data).decode()}).encode()
@@ -87,7 +87,7 @@ def test_nothing_of_an_image_is_written_anywhere(tmp_path: Path) -> None:
     with server.running(log_file, folder=working, **environment) as serving:
         assert serving.get("/ready")[0] == 200
         started = len(serving.log.read_bytes())
-        # The server's own heartbeat is a file: the watch works.
+        # The server's own heartbeat file is reported, so the hook works.
         assert b"OPENED FOR WRITING" in serving.log.read_bytes()
         statuses = set()
         for name, data in marked().items():
@@ -98,7 +98,7 @@ def test_nothing_of_an_image_is_written_anywhere(tmp_path: Path) -> None:
         assert statuses == {200, 415, 422}
         left = {path for path in tmp_path.rglob("*") if path.is_file()}
         log = serving.log.read_bytes()[started:].decode()
-    # Nothing in the temporary folder, nor in the one that the server works in.
+    # Nothing in the temporary folder, nor in the server's working directory.
     assert left == {log_file, watch / "sitecustomize.py"}
     assert log.count("POST /v1/classify") == 3 * len(marked())
     for forbidden in ("OPENED FOR WRITING", MARK, ADDRESS, *hashes(marked().values())):

@@ -1,4 +1,4 @@
-"""Attacks that have no other home, and SECURITY.md, held to the tests that it names."""
+"""Attacks that no other module tests, and the tests that SECURITY.md names."""
 
 import io
 import json
@@ -29,7 +29,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 def huge_png() -> bytes:
-    """65,535 pixels a side; what is missing is never looked at."""
+    """A PNG of 65,535 pixels a side with most of its data missing."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -71,7 +71,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_of_every_format_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refused by its size, or as damaged where the decoder itself sees through it; never loaded."""
+    """Refused for its size, or as damaged if the decoder itself detects it; never loaded."""
 
     def refuse(*_: object) -> None:
         raise AssertionError("the image was decoded")
@@ -93,7 +93,7 @@ def test_a_polyglot_is_only_an_image(shared_client: Client) -> None:
 
 def test_an_address_cannot_forge_a_line_of_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     client = create_client()
-    # With a line's end functions-framework finds no such address, and nothing is logged.
+    # functions-framework does not route addresses with line breaks, and nothing is logged.
     for path in ('/x","severity":"ERROR"}', '/x%0A{"severity":"ERROR"}%0D%0A', "/x%1B[2J"):
         assert client.get(path).status_code == 404
     lines = capsys.readouterr().out.splitlines()

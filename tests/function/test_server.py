@@ -1,4 +1,4 @@
-"""The function in its real server: gunicorn under functions-framework, over HTTP."""
+"""The function in its real server (gunicorn under functions-framework), over HTTP."""
 
 import contextlib
 import http.client
@@ -40,7 +40,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that waits a second for a body, and has few threads to wait with."""
+    """A server with an upload timeout of a second and few threads."""
     log = tmp_path_factory.mktemp("hurried") / "log.txt"
     with server.running(log, UPLOAD_SECONDS="1", THREADS="2") as running:
         assert running.get("/ready")[0] == 200
@@ -53,7 +53,7 @@ def form(image: bytes) -> tuple[bytes, str]:
 
 
 def test_many_first_requests_load_the_model_once(serving: Server) -> None:
-    # First in this module: nothing has asked for the model yet.
+    # Must be the first test in this module, before the model is loaded.
     with ThreadPoolExecutor(32) as pool:
         answers = list(pool.map(lambda _: serving.classify(JPEG), range(100)))
     assert {status for status, _ in answers} == {200}
@@ -86,7 +86,7 @@ def test_a_body_of_exactly_the_limit_is_read(serving: Server, way: str, chunked:
         body, media_type = form(body[len(form(b"")[0]) :])
     assert len(body) == LIMIT
     status, problem = serving.classify(iter([body]) if chunked else body, media_type)
-    # What the image is, and no longer how large.
+    # Refused for its content, not for its size.
     assert (status, problem["title"]) == (422, "Undecodable image")
 
 
@@ -106,7 +106,7 @@ def test_a_client_that_leaves_half_way_harms_nobody(serving: Server) -> None:
 
 
 @pytest.mark.parametrize("path", ["//v1/classify", "///v1/classify", "/%2Fv1/classify"])
-def test_more_slashes_are_another_address(serving: Server, path: str) -> None:
+def test_a_path_with_double_slashes_is_404(serving: Server, path: str) -> None:
     status, problem = serving._ask("POST", path, JPEG, {"Content-Type": "image/jpeg"})
     assert (status, problem["type"]) == (404, "/problems/not-found")
     assert '"message": "POST //v1/classify 404"' in serving.log.read_text()
@@ -119,7 +119,7 @@ def test_every_address_is_answered_by_the_application(serving: Server, path: str
 
 
 def test_kept_connections_take_turns_where_they_outnumber_the_threads(hurried: Server) -> None:
-    """A thread waits a moment for a connection's next request; not while others want one."""
+    """A thread waits for a connection's next request only while no other connection waits."""
     address = urlsplit(hurried.url)
 
     def ask(_: int) -> list[int]:
@@ -203,7 +203,7 @@ def test_a_body_that_arrives_too_slowly_is_not_waited_for(
         while not select.select([client], [], [], 0.1)[0]:
             client.sendall(b"x" if drips else b"")
         answer = client.recv(65536)
-        # What comes late is the rest of a body, and no request of its own.
+        # Late bytes are the rest of a body, not a new request.
         with contextlib.suppress(OSError):
             client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         with contextlib.suppress(ConnectionResetError):
@@ -214,7 +214,7 @@ def test_a_body_that_arrives_too_slowly_is_not_waited_for(
 
 
 def test_a_body_that_stops_releases_its_thread(serving: Server) -> None:
-    """Long before UPLOAD_SECONDS, which is the default here."""
+    """Long before UPLOAD_SECONDS, which has its default value here."""
     address = urlsplit(serving.url)
     with socket.create_connection((address.hostname, address.port), timeout=30) as client:
         head = "POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n"
@@ -226,7 +226,7 @@ def test_a_body_that_stops_releases_its_thread(serving: Server) -> None:
 
 
 def test_slow_bodies_give_way_to_who_waits(tmp_path: Path) -> None:
-    """Two threads serve; four clients would send for as long as the server lets them."""
+    """The server has two threads; four clients send as slowly as it permits."""
     answered = threading.Event()
 
     def drip(serving: Server) -> bytes:
@@ -273,7 +273,7 @@ TRAILERS = {
     "many": b"X-A: b\r\n" * 5000 + b"\r\n",
     "endless": b"X" * 500_000,
 }
-# What is read of a chunked body: the head, what follows it, and a part of the answer.
+# Chunked requests: headers, body, and a part of the expected response.
 BROKEN: dict[str, tuple[str, bytes, str]] = {
     "chunk size": ("Transfer-Encoding: chunked", b"zz\r\nabc", "malformed (InvalidChunkSize)"),
     "chunk end": ("Transfer-Encoding: chunked", b"1\r\nabc", "malformed"),
@@ -288,7 +288,7 @@ BROKEN: dict[str, tuple[str, bytes, str]] = {
 
 
 def exchange(serving: Server, request: bytes, end: bool = True) -> bytes:
-    """Send bytes, and return all that comes back until the server closes."""
+    """Send bytes; return all that is received until the server closes the connection."""
     address = urlsplit(serving.url)
     with socket.create_connection((address.hostname, address.port), timeout=30) as client:
         with contextlib.suppress(ConnectionError):
@@ -299,7 +299,7 @@ def exchange(serving: Server, request: bytes, end: bool = True) -> bytes:
 
 
 def errors_of(serving: Server) -> list[str]:
-    """Lines of the log that tell of a fault of ours, in our log or in gunicorn's."""
+    """Lines of our log and gunicorn's that report a fault of the service."""
     lines = serving.log.read_text().splitlines()
     return [line for line in lines if re.search(r"ERROR|CRITICAL|Traceback|Exception", line)]
 
@@ -315,7 +315,7 @@ def test_a_body_that_breaks_its_promise_is_a_bad_request(
     if path == "/nowhere":
         assert answer.startswith("HTTP/1.1 404")
     elif name == "trailer: framing":
-        # Read and left unused (RFC 9110, 6.5.1): the body itself is whole.
+        # Trailers are read and ignored (RFC 9110, 6.5.1): the body itself is complete.
         assert answer.startswith(("HTTP/1.1 400", "HTTP/1.1 422"))
     else:
         assert answer.startswith("HTTP/1.1 400")
@@ -355,7 +355,7 @@ def test_a_malformed_head_costs_little_and_writes_no_error(
 
 
 def test_clients_that_send_before_they_read_see_a_413(serving: Server) -> None:
-    """Python's urllib sends the whole body, and closes the connection after the answer."""
+    """Python's urllib sends the whole body and closes the connection after the response."""
     for _ in range(3):
         request = urllib.request.Request(
             f"{serving.url}/v1/classify", b"x" * (15 * LIMIT), {"Content-Type": "image/jpeg"}
@@ -367,7 +367,7 @@ def test_clients_that_send_before_they_read_see_a_413(serving: Server) -> None:
 
 
 def test_heads_that_never_end_hold_no_thread_for_long(hurried: Server) -> None:
-    """Two threads serve; four clients send half a head."""
+    """The server has two threads; four clients send incomplete headers."""
     address = urlsplit(hurried.url)
     with contextlib.ExitStack() as stack:
         for _ in range(4):

@@ -16,7 +16,9 @@ def test_a_finding_fails_and_is_named(capsys: pytest.CaptureFixture[str]) -> Non
     assert "NOT AUDITED" not in printed
 
 
-def test_what_was_not_looked_up_does_not_pass_for_clean(capsys: pytest.CaptureFixture[str]) -> None:
+def test_dependencies_that_were_not_audited_are_reported(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert report([{"name": "flask", "skip_reason": "not found"}], "pypi") == 0
     printed = capsys.readouterr().out
     assert "0 of 1 dependencies audited" in printed

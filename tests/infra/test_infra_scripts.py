@@ -35,7 +35,7 @@ MODELS = "demo-project-lesionlens-models"
 DATA = "demo-project-lesionlens-data"
 
 
-def test_the_scripts_are_those_that_the_readme_tells_of() -> None:
+def test_the_readme_lists_every_script() -> None:
     readme = (INFRA / "README.md").read_text()
 
     assert len(NAMES) >= 12
@@ -230,7 +230,7 @@ def test_a_misspelled_name_in_the_local_file_is_refused(scripts: Scripts) -> Non
     assert done.commands == []
 
 
-def test_no_permission_is_not_taken_for_not_there(scripts: Scripts) -> None:
+def test_a_missing_permission_is_not_taken_for_a_missing_resource(scripts: Scripts) -> None:
     denied = (r"\bdescribe\b", 1, "", "ERROR: PERMISSION_DENIED: you may not")
 
     done = scripts.run("bootstrap.sh", "buckets", answers=[denied])
@@ -565,7 +565,7 @@ def test_teardown_without_confirmation_removes_nothing(typed: str, scripts: Scri
     assert done.commands == []
 
 
-def test_teardown_passes_over_what_is_gone(scripts: Scripts) -> None:
+def test_teardown_skips_missing_resources(scripts: Scripts) -> None:
     nothing = [(r"channels list|sinks describe", 0, "", ""), NOTHING_EXISTS]
 
     done = scripts.run("teardown.sh", "--yes-remove", "demo-project", answers=nothing)

@@ -125,7 +125,7 @@ def test_a_step_that_fails_is_named_and_the_others_are_done(empty: Project) -> N
     assert len(empty.state["resources"]["billing budgets"]) == 1
 
 
-def test_what_exists_is_brought_up_to_date(empty: Project) -> None:
+def test_existing_resources_are_updated(empty: Project) -> None:
     assert empty.run("bootstrap.sh").status == 0
     before = empty.state["resources"]
 
@@ -266,7 +266,7 @@ def test_the_lock_of_a_killed_rollout_runs_out(project: Project) -> None:
     assert "the lock of build-7 ran out" in done.errors
 
 
-def test_who_moves_the_traffic_during_a_rollout_is_not_overruled(
+def test_traffic_that_a_person_moved_during_a_rollout_is_left(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serving = project.serving()["name"]

@@ -174,7 +174,7 @@ def test_a_slow_store_is_waited_for(published: str, tmp_path: Path, image: bytes
 
 
 @pytest.mark.slow
-def test_a_store_that_says_nothing_is_given_up(
+def test_a_store_that_does_not_respond_times_out(
     published: str, tmp_path: Path, image: bytes
 ) -> None:
     with (
@@ -263,7 +263,7 @@ def lie(manifest: Manifest, what: str) -> dict[str, Any]:
         ("classes", "for 6 classes"),
     ],
 )
-def test_a_manifest_that_lies_is_not_served(
+def test_a_wrong_manifest_is_not_served(
     what: str,
     message: str,
     published: str,

@@ -85,7 +85,7 @@ def test_two_workers_end_with_identical_weights(trained: Path) -> None:
 
 
 @pytest.mark.parametrize("shared", ["0", "devices"])
-def test_two_workers_or_devices_end_as_one_does(trained: Path, shared: str) -> None:
+def test_two_workers_or_devices_train_like_one(trained: Path, shared: str) -> None:
     assert furthest(trained / shared, trained / "one") < WEIGHTS_DIFFER
     for found, expected in zip(history(trained / shared), history(trained / "one"), strict=True):
         assert found.keys() == expected.keys()
@@ -98,7 +98,7 @@ def test_only_the_chief_writes(trained: Path) -> None:
     assert sorted(path.name for path in (trained / "1").iterdir()) == ["history", "weights.npz"]
 
 
-def test_a_training_whose_worker_was_killed_ends_as_if_it_had_not_been(trained: Path) -> None:
+def test_a_resumed_training_ends_like_an_uninterrupted_one(trained: Path) -> None:
     folder = trained / "killed"
     chief, other = start_two(folder)
     try:

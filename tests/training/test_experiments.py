@@ -31,7 +31,7 @@ def test_every_choice_of_layers_is_judged_alike(
 
 
 @pytest.mark.slow
-def test_the_papers_way_is_made_by_one_command_and_not_made_twice(
+def test_the_papers_experiment_is_one_command_and_is_not_repeated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs = ("--run", str(tmp_path / "runs"), "--cache", str(tmp_path / "cache"))

@@ -269,6 +269,26 @@ def test_the_life_of_a_release(made: Path, capsys: pytest.CaptureFixture[str]) -
     assert "v2/MODEL_CARD.md exists already with other content" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("worker", [0, 1])
+def test_only_the_chief_prints_and_plots_the_data(
+    worker: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pools = {"workerpool0": ["localhost:1"], "workerpool1": ["localhost:2"]}
+    task = {"type": f"workerpool{worker}", "index": 0}
+    monkeypatch.setenv("CLUSTER_SPEC", json.dumps({"cluster": pools, "task": task}))
+    given = ("--config", "smoke", "--run", str(tmp_path / "run"), "--cache", str(tmp_path))
+    run = tmp_path / "run" if worker == 0 else tmp_path / "run" / "worker-1"
+    for stage in ("data", "split"):
+        assert main([stage, *given]) == 0
+        assert bool(capsys.readouterr().out) == (worker == 0), stage
+    assert (run / "figures" / "distribution.png").exists() == (worker == 0)
+    # Every worker needs the split.
+    assert (run / "split.json").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -282,7 +302,7 @@ def test_the_life_of_a_release(made: Path, capsys: pytest.CaptureFixture[str]) -
         (["promote", "gone", "--store", "file:///nowhere"], "gone/manifest.json does not exist"),
     ],
 )
-def test_mistakes_are_told_in_a_line(
+def test_errors_are_reported_in_one_line(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     run = ["--run", str(tmp_path)] if arguments[0] in ("data", "train") else []

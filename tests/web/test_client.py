@@ -133,7 +133,7 @@ def test_every_method_answers(service: tuple[str, str, str], kind: Any, tmp_path
         (bytes(20 * LIMIT), {}, 413),
     ],
 )
-def test_what_never_passes_is_not_repeated(
+def test_permanent_errors_are_not_retried(
     service: tuple[str, str, str], waits: list[float], kind: Any, image: bytes,
     options: dict[str, Any], status: int,
 ) -> None:  # fmt: skip
@@ -145,7 +145,7 @@ def test_what_never_passes_is_not_repeated(
     assert waits == []
 
 
-def test_beyond_the_limit_is_told_from_a_limit_that_is_used_up(
+def test_errors_of_limits_tell_whether_a_retry_may_help(
     service: tuple[str, str, str], waits: list[float]
 ) -> None:
     address, _, few = service
@@ -214,7 +214,9 @@ LOST: Answer = (0, {}, b"")
 
 
 @BOTH
-def test_it_repeats_under_one_key_and_waits_at_least_as_told(waits: list[float], kind: Any) -> None:
+def test_retries_have_one_idempotency_key_and_respect_retry_after(
+    waits: list[float], kind: Any
+) -> None:
     busy, limit = (503, {"Retry-After": "5"}, b"<html>"), (429, {"Retry-After": "30"}, b"{}")
     with answering(busy, LOST, limit, GOOD) as (address, asked), kind(address) as client:
         assert client.classify(JPEG) == {"a": 1}
@@ -223,7 +225,7 @@ def test_it_repeats_under_one_key_and_waits_at_least_as_told(waits: list[float],
     assert len({headers["Idempotency-Key"] for headers in asked}) == 1
 
 
-def test_no_two_clients_wait_equally_long() -> None:
+def test_waits_are_random() -> None:
     error = ProblemError({"type": "", "title": "", "status": 429, "detail": "", "request_id": ""},
                          later=True, retry_after_s=5)  # fmt: skip
     assert len({Retries().wait_s(error, 1) for _ in range(20)}) > 10
@@ -246,7 +248,7 @@ def test_no_two_clients_wait_equally_long() -> None:
         (307, {"Location": "/elsewhere"}, 1),
     ],
 )
-def test_it_gives_up(
+def test_the_number_of_retries_is_limited(
     waits: list[float], kind: Any, status: int, headers: dict[str, str], tries: int
 ) -> None:
     with (
@@ -275,7 +277,7 @@ def test_a_server_that_does_not_answer_is_given_up(waits: list[float], kind: Any
 
 
 @BOTH
-def test_a_stream_that_breaks_goes_on_where_it_was(waits: list[float], kind: Any) -> None:
+def test_a_broken_stream_is_resumed(waits: list[float], kind: Any) -> None:
     lines = b"".join(json.dumps({"index": n, "result": {}}).encode() + b"\n" for n in range(3))
     cut = (200, {"Content-Length": str(len(lines))}, lines[:-5])
     with answering(cut, (200, {}, lines)) as (address, asked), kind(address) as client:

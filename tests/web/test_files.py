@@ -37,7 +37,7 @@ def test_a_first_visit_is_light(browser: Any, site: str, language: str) -> None:
     assert len(loaded) > 10
 
 
-def test_nothing_lies_about_unused() -> None:
+def test_every_file_is_used() -> None:
     everything = "".join([*PAGES.values(), *(path.read_text() for path in SCRIPTS)])
     everything += (WEB / "manifest.webmanifest").read_text()
     files = [path for path in WEB.rglob("*") if path.is_file() and not PARTNERS & {*path.parents}]
@@ -108,7 +108,7 @@ def test_nothing_is_stored_but_page_and_release_for_who_asked() -> None:
     assert storing == {"kept.js", "sw.js"}
 
 
-def test_modules_are_of_one_concept() -> None:
+def test_modules_have_at_most_200_lines() -> None:
     long = {path.name for path in SCRIPTS if len(path.read_text().splitlines()) > 200}
     assert long == set()
 

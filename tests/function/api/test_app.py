@@ -105,7 +105,7 @@ def test_a_request_id_is_kept_if_it_is_harmless(
 
 
 def test_every_answer_carries_security_headers(shared_client: Client) -> None:
-    # The last two are answered by functions-framework.
+    # functions-framework itself answers the last two.
     for path in ("/health", "/nothing", "/favicon.ico", "/robots.txt"):
         headers = shared_client.get(path).headers
         assert len(headers.getlist("Content-Security-Policy")) == 1
@@ -140,7 +140,9 @@ def test_cors_for_an_allowed_origin(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "https://clinic.example.evil", "null"])
-def test_no_cors_for_a_foreign_origin(monkeypatch: pytest.MonkeyPatch, origin: str) -> None:
+def test_no_cors_for_an_origin_that_is_not_allowed(
+    monkeypatch: pytest.MonkeyPatch, origin: str
+) -> None:
     monkeypatch.setenv("ALLOWED_ORIGINS", "https://clinic.example")
     response = create_client().options("/v1/classify", headers={"Origin": origin, **PREFLIGHT})
     assert "Access-Control-Allow-Origin" not in response.headers

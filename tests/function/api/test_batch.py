@@ -1,4 +1,4 @@
-"""Several images in one request."""
+"""POST /v1/batch: several images in one request."""
 
 import base64
 import io
@@ -146,11 +146,11 @@ def test_the_limits_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert post(client, bytes(2 * len(JPEG)), bytes(2 * len(JPEG))).status_code == 413
 
 
-def test_an_unknown_option_is_refused_as_everywhere(shared_client: Client) -> None:
+def test_an_unknown_option_is_refused(shared_client: Client) -> None:
     assert post(shared_client, JPEG, query_string="explian=true").status_code == 400
 
 
-def test_after_one_wait_for_room_the_rest_is_not_tried(
+def test_after_one_image_met_an_overload_the_rest_are_not_tried(
     shared_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = []
@@ -169,7 +169,7 @@ def test_after_one_wait_for_room_the_rest_is_not_tried(
 def test_all_images_of_a_request_share_the_time_from_its_last_byte(
     shared_client: Client, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    """With what a decoder does within that time (`test_decoders.py`), an answer is due in 8 s."""
+    """Together with the decoders' limits (`test_decoders.py`), this bounds a response to 8 s."""
     field = "images" if path == "/v1/batch" else "image"
     images = [JPEG] * (3 if path == "/v1/batch" else 1)
     body, media_type = multipart(*((field, "a.jpg", image) for image in images))
@@ -208,7 +208,7 @@ def test_all_images_of_a_request_share_the_time_from_its_last_byte(
 def test_a_batch_is_answered_when_its_time_is_used_up(
     shared_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sixteen images that each take all the time that is left, and only once."""
+    """Sixteen images, of which the first uses up the time."""
     monkeypatch.setattr(classification, "DECODE_SECONDS", 0.5)
     slow = hostile.bmp_of_run_lengths(1_500_000)
     results = post(shared_client, *[slow] * 16).json["results"]

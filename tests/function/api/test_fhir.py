@@ -1,4 +1,4 @@
-"""The report, held against FHIR's own types, and against the result that it is made of."""
+"""FHIR reports, checked with FHIR's own types and against the result they are made from."""
 
 import base64
 import json
@@ -38,11 +38,11 @@ RESULT: Any = {
     "input": {"warnings": [{"code": "first-picture", "message": "Several pictures."}]},
     "notice": NOTICE,
 }
-FOREIGN: Any = {**RESULT, "prediction": None, "malignancy": None}
+NOT_DERMATOSCOPIC: Any = {**RESULT, "prediction": None, "malignancy": None}
 
 
 def checked(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Hold a report against FHIR's types; return what it contains by its id."""
+    """Check a report with FHIR's types; return its contained resources by id."""
     DiagnosticReport.model_validate_json(json.dumps(report))
     contained = {resource["id"]: resource for resource in report["contained"]}
     references = [result["reference"] for result in report["result"]]
@@ -115,7 +115,7 @@ def test_codes_are_those_of_the_taxonomy_and_say_when_they_are_of_one_of_a_group
 
 
 def test_of_an_image_that_was_not_recognized_every_value_is_absent_with_the_reason() -> None:
-    report = fhir.report(FOREIGN)
+    report = fhir.report(NOT_DERMATOSCOPIC)
     contained = checked(report)
     assert report["conclusion"].startswith("The image was not recognized")
     assert NOTICE in report["conclusion"]
@@ -126,7 +126,7 @@ def test_of_an_image_that_was_not_recognized_every_value_is_absent_with_the_reas
         assert "not recognized" in reason["text"]
 
 
-def test_types_that_check_nothing_would_be_noticed() -> None:
+def test_planted_errors_in_a_report_are_found() -> None:
     with pytest.raises(ValueError, match=r"no such field|extra|Extra"):
         DiagnosticReport.model_validate({**fhir.report(RESULT), "patient": "x"})
 
@@ -188,7 +188,7 @@ def test_what_the_caller_sent_beside_the_image_comes_back(shared_client: Client)
         ("body_site", "\udcff", "is not text in UTF-8"),
     ],
 )
-def test_what_cannot_be_written_down_is_refused(
+def test_invalid_references_are_refused(
     shared_client: Client, field: str, text: str, message: str
 ) -> None:
     body, media_type = multipart(

@@ -1,4 +1,4 @@
-"""Forms: what they hold, and what hostile ones cost."""
+"""Parsing forms, and the cost of hostile ones."""
 
 import io
 import time
@@ -39,7 +39,7 @@ def test_files_of_the_field_come_in_their_order_and_others_are_skipped() -> None
         b'filename="C:\\\\x.jpg"; name="image"',
     ],
 )
-def test_spellings_of_a_file(disposition: bytes) -> None:
+def test_variants_of_content_disposition_are_read(disposition: bytes) -> None:
     body = head(b"content-disposition: form-data; " + disposition)
     assert parsed(b"preamble\r\n" + body + b"epilogue").files == [b"x"]
 
@@ -62,7 +62,7 @@ def test_hostile_headers_cost_little(lines: bytes) -> None:
     with pytest.raises(MalformedRequest):
         parsed(body)
     assert time.process_time() - started < 0.5
-    # Beside the body itself, which `BytesIO` shares.
+    # Without the body itself, which `BytesIO` shares.
     assert tracemalloc.get_traced_memory()[1] < 2_000_000
     tracemalloc.stop()
 

@@ -1,4 +1,4 @@
-"""What a process keeps of the memory that its threads have freed."""
+"""How much freed memory a process keeps."""
 
 import platform
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests import python_program
 
-# Prints the KiB that are left of eight large uploads and what was made of them.
+# Prints the growth of resident memory in KiB after eight concurrent large uploads.
 SCRIPT = """
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,7 +27,7 @@ heap.return_what_is_freed()
 barrier = Barrier(8)
 before = resident()
 with ThreadPoolExecutor(8) as threads:
-    # The first frees raise glibc's own bounds.
+    # The first frees raise glibc's dynamic thresholds.
     for size in (30 << 20, 20 << 20, 9 << 20):
         list(threads.map(upload, [size] * 8))
     print(resident() - before)

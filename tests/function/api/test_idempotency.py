@@ -1,4 +1,4 @@
-"""Idempotency-Key: the same answer, once charged, and nothing of the image kept."""
+"""Idempotency-Key: the same response, counted once, and nothing of the image kept."""
 
 import io
 import time
@@ -33,7 +33,7 @@ def post(client: Client, data: bytes = JPEG, key: str = UUID, **options: Any) ->
 
 
 def test_a_repetition_gets_the_same_answer_and_costs_nothing(limited: Client) -> None:
-    # Each with another multipart boundary, as a client's repetition has.
+    # Each with another multipart boundary, as in repetitions by real clients.
     first, *repeated = [post(limited) for _ in range(4)]
     assert first.status_code == 200
     assert "Idempotent-Replayed" not in first.headers
@@ -45,16 +45,16 @@ def test_a_repetition_gets_the_same_answer_and_costs_nothing(limited: Client) ->
     assert "r=1;" in repeated[-1].headers["RateLimit"]
 
 
-def test_also_when_the_limit_is_used_up(limited: Client) -> None:
+def test_a_repetition_is_answered_after_the_limit_is_used_up(limited: Client) -> None:
     post(limited)
     post(limited, key="another-key-of-the-client")
     assert post(limited).status_code == 200
-    # Told before its body is read, which a new key alone does not get round.
+    # Decided before the body is read; a new key does not circumvent it.
     refused = post(limited, b"", key="yet-another-of-the-client")
     assert refused.status_code == 429
 
 
-def test_what_was_refused_for_a_moment_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_temporary_errors_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     client = create_client()
     with monkeypatch.context() as patch:
         patch.setattr("lesionlens.imaging.decoders.Decoders.prepare", lambda *_: 1 / 0)
@@ -109,7 +109,7 @@ def test_a_malformed_key_is_400(shared_client: Client, key: str) -> None:
     assert "accepted are 16 to 128" in response.json["detail"]
 
 
-def test_quotes_are_those_of_the_draft() -> None:
+def test_a_key_in_quotes_is_the_key_without_them() -> None:
     assert idempotency.key_of(f'"{UUID}"') == idempotency.key_of(UUID) == UUID
 
 
@@ -139,7 +139,7 @@ def test_nothing_that_is_kept_tells_the_image_or_the_key() -> None:
     answers.claim(CALLER, UUID, [JPEG])
     ((name, kept),) = store._tiers["p"].items()
     assert UUID not in f"{name} {kept}"
-    # Under another key the same image leaves another trace.
+    # With another key the same image has another hash.
     answers.claim(CALLER, UUID.upper(), [JPEG])
     assert len({kept.request for kept in store._tiers["p"].values()}) == 2
 
@@ -156,7 +156,7 @@ def test_memory_is_bounded_in_bytes_and_the_oldest_goes_first() -> None:
     assert store._tiers["p"].currsize <= 100_000
     assert store.has("p49")
     assert not store.has("p0")
-    # What fits in no case is not kept, and its claim is gone.
+    # A response larger than the store is not kept, and its claim is removed.
     store.claim("p50", Answer("r"))
     store.keep("p50", kept("x" * 200_000))
     assert not store.has("p50")
@@ -177,8 +177,8 @@ def test_a_crowd_of_anonymous_keys_evicts_no_partners_answer() -> None:
 def test_a_redis_is_bounded_in_bytes_for_each_tier(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A crowd of anonymous keys fills its own part; what is kept is found all the same."""
-    monkeypatch.setattr(idempotency, "KEPT_S", 10**9)  # one period
+    """Many anonymous keys fill their own part of the store; partners' responses are still found."""
+    monkeypatch.setattr(idempotency, "KEPT_S", 10**9)  # a single period
     answer = Answer("of a request", 200, "application/json", "x" * 10_000)
     with redis_server.running(tmp_path) as address:
         store = idempotency.Redis(address, partners=50_000, public=50_000)
@@ -189,7 +189,7 @@ def test_a_redis_is_bounded_in_bytes_for_each_tier(
         kept = [name for name in crowd if store.has(name)]
         assert kept == crowd[: len(kept)]
         assert 2 <= len(kept) <= 4
-        # Nobody waits for a claim that leads to no answer.
+        # Claims without a response are removed.
         assert store.claim(crowd[-1], Answer("of a request")) is None
         assert store.claim(crowd[0], Answer("of a request")) == answer
         assert store.claim("k1", Answer("of a request")) is None

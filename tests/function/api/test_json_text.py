@@ -1,4 +1,4 @@
-"""JSON as it is written: what the standard library reads again, whatever stands in it."""
+"""Written JSON is read back unchanged by the standard library."""
 
 import json
 from typing import Any

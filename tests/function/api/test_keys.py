@@ -1,4 +1,4 @@
-"""Partners' keys: how they are made, configured, told apart, and what a request does with one."""
+"""Partners' API keys: creation, configuration, comparison, and use in requests."""
 
 import hmac
 import json
@@ -109,12 +109,12 @@ def test_a_wrong_document_is_refused(document: object, message: str) -> None:
     assert message in str(refused.value)
 
 
-# In requests.
+# ---- In requests ----
 
 
 @pytest.fixture(scope="module")
 def keyring() -> tuple[str, str, str]:
-    """A key, one that has expired, and the document of both."""
+    """A valid key, an expired key, and the document with both."""
     good, one = keys.create("Example Clinic", RATE, 2, date(2999, 1, 1))
     old, other = keys.create("Former Clinic", RATE, 2, date(2020, 1, 1))
     return good, old, json.dumps({"keys": [keys._entry(one), keys._entry(other)]})
@@ -147,7 +147,7 @@ def test_both_headers_carry_a_key(
 
 
 @pytest.mark.parametrize("configured", [True, False])
-def test_what_is_no_valid_key_is_never_public(
+def test_an_invalid_key_does_not_count_as_no_key(
     monkeypatch: pytest.MonkeyPatch, keyring: tuple[str, str, str], configured: bool
 ) -> None:
     good, old, document = keyring
@@ -186,7 +186,7 @@ def test_a_test_key_is_created_and_listed_as_one(
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[str, str, str]:
-    """A partner's key and its test key, each for one image a day, and the document of both."""
+    """A partner's key and test key, each for one image a day, and the document with both."""
     real, one = keys.create("Example Clinic", Rate(1, "day"), 2, date(2999, 1, 1))
     trial, other = keys.create("Example Clinic", Rate(1, "day"), 2, date(2999, 1, 1), test=True)
     return real, trial, json.dumps({"keys": [keys._entry(one), keys._entry(other)]})
@@ -262,7 +262,7 @@ def test_a_wrong_key_does_not_stop_a_probe(guarded: Client) -> None:
     assert guarded.get("/health", headers={"X-API-Key": "wrong"}).status_code == 200
 
 
-def test_who_guesses_keys_is_not_listened_to(
+def test_clients_that_guess_keys_are_blocked(
     guarded: Client, keyring: tuple[str, str, str]
 ) -> None:
     def ask(key: str, address: str = "192.0.2.1") -> int:
@@ -271,7 +271,7 @@ def test_who_guesses_keys_is_not_listened_to(
         return response.status_code
 
     assert [ask(f"ll_{n}") for n in range(12)] == [401] * 10 + [429] * 2
-    # Not even to the right key: an answer to it would be one to all guesses.
+    # Not even the right key is accepted: that would confirm a guess.
     assert ask(keyring[0]) == 429
     assert ask(keyring[0], "192.0.2.2") == 200
 

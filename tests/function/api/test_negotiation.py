@@ -1,4 +1,4 @@
-"""The forms of an answer; what the words of a page say of its numbers."""
+"""Content negotiation, and the wording of the result page."""
 
 import html
 from collections.abc import Callable
@@ -111,7 +111,7 @@ def test_a_faulty_picture_without_a_mark_is_to_be_taken_again(page_of: Page) -> 
     assert document.index("Take the picture again") < document.index("It is blurred.")
     for absent in ("Keep an eye", "Of 100 pictures", "Most like"):
         assert absent not in document
-    # The fault takes no mark back, and a note is no fault.
+    # Poor quality does not cancel a flag, and not every warning is about quality.
     assert "Take the picture again" not in page_of(0.2, 0.07, warnings=("blurred",))
     assert "Keep an eye" in page_of(0.02, 0.07, warnings=("first-picture",))
 
@@ -122,7 +122,7 @@ def test_a_page_says_how_the_model_was_set(page_of: Page) -> None:
 
 @pytest.mark.parametrize("explain", ["true", "mel"])
 @pytest.mark.parametrize("form", ["text/html", "application/fhir+json", "text/html, */*;q=0.8"])
-def test_an_explanation_is_never_left_out_in_silence(
+def test_an_explanation_that_a_format_cannot_hold_is_refused(
     shared_client: Client, explain: str, form: str
 ) -> None:
     response = shared_client.post(

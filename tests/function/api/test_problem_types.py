@@ -1,4 +1,4 @@
-"""The pages that an error's `type` leads to: one for each problem that the code can raise."""
+"""The documentation pages of problem types: one for each problem that the code can raise."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""Limits: what is counted, for whom, and what the client is told; in memory and in a real Redis."""
+"""Rate limits: counting, clients, and response headers; in memory and in a real Redis."""
 
 import io
 import json
@@ -58,7 +58,7 @@ def test_a_batch_costs_as_many_as_its_images(limited: Client) -> None:
     assert left(post(limited, "/v1/batch", images=2)) == 1
     refused = post(limited, "/v1/batch", images=2)
     assert refused.status_code == 429
-    # What was refused was not counted.
+    # The refused request was not counted.
     assert left(refused) == 1
     assert post(limited).status_code == 200
 
@@ -81,7 +81,7 @@ def test_each_view_costs_as_an_image_does(limited: Client) -> None:
                "not help; accepted are views=3 or fewer."),
     ],
 )  # fmt: skip
-def test_what_can_never_pass_is_refused_for_good(
+def test_more_than_a_limit_ever_permits_is_422(
     limited: Client, images: int, views: int, accepted: str
 ) -> None:
     refused = post(limited, f"/v1/batch?views={views}", images=images)
@@ -114,7 +114,7 @@ def test_a_refusal_costs_an_image_where_a_body_was_sent(
     assert left(after) == 3 - cost
 
 
-def test_catalogues_cost_nothing(limited: Client) -> None:
+def test_labels_and_model_are_not_counted(limited: Client) -> None:
     for path in ("/v1/labels", "/v1/model", "/health"):
         assert "RateLimit" not in limited.get(path).headers
     assert left(post(limited)) == 2
@@ -142,20 +142,20 @@ def test_a_key_has_limits_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("hops", "forwarded", "one_client"),
     [
-        # Nobody before us is trusted: the header is whatever the client wrote.
+        # No trusted proxies: the header is ignored, as the client can write anything.
         ("0", ("198.51.100.1", "198.51.100.2"), True),
-        # Our load balancer wrote the last entry; the client's spoof before it changes nothing.
+        # The load balancer wrote the last entry; spoofed ones before it are ignored.
         ("1", ("10.0.0.1, 198.51.100.1", "10.0.0.2, 198.51.100.1"), True),
         ("1", ("10.0.0.1, 198.51.100.1", "10.0.0.1, 198.51.100.2"), False),
         ("2", ("1.1.1.1, 198.51.100.1, 10.9.9.9", "2.2.2.2, 198.51.100.1, 10.9.9.9"), True),
-        # Less than there should be did not come the whole way.
+        # With fewer entries than proxies, the request bypassed a proxy.
         ("2", ("198.51.100.1", "198.51.100.2"), True),
         ("1", ("not an address", "neither is this"), True),
-        # A client has 64 bits of IPv6 addresses.
+        # An IPv6 client has a /64 network.
         ("1", ("2001:db8::1", "2001:db8::ffff:1"), True),
         ("1", ("2001:db8::1", "2001:db8:0:1::1"), False),
         ("1", ("::ffff:198.51.100.1", "198.51.100.1"), True),
-        # A proxy may write the client's port, another one for each connection.
+        # A proxy may add the client's port, which differs between connections.
         ("1", ("198.51.100.1:1234", "198.51.100.1:5678"), True),
         ("1", ("198.51.100.1:1234", "198.51.100.1"), True),
         ("1", ("198.51.100.1:1234", "198.51.100.2:1234"), False),

@@ -1,4 +1,4 @@
-"""What goes with every answer: tags, compression, timing, and what will end."""
+"""Response headers: entity tags, compression, timing, deprecation."""
 
 import gzip
 import json
@@ -15,12 +15,12 @@ from tests.pictures import JPEG
 
 
 @pytest.mark.parametrize("path", CATALOGUES)
-def test_who_has_a_catalogue_gets_304(shared_client: Client, path: str) -> None:
+def test_a_matching_etag_gets_304(shared_client: Client, path: str) -> None:
     first = shared_client.get(path)
     tag = first.headers["ETag"]
     assert tag.startswith('W/"')
     assert first.headers["Cache-Control"] == "no-cache"
-    # As a client that compresses, too.
+    # Also for a client that accepts compression.
     for headers in ({"If-None-Match": tag}, {"If-None-Match": tag, "Accept-Encoding": "gzip"}):
         again = shared_client.get(path, headers=headers)
         assert (again.status_code, again.data) == (304, b"")
@@ -58,7 +58,9 @@ def test_stages_are_timed(shared_client: Client) -> None:
     assert re.fullmatch(f"app;dur={number}", nothing)
 
 
-def test_what_will_end_says_so(shared_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deprecated_routes_have_headers_that_say_so(
+    shared_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ending = Ending(
         deprecated=datetime(2027, 1, 1, tzinfo=UTC),
         sunset=datetime(2028, 1, 1, tzinfo=UTC),

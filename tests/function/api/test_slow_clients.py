@@ -1,4 +1,4 @@
-"""How long slow clients are waited for, without a server."""
+"""Timeouts for slow clients, on socket pairs without a server."""
 
 import socket
 import threading
@@ -23,7 +23,7 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 class Unreader:
-    """Of gunicorn: what reads from a client."""
+    """Reads from a client, with the interface of gunicorn's Unreader."""
 
     def __init__(self, client: socket.socket) -> None:
         self.client = client
@@ -62,7 +62,7 @@ def exhaust(unreader: Unreader) -> int:
 
 
 def alone(_: int) -> bool:
-    """No upload holds others up."""
+    """Uploads do not keep others waiting."""
     return False
 
 
@@ -84,17 +84,17 @@ def test_a_body_that_stands_still_is_not_waited_for(
 def test_a_body_that_drips_is_not_waited_for(
     ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each byte alone comes in time."""
+    """The interval between bytes is shorter than the limit, but the rate is too low."""
     monkeypatch.setattr(slow_clients, "STALL_S", 0.5)
     unreader = Unreader(ends[0])
     with Uploads(alone).moving(unreader, ends[0]), sending(ends[1], b"x", 0.05):
         exhaust(unreader)
 
 
-def test_what_arrives_buys_time(
+def test_a_body_may_pause_again_after_bytes_arrive(
     ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Waits that add up to more than a body may stand still."""
+    """Pauses whose sum exceeds the limit of one pause."""
     monkeypatch.setattr(slow_clients, "STALL_S", 1.0)
 
     def send_late() -> None:
@@ -112,7 +112,7 @@ def test_what_arrives_buys_time(
 def test_slow_bodies_give_way_once_they_hold_others_up(
     ends: tuple[socket.socket, socket.socket],
 ) -> None:
-    """At 20 kB a second: fast enough for one, too slow for the second of two."""
+    """At 20 kB a second: fast enough by itself, too slow while others wait."""
     unreader = Unreader(ends[0])
     counts: list[int] = []
 
@@ -136,7 +136,7 @@ def test_a_fast_body_may_hold_others_up_for_a_while(
         assert exhaust(unreader) > 100_000
 
 
-def test_who_lingers_is_left_once_others_wait(
+def test_lingering_ends_early_once_others_wait(
     ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slow_clients, "LINGER_IDLE_S", 0.3)

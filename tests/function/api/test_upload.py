@@ -14,7 +14,7 @@ from lesionlens.api.upload import Request
 
 
 def test_a_large_upload_in_a_form_touches_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Werkzeug writes parts above 500 kB to a temporary file, unless told otherwise."""
+    """By default Werkzeug writes parts above 500 kB to a temporary file."""
 
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a temporary file was opened")
@@ -42,7 +42,7 @@ def test_a_large_upload_in_a_form_touches_no_file(monkeypatch: pytest.MonkeyPatc
 def test_large_json_bodies_are_parsed_one_after_the_other(
     read: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Small ones are not kept waiting."""
+    """Small bodies do not wait."""
     image = bytes(upload.LARGE_JSON)
     running, most = 0, 0
     counting, small_passed = threading.Lock(), threading.Event()

@@ -29,7 +29,7 @@ def bmp(
     top_down: bool = False,
     size: tuple[int, int] = (67, 48),
 ) -> bytes:
-    """The pixels under masks, with a header of 56 bytes that holds all four."""
+    """A file with bit masks in a header of 56 bytes, which has all four."""
     samples = np.dstack([PIXELS, np.full(PIXELS.shape[:2], 255 * alpha)])
     values = np.zeros(PIXELS.shape[:2], np.uint32)
     for mask, band in zip(masks, np.moveaxis(samples, -1, 0), strict=True):

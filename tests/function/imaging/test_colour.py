@@ -1,4 +1,4 @@
-"""Colours as the file's maker meant them; the expected ones come from OpenCV or from formulas."""
+"""Colour management; expected colours come from OpenCV or from the standards' formulas."""
 
 import io
 import struct

@@ -1,7 +1,7 @@
-"""Other people's test files: answered, refused, or decoded otherwise than OpenCV does.
+"""Third-party test files: decoded like OpenCV, decoded differently, or refused.
 
-CORPUS_DIR names a folder of them, such as the test images of Pillow, pillow_heif and pydicom; run
-with `pytest -s` to read the counts. Without it the test writes a few files itself.
+CORPUS_DIR is a folder of them, such as the test images of Pillow, pillow_heif and pydicom; `pytest
+-s` shows the counts. Without it the test creates a few files.
 """
 
 import os
@@ -21,7 +21,7 @@ from tests.pictures import dermatoscopic, encoded
 
 RULE = Preprocessing(64)
 MOST_BYTES = 20 * 1024 * 1024
-# Levels of 255, on average, that two decoders may differ by at 64 pixels a side.
+# Permitted mean difference of two decoders at 64 pixels a side, in levels of 255.
 SAME = 6
 
 
@@ -37,7 +37,7 @@ def corpus(tmp_path: Path) -> Path:
 
 
 def outcome(data: bytes) -> str:
-    """What became of a file. Anything but a picture or a Problem is an error of the test."""
+    """Decode a file; return the outcome. Exceptions other than Problem fail the test."""
     try:
         prepared = decoders.shared.prepare(data, RULE)
     except (ImageProblem, UnsupportedType) as problem:
@@ -50,7 +50,7 @@ def outcome(data: bytes) -> str:
 
 
 def twin(data: bytes) -> np.ndarray | None:
-    """What OpenCV decodes, over white, in the same geometry; None if it decodes nothing."""
+    """The picture decoded by OpenCV, over white, in the same geometry; None if it cannot."""
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if picture is not None and picture.shape[2:] != (4,):

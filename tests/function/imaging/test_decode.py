@@ -27,7 +27,7 @@ HEIC = (ROOT / "tests" / "data" / "lesion.heic").read_bytes()
 
 
 def colours(decoded: decode.Decoded) -> tuple[np.ndarray, np.ndarray]:
-    """The colour of a corner and of the lower right quarter of the disc."""
+    """Colours of a corner and of the lower right quarter of the disc."""
     pixels = np.asarray(decoded.image, np.int64)
     height, width, _ = pixels.shape
     return pixels[2, 2], pixels[height * 5 // 9, width * 5 // 9]
@@ -101,7 +101,7 @@ def test_a_png_of_countless_chunks_takes_little_beside_its_bytes(kind: bytes) ->
     assert peak < 2 * len(data)
 
 
-def test_text_that_unfolds_in_a_png_is_not_read() -> None:
+def test_compressed_text_in_a_png_is_not_decompressed() -> None:
     info = PngImagePlugin.PngInfo()
     for number in range(4):
         info.add_itxt(f"key{number}", "x" * 1_000_000, zip=True)
@@ -137,8 +137,8 @@ def test_transparency_becomes_white(name: str) -> None:
     assert decode.decode(data).image.getpixel((5, 5)) == (255, 255, 255)
 
 
-def test_a_transparent_colour_is_no_colour_to_average() -> None:
-    """The same picture by colour key and by alpha, large enough to be shrunk."""
+def test_a_colour_key_is_applied_before_shrinking() -> None:
+    """The same picture with a colour key and with alpha, large enough to be shrunk."""
     pixels = np.full((2100, 2100, 3), (0, 0, 250), np.uint8)
     pixels[::3] = (120, 60, 40)
     keyed = Image.fromarray(pixels)
@@ -282,7 +282,7 @@ def test_several_pictures_cut_anywhere_decode_or_raise_a_problem(file_format: st
 
 
 def test_a_lossless_jpeg_is_decoded_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such a file is not shrunk while it is decoded."""
+    """Such files are not shrunk while decoding."""
     monkeypatch.setattr(decode, "FULL_SIDE", 64)
     decoded = decode.decode(lossless_jpeg(lesion(160, 128), adobe=True))
     np.testing.assert_array_equal(decoded.image, lesion(160, 128).reduce(2))
@@ -295,7 +295,7 @@ def test_a_jpeg_of_12_bits_is_named() -> None:
 
 
 def test_a_jpeg_with_a_second_picture_is_a_jpeg() -> None:
-    """Telephones store previews and depths so (MPO), of as many pixels as they like."""
+    """Telephones store previews and depth maps in such files (MPO), of any size."""
     large = lesion(3000, 2000)
     data = encoded(large, "MPO", save_all=True, append_images=[lesion(64, 48)])
     decoded = decode.decode(data, modest=True)
@@ -316,7 +316,7 @@ def test_a_progressive_photograph_is_decoded() -> None:
 def test_exif_that_cannot_be_written_again_turns_the_image_all_the_same() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    exif[0x011A] = 1.5  # a resolution, which is then given a divisor of 0
+    exif[0x011A] = 1.5  # a resolution, whose divisor is then set to 0
     data = encoded(lesion(60, 40), exif=exif)
     spoilt = data.replace(struct.pack(">II", 3, 2), struct.pack(">iI", -1, 0))
     assert spoilt != data

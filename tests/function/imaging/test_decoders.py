@@ -1,4 +1,4 @@
-"""The decoder processes: the same pictures as in this process, and whatever goes wrong mended."""
+"""Decoder processes: the same pictures as in this process, and recovery from failures."""
 
 import contextlib
 import os
@@ -38,7 +38,7 @@ FILES = {
     "deflated TIFF": encoded(lesion(), "TIFF", compression="tiff_adobe_deflate"),
     "JPEG in TIFF": encoded(lesion(), "TIFF", compression="jpeg"),
     "progressive": encoded(lesion(), progressive=True),
-    # 120 MB of coefficients: more than a usual picture may take.
+    # 120 MB of coefficients: more than the limit for usual pictures.
     "multi-scan": multi_scan_jpeg(5000, 4000),
     "palette": encoded(lesion().quantize(16), "PNG"),
     "large WebP": encoded(Image.new("RGB", (4200, 3200), "brown"), "WEBP", quality=1, method=0),
@@ -55,7 +55,7 @@ def pool() -> Iterator[Decoders]:
 
 @pytest.fixture
 def own() -> Iterator[Decoders]:
-    """For tests that break it."""
+    """A pool for tests that damage it."""
     made = Decoders()
     yield made
     made.close()
@@ -81,7 +81,7 @@ def has_ended(pid: int) -> bool:
 
 
 def seconds_used(pid: int) -> float:
-    """Of the processor."""
+    """Processor time of a process in seconds."""
     ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11]
     return int(ticks) / os.sysconf("SC_CLK_TCK")
 
@@ -110,7 +110,7 @@ def test_refusals_are_those_of_this_process(pool: Decoders) -> None:
         pool.prepare(b"%PDF-1.7", RULE, soon())
 
 
-def test_warnings_cross(pool: Decoders) -> None:
+def test_warnings_are_passed_on(pool: Decoders) -> None:
     several = encoded(lesion(), "GIF", save_all=True, append_images=[Image.new("RGB", (320, 240))])
     assert [w.code for w in pool.prepare(several, RULE, soon()).warnings] == ["first-picture"]
 
@@ -162,9 +162,9 @@ def test_an_idle_decoder_keeps_little_of_the_last_picture(own: Decoders) -> None
     own.prepare(JPEG, RULE, soon())
     (decoder,) = children(fork_server(own))
     before = private_mib(decoder)
-    # As large as a usual picture may be: 15 MB of pixels, several times while it is decoded.
+    # The largest usual picture: 15 MB of pixels, and several times that while decoding.
     own.prepare(encoded(Image.new("RGBA", (2000, 1999)), "PNG"), RULE, soon())
-    if children(fork_server(own)) == [decoder]:  # else it took too long, and was replaced
+    if children(fork_server(own)) == [decoder]:  # otherwise it was slow and was replaced
         assert private_mib(decoder) - before < 33
 
 
@@ -194,7 +194,7 @@ def test_nobody_waits_for_the_imports_of_a_format_that_others_sent(own: Decoders
 
 
 def test_no_wait_outlives_a_pictures_budget(own: Decoders) -> None:
-    """Neither for a fork server that does not start, nor for a decoder that does not answer."""
+    """Neither for a fork server that does not start, nor for a decoder that does not respond."""
     own.prepare(JPEG, RULE, soon())
     (decoder,) = children(fork_server(own))
     os.kill(decoder, signal.SIGSTOP)
@@ -208,7 +208,7 @@ def test_no_wait_outlives_a_pictures_budget(own: Decoders) -> None:
             own.prepare(FILES["DICOM"], RULE, soon(0.3))
     finally:
         os.kill(starting, signal.SIGCONT)
-    # It was not given up.
+    # It was not replaced.
     assert own.prepare(FILES["DICOM"], RULE, soon()).width == 320
     assert own._running("DICOM")._process.pid == starting
 
@@ -243,7 +243,7 @@ def test_a_picture_is_not_blamed_for_the_end_of_the_fork_server(own: Decoders) -
 
     thread = threading.Thread(target=post)
     thread.start()
-    # Beside the decoder that is kept, that of the large place; until it decodes.
+    # Beside the idle decoder there is one for the large picture, until it decodes.
     deadline = soon()
     while max(map(seconds_used, children(fork_server(own)))) < 0.1:
         assert time.monotonic() < deadline
@@ -254,7 +254,7 @@ def test_a_picture_is_not_blamed_for_the_end_of_the_fork_server(own: Decoders) -
     assert own.prepare(JPEG, RULE, soon()).width == 600
 
 
-def test_who_has_no_time_left_is_told_to_come_again(pool: Decoders) -> None:
+def test_without_time_left_the_decoders_are_overloaded(pool: Decoders) -> None:
     with pytest.raises(Overloaded):
         pool.prepare(JPEG, RULE, time.monotonic() - 1)
     with pytest.raises(Overloaded):
@@ -262,8 +262,8 @@ def test_who_has_no_time_left_is_told_to_come_again(pool: Decoders) -> None:
     assert pool.prepare(JPEG, RULE, soon()).width == 600
 
 
-def test_a_usual_picture_passes_by_large_ones(pool: Decoders) -> None:
-    """While one large picture is decoded and others wait for its place."""
+def test_usual_pictures_do_not_wait_for_large_ones(pool: Decoders) -> None:
+    """While one large picture is decoded and others wait."""
     with pool._large.enter(soon()):
         assert pool.prepare(JPEG, RULE, soon()).width == 600
         with pytest.raises(Overloaded):

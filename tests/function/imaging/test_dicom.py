@@ -40,7 +40,7 @@ JPEG: dict[str, Any] = {"syntax": JPEGBaseline8Bit, "photometric": "YBR_FULL_422
 
 
 def rgb_jpeg() -> bytes:
-    """A JPEG whose samples are RGB, as its Adobe marker says."""
+    """A JPEG with RGB samples, declared by its Adobe marker."""
     return encoded(lesion(), quality=95, keep_rgb=True)
 
 
@@ -69,7 +69,7 @@ def test_every_accepted_kind_decodes_to_the_same_picture(options: dict[str, Any]
 
 
 def edited(change: Callable[[Dataset], None], **options: Any) -> bytes:
-    """A photograph whose data set was changed."""
+    """A photograph with a modified data set."""
     file = pydicom.dcmread(io.BytesIO(photograph(**options)))
     change(file)
     buffer = io.BytesIO()
@@ -91,7 +91,7 @@ def in_rle_of_16_bits(file: Dataset) -> None:
 
 
 def compressed(file: Dataset, data: bytes, syntax: str, photometric: str = "RGB") -> None:
-    """Take a compressed frame in place of the samples."""
+    """Replace the samples by a compressed frame."""
     file.PixelData = encapsulate([data])
     file["PixelData"].VR = "OB"
     file["PixelData"].is_undefined_length = True
@@ -181,7 +181,7 @@ def test_other_encodings_hold_the_same_picture(change: Callable[[Dataset], None]
     assert decoded.image.size == (320, 240)
     difference = np.abs(np.asarray(decoded.image, int) - np.asarray(lesion(), int))
     assert difference.mean() < 2
-    # And where nothing can be imported any more.
+    # Also in the sandbox, where nothing can be imported.
     prepared = decoders.shared.prepare(data, Preprocessing(96))
     expected = preprocess.prepare(data, Preprocessing(96))
     np.testing.assert_array_equal(prepared.pixels, expected.pixels)
@@ -222,7 +222,7 @@ def test_what_exif_in_a_frame_says_of_its_orientation_does_not_count() -> None:
 
 
 def test_a_jpeg_says_itself_what_its_samples_are() -> None:
-    """Of YCbCr samples that the header calls RGB, the JPEG is right: so does libjpeg read them."""
+    """If the header calls YCbCr samples RGB, the JPEG's own marker is right, as for libjpeg."""
     plain = encoded(lesion(), quality=95)
     stripped = plain[:2] + plain[plain.index(b"\xff\xdb") :]  # no JFIF
     decoded = decode.decode(photograph(**{**JPEG, "photometric": "RGB"}, jpeg=stripped))
@@ -332,7 +332,7 @@ def test_pydicom_is_imported_when_a_dicom_arrives() -> None:
 
 
 def test_nesting_ends_in_a_refusal() -> None:
-    """An undefined length in an undefined length and so on, 30,000 times, before the pixels."""
+    """30,000 nested sequences of undefined length before the pixels."""
     whole = photograph()
     start = whole.index(b"\x08\x00\x16\x00UI")
     sequence = b"\x08\x00\x15\x11SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\xff\xff\xff"

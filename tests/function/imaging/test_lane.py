@@ -1,4 +1,4 @@
-"""A line before a few places, with threads that hold them."""
+"""A bounded queue for a few slots, which threads occupy."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from lesionlens.imaging.lane import Lane
 
 
 class Holder:
-    """A thread that asks for a place and holds it until it is told to leave."""
+    """A thread that waits for a slot and occupies it until told to leave."""
 
     def __init__(self, lane: Lane, until: float | None) -> None:
         self.inside, self._leave = threading.Event(), threading.Event()
@@ -32,7 +32,7 @@ def later(seconds: float = 30) -> float:
 
 
 def in_line(lane: Lane, number: int) -> None:
-    """Return when so many are waiting."""
+    """Wait until a number of threads are in the queue."""
     deadline = later()
     while len(lane._line) != number:
         assert time.monotonic() < deadline
@@ -65,7 +65,7 @@ def test_the_line_is_bounded_and_served_in_its_order() -> None:
     in_line(lane, 2)
     with pytest.raises(Overloaded):
         lane.enter(later()).__enter__()
-    # Who has no deadline may always wait.
+    # Threads without a deadline may always wait.
     patient = Holder(lane, None)
     in_line(lane, 3)
     for leaving, entering in ((first, second), (second, third), (third, patient)):

@@ -19,7 +19,7 @@ def test_the_centre_is_cropped_and_nothing_is_squashed() -> None:
     picture = Image.new("RGB", (400, 200), "red")
     picture.paste("blue", (100, 0, 300, 200))
     tensor = preprocess.tensor(picture, Preprocessing(size=50))
-    # The filter reaches a pixel beyond the crop.
+    # The filter's support extends one pixel beyond the crop.
     assert (tensor[0, :, 1:-1] == [0, 0, 255]).all()
 
 

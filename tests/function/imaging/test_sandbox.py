@@ -1,4 +1,4 @@
-"""What a process may still do in the sandbox: each attempt is made in a child of its own."""
+"""Permitted and forbidden operations in the sandbox, each tried in a new process."""
 
 import signal
 import sys
@@ -11,7 +11,7 @@ from tests import python_program
 MEBIBYTE = 1024 * 1024
 DONE, REFUSED, ENDED = "done", "refused", "ended"
 
-# Prints what came of the attempt; the pipe to its parent is open already.
+# Prints the outcome of an attempt; the pipe to its parent is already open.
 SCRIPT = """
 import os, resource, signal, socket, sys, threading, time
 import numpy as np
@@ -63,7 +63,7 @@ ATTEMPTS = {
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the filter is Linux's")
 @pytest.mark.parametrize("name", ATTEMPTS)
-def test_nothing_but_computing_is_left(name: str) -> None:
+def test_the_sandbox_permits_computing_only(name: str) -> None:
     attempt, expected = ATTEMPTS[name]
     environment = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
     done = python_program.run(SCRIPT.format(attempt=attempt), environment=environment)

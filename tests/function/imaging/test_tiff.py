@@ -1,4 +1,4 @@
-"""TIFF and other files as tifffile and OpenCV write them."""
+"""TIFF and other files written by tifffile and OpenCV."""
 
 import io
 import struct
@@ -113,7 +113,7 @@ def test_compressions_are_named(compression: int, name: str) -> None:
 
 @pytest.mark.parametrize("extra", [1, 2])
 def test_transparency_in_planes_of_16_bits_becomes_white(extra: int) -> None:
-    """Colours multiplied with their transparency (1), and not (2)."""
+    """ExtraSamples 1 (premultiplied colours) and 2 (not premultiplied)."""
     alpha = np.where(np.arange(96) < 48, 65535, 0).astype(np.uint16) * np.ones((64, 1), np.uint16)
     colours = DEEP * (alpha[..., None] > 0) if extra == 1 else DEEP
     data = written(
@@ -128,7 +128,7 @@ def test_transparency_in_planes_of_16_bits_becomes_white(extra: int) -> None:
 
 
 def test_a_preview_is_not_taken_for_the_photograph() -> None:
-    """Cameras' raw files begin with a small picture of theirs."""
+    """Raw files of cameras begin with a small preview."""
     data = written(PIXELS, photometric="rgb", subfiletype=1)
     with pytest.raises(UnsupportedType, match="raw photograph, or a preview stands first"):
         decode.decode(data)

@@ -1,4 +1,4 @@
-"""What passes between the server and a decoder, and what is not believed."""
+"""Messages between server and decoder, and their validation."""
 
 import socket
 import struct

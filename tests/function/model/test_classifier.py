@@ -50,7 +50,7 @@ def test_images_at_the_same_time_have_an_interpreter_each(
 ) -> None:
     monkeypatch.setattr("lesionlens.model.classifier._cores", lambda: 2)
     classifier = Classifier(release.load(FileStore(RELEASES), "current"), interpreters=2)
-    # Real interpreters are taken and given back, in every order that two threads can do it.
+    # Two threads take and return real interpreters in every possible order.
     for first_ends_first in (True, False):
         with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
             held = [stack.enter_context(classifier._runner()) for stack in (first, second)]
@@ -97,7 +97,7 @@ def test_a_detector_of_other_features_than_the_model_is_refused() -> None:
         Classifier(Release(real.manifest, {**real.files, DETECTOR: other}), 1)
 
 
-def test_distance_grows_with_what_is_foreign(classifier: Classifier) -> None:
+def test_distance_is_larger_out_of_distribution(classifier: Classifier) -> None:
     size = classifier.manifest.preprocessing.size
     noise = np.random.default_rng(0).uniform(0, 255, (1, size, size, 3)).astype(np.float32)
     found = classifier.recognize(classifier.run(noise))
@@ -106,7 +106,7 @@ def test_distance_grows_with_what_is_foreign(classifier: Classifier) -> None:
     assert found.distance > 1.5 * (classifier.manifest.in_distribution_threshold or 0)
 
 
-# Stands for a classifier: a slot does not look at it.
+# In place of a classifier, whose content does not matter here.
 LOADED: Any = "model"
 
 

@@ -11,7 +11,7 @@ from lesionlens.model.ood import CLOSE_UP, DERMATOSCOPIC, OTHER, Detector, log_o
 DETECTOR = Detector(
     mean=np.array([1.0, 2.0], np.float32),
     projection=np.array([[0.5, 0.0], [0.0, 2.0]], np.float32),
-    # The first feature speaks for close-ups, the second for other things.
+    # The first feature is evidence for close-ups, the second for other pictures.
     weights=np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], np.float32),
     bias=np.array([3.0, 0.0, 0.0], np.float32),
 )
@@ -37,7 +37,7 @@ def test_the_log_odds_are_those_against_the_likelier_of_the_others() -> None:
         ((3.0, 3.0), DERMATOSCOPIC),
         ((3.001, 2.0), CLOSE_UP),
         ((1.0, 7.0), OTHER),
-        # The classifier takes it for dermatoscopic, the distance does not.
+        # Dermatoscopic by the classifier, but not by the distance.
         ((-20.0, 2.0), OTHER),
         ((-20.0, -30.0), CLOSE_UP),
         ((np.nan, 2.0), OTHER),
@@ -53,14 +53,14 @@ def test_dermatoscopic_is_what_both_limits_let_pass(
 
 
 def test_what_is_written_is_read() -> None:
-    # However the arrays lie in memory.
+    # For any memory layout of the arrays.
     by_column = Detector(**{name: np.asfortranarray(array) for name, array in ARRAYS.items()})
     read = Detector.read(by_column.write())
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(getattr(read, name), array)
 
 
-def test_a_release_of_before_the_classifier_goes_by_the_distance() -> None:
+def test_older_detectors_decide_by_the_distance_alone() -> None:
     read = Detector.read(saved(weights=None, bias=None))
     near, far = (np.array(features, np.float32) for features in ((1.0, 2.0), (9.0, 2.0)))
     assert read.recognize(near, farthest=1.5, least_log_odds=0).kind == DERMATOSCOPIC
@@ -68,7 +68,7 @@ def test_a_release_of_before_the_classifier_goes_by_the_distance() -> None:
 
 
 def saved(**changed: np.ndarray | None) -> bytes:
-    """A detector's file with other arrays, or without some."""
+    """A detector's file with some arrays changed or missing."""
     buffer = io.BytesIO()
     arrays = {name: array for name, array in {**ARRAYS, **changed}.items() if array is not None}
     np.savez(buffer, **arrays)
@@ -76,7 +76,7 @@ def saved(**changed: np.ndarray | None) -> bytes:
 
 
 def zipped(content: bytes, compression: int = zipfile.ZIP_STORED) -> bytes:
-    """A detector's file whose every array is these bytes."""
+    """A detector's file in which every array has these bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", compression) as archive:
         for name in ARRAYS:
@@ -85,7 +85,7 @@ def zipped(content: bytes, compression: int = zipfile.ZIP_STORED) -> bytes:
 
 
 def claiming(header: str) -> bytes:
-    """An array of eight bytes under this header."""
+    """An array of eight bytes with this header."""
     text = header.encode("latin1") + b"\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + bytes(8)
 
@@ -108,7 +108,7 @@ def claiming(header: str) -> bytes:
         (saved(projection=np.zeros((2, 0), np.float32)), r"projection has shape \(2, 0\)"),
         (saved(bias=np.array([0, np.nan, 0], np.float32)), "bias is not finite"),
         (saved(mean=np.array([0, np.inf], np.float32)), "mean is not finite"),
-        # What would be made of it does not depend on what it claims, nor on what it unpacks to.
+        # Neither the claimed size nor the decompressed size may determine memory.
         (zipped(bytes(50_000_000), zipfile.ZIP_DEFLATED), "compressed"),
         (zipped(claiming(str({"descr": "<f4", "fortran_order": False, "shape": (2**40,)}))),
          "cannot be read"),

@@ -18,7 +18,7 @@ TOKEN = "Bearer of-the-instance"
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
-    """A metadata server, and a store that takes its token; headers and status as the test says."""
+    """A metadata server and a store that accepts its token; status and headers are set by tests."""
 
     protocol_version = "HTTP/1.1"
     status, headers_sent, body = 200, SOUND, DATA
@@ -50,7 +50,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The environment of an instance; metadata and store are at the address returned."""
+    """The environment of an instance; returns the address of metadata server and store."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()

@@ -70,7 +70,7 @@ def test_the_flag_is_decided_under_the_default_prior_whatever_is_asked_for() -> 
 
 @pytest.mark.parametrize(("likelihood", "flag"), [(0.706, True), (0.705, False)])
 def test_what_reaches_the_threshold_is_flagged(likelihood: float, flag: bool) -> None:
-    """0.15 of the posterior are 0.706 times the benign likelihood, under a prior of a fifth."""
+    """With a prior of 0.2, a likelihood ratio of 0.706 gives a posterior of 0.15."""
     found = built([likelihood, likelihood, 1.0])["malignancy"]
     assert found["flag"] is flag
     assert found["decision"]["probability"] == pytest.approx(0.15, abs=1e-3)
@@ -80,7 +80,7 @@ def test_what_reaches_the_threshold_is_flagged(likelihood: float, flag: bool) ->
     "options", [PLAIN, Options(prior="uniform"), Options(prevalence=0.05), Options(prevalence=0.9)]
 )
 def test_no_number_of_an_answer_contradicts_another(options: Options) -> None:
-    """Of the shipped calibration, in JSON and back, whatever the logits."""
+    """With the shipped calibration, through JSON and back, for any logits."""
     random = np.random.default_rng(7)
     for scale in (0.1, 1, 5, 40, 1e4):
         for logits in random.normal(scale=scale, size=(40, 7)):

@@ -139,7 +139,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def test_what_is_downloaded_is_the_generation_that_was_looked_at(
     bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the library. The emulator ignores a wrong generation: look at what the client asks for."""
+    """With the library. As the emulator ignores generations, the client's requests are checked."""
     store = CloudStore(bucket, "pinned")
     store.write("model", b"bytes", ABSENT)
     asked = []

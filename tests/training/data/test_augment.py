@@ -133,7 +133,7 @@ def textured() -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [128, 160, 224])
-def test_what_shrinks_is_as_sharp_as_serving_makes_it(size: int) -> None:
+def test_augmented_images_are_as_sharp_as_served_ones(size: int) -> None:
     """Augmentation must use serving's filter at the same scale on the same frame."""
     frame = textured()
     served = preprocess.frame(Image.fromarray(frame), size, size, Preprocessing(size))
@@ -161,7 +161,7 @@ FLAWS = {
 
 
 @pytest.mark.parametrize("flaw", FLAWS)
-def test_a_flaw_befalls_its_share_of_the_images_and_leaves_them_recognizable(flaw: str) -> None:
+def test_a_flaw_is_applied_to_its_share_of_the_images(flaw: str) -> None:
     plain, frame = augment(textured(), 96, NONE, np.random.default_rng(0)), textured()
     always = changed(**{flaw: FLAWS[flaw]})
     flawed = augment(frame, 96, always, np.random.default_rng(0))

@@ -113,7 +113,7 @@ def test_a_long_list_of_problems_is_cut(tmp_path: Path) -> None:
         ((HEADER + "é").encode("latin-1"), r"metadata\.csv is not text in UTF-8: .* 0xe9"),
     ],
 )
-def test_a_table_that_is_none_is_refused(
+def test_a_file_that_is_no_table_is_refused(
     tmp_path: Path, table: str | bytes | None, message: str
 ) -> None:
     if table is not None:
@@ -170,7 +170,7 @@ def test_the_examples_of_the_page_are_in_no_part(tmp_path: Path) -> None:
     assert [r.image_id for r in dataset.read_archive(archive(tmp_path, rows)).records] == ["other"]
 
 
-def test_two_data_sets_stand_one_behind_the_other(drawn: Dataset, tmp_path: Path) -> None:
+def test_combined_data_sets_keep_their_order(drawn: Dataset, tmp_path: Path) -> None:
     other = dataset.read_archive(archive(tmp_path, "A,nv,Clinic A,G0,0,CC0\n"))
     both = dataset.combine(drawn, other)
     assert both.records == (*drawn.records, *other.records)

@@ -37,7 +37,7 @@ def test_columns_beside_the_classes_are_kept(tmp_path: Path) -> None:
         ("image,MEL,NV\nx,1,0\n", ("dx",), r"lacks the column\(s\) dx; accepted are dx, or image"),
     ],
 )
-def test_what_is_neither_is_refused(
+def test_invalid_tables_are_refused(
     text: str, required: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
     (tmp_path / "truth.csv").write_text(text)

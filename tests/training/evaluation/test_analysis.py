@@ -9,7 +9,7 @@ from training.evaluation import analysis
 from training.evaluation.served_predictions import Answers
 
 
-def test_of_each_class_no_more_images_are_made_worse_than_it_takes(
+def test_the_number_of_degraded_images_is_limited_by_class(
     drawn: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(analysis, "DEGRADED_PER_CLASS", 5)

@@ -43,7 +43,7 @@ def joined(*parts: Predictions) -> Predictions:
     ("scales", "method"),
     [((0.5, 0.5, 0.5), calibration.TEMPERATURE), ((0.5, 2.0, 1.0), calibration.VECTOR)],
 )
-def test_what_was_done_to_the_logits_is_undone(scales: tuple[float, ...], method: str) -> None:
+def test_scales_and_offsets_of_logits_are_recovered(scales: tuple[float, ...], method: str) -> None:
     predicted, true = case(scales=scales, offsets=(1.0, 0.0, -1.0))
     fitted = calibration.fit(predicted, CLASSES)
     for prior in (SHARES, np.full(3, 1 / 3), np.array([0.5, 0.3, 0.2])):
@@ -64,7 +64,7 @@ def test_each_origin_is_judged_under_its_own_class_frequencies() -> None:
     assert np.abs(found - expected).mean() < 0.03
 
 
-def test_few_images_do_not_make_it_run_away() -> None:
+def test_few_images_give_bounded_parameters() -> None:
     """Six perfectly separable images: the likelihood has no finite maximum."""
     labels = np.array([0, 1, 2, 0, 1, 2])
     lesions = np.arange(6).astype(str)

@@ -60,7 +60,7 @@ def test_what_is_wrong_with_the_labels_is_told(
     assert message in capsys.readouterr().err
 
 
-def test_two_files_of_one_name_are_told_apart_by_nobody(tmp_path: Path) -> None:
+def test_two_files_with_one_name_are_refused(tmp_path: Path) -> None:
     labels = written(tmp_path, "image_id,dx\na,mel\n", ("a.jpg", "a.png"))
     with pytest.raises(DatasetError, match=r"a\.jpg and a\.png are both images of a"):
         external.read(tmp_path / "images", labels)

@@ -21,7 +21,7 @@ def remembering(dataset: Dataset, parts: split.Split) -> dict[str, np.ndarray]:
     return {part: np.eye(7)[answer[getattr(parts, part)]] for part in ("validation", "test")}
 
 
-def test_what_was_remembered_is_told_from_what_was_learned(drawn: Dataset) -> None:
+def test_memorized_lesions_are_told_from_generalization(drawn: Dataset) -> None:
     parts = split.make(drawn, DATA, seed=1)
     groups = leakage.judge(drawn, parts, remembering(drawn, parts), seed=0).groups
     assert "same_image" not in groups
@@ -33,7 +33,7 @@ def test_what_was_remembered_is_told_from_what_was_learned(drawn: Dataset) -> No
     assert groups["all"].accuracy["value"] == pytest.approx(share, abs=1e-4)
 
 
-def test_copies_are_told_from_other_photographs(drawn: Dataset) -> None:
+def test_copies_are_counted_apart_from_other_photographs(drawn: Dataset) -> None:
     few = dataclasses.replace(drawn, records=drawn.records[3:])
     data = replace(DATA, oversample_first=True)
     parts = split.make(few, data, seed=2)

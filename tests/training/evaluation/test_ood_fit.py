@@ -46,7 +46,7 @@ def test_each_kind_gets_the_highest_logit_of_its_own() -> None:
         assert (logits.argmax(axis=1) == kind).mean() > 0.98
 
 
-def test_the_distance_is_about_1_at_home_and_grows_away_from_it() -> None:
+def test_the_distance_is_about_1_for_dermatoscopic_images_and_larger_for_others() -> None:
     home = HOME.features
     distances = FITTED.detector.distances(home)
     assert distances.mean() == pytest.approx(1, abs=0.1)

@@ -91,7 +91,7 @@ def test_the_interval_is_wilsons(
     }
 
 
-def test_of_no_pictures_there_is_no_share() -> None:
+def test_the_share_of_no_pictures_is_undefined() -> None:
     assert set(ood_report.wilson(np.zeros(0, bool), 0).values()) == {None}
 
 

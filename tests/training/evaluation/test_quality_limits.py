@@ -23,7 +23,7 @@ def bright(frames: np.ndarray) -> np.ndarray:
     return frames.mean(axis=(1, 2, 3)) > 60
 
 
-def test_limits_warn_of_what_is_made_worse_and_hardly_of_what_is_not(
+def test_degraded_images_exceed_the_limits_and_others_rarely_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(quality_limits, "SIDES", (16, 32))

@@ -67,7 +67,7 @@ def test_the_bins_hold_every_image_and_both_means() -> None:
     assert last.came_true == pytest.approx(right[inside].mean(), abs=1e-4)
 
 
-def test_overconfidence_is_seen_and_honesty_too() -> None:
+def test_overconfidence_raises_the_calibration_error() -> None:
     honest = reliability.top_label(*forecast())
     boastful = reliability.top_label(*forecast(sharpened=3))
     assert honest.calibration_error["value"] < 0.03
@@ -78,7 +78,7 @@ def test_overconfidence_is_seen_and_honesty_too() -> None:
         assert own["low"] <= own["value"] <= own["high"]
 
 
-def test_a_sure_mistake_is_dear_but_finite() -> None:
+def test_a_certain_error_has_a_large_but_finite_loss() -> None:
     shares = np.array([[1.0, 0.0], [0.0, 1.0]])
     found = reliability.top_label(np.array([1, 1]), shares, np.ones((3, 2)))
     assert 5 < found.nll["value"] < 20

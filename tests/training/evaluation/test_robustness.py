@@ -22,7 +22,7 @@ def detail(image: Image.Image) -> float:
 
 
 @pytest.mark.parametrize("kind", sorted(robustness.SETTINGS))
-def test_a_worse_image_keeps_its_size_and_repeats(kind: str) -> None:
+def test_a_degraded_image_keeps_its_size_and_is_reproducible(kind: str) -> None:
     degrade, strengths = robustness.SETTINGS[kind]
     image = lesion()
     before = image.tobytes()
@@ -35,7 +35,7 @@ def test_a_worse_image_keeps_its_size_and_repeats(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["blur", "jpeg", "hair"])
-def test_more_strength_is_further_from_the_image(kind: str) -> None:
+def test_greater_strength_changes_an_image_more(kind: str) -> None:
     degrade, strengths = robustness.SETTINGS[kind]
     image = lesion()
     distances = [

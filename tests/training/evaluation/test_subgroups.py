@@ -44,7 +44,7 @@ def answered(records: tuple[Record, ...]) -> Answers:
     return Answers(records, MANIFEST, logits)
 
 
-def test_what_goes_wrong_for_a_group_is_seen_there(drawn: Dataset) -> None:
+def test_errors_appear_in_the_figures_of_their_group(drawn: Dataset) -> None:
     found = subgroups.report(answered(drawn.records), seed=0)
     women, men = found["sex"]["female"], found["sex"]["male"]
     assert women.accuracy == {"value": 1, "low": 1, "high": 1}

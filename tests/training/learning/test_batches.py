@@ -42,7 +42,7 @@ def test_alone_validation_is_every_image_once(examples: Examples) -> None:
     np.testing.assert_array_equal(labels[:, :7].argmax(axis=1), examples.validation_labels)
 
 
-def test_what_fills_the_last_batch_of_validation_up_weighs_nothing(examples: Examples) -> None:
+def test_padding_of_the_last_validation_batch_has_no_weight(examples: Examples) -> None:
     odd = dataclasses.replace(
         examples,
         validation_frames=examples.validation_frames[:31],

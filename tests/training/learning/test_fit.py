@@ -56,7 +56,7 @@ def test_history_names_every_epoch(uninterrupted: Run) -> None:
 
 # At the end of a stage and within one.
 @pytest.mark.parametrize("epoch", [pytest.param(2, marks=pytest.mark.slow), 3])
-def test_a_killed_run_ends_as_if_it_had_not_been(
+def test_a_resumed_run_ends_like_an_uninterrupted_one(
     examples: Examples,
     uninterrupted: Run,
     tmp_path: Path,

@@ -29,7 +29,7 @@ print(faults)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc is what is set")
-def test_what_is_freed_is_taken_again() -> None:
+def test_freed_memory_is_reused() -> None:
     def faults(how: str) -> int:
         command = [sys.executable, "-c", CODE, how]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

@@ -38,7 +38,7 @@ def test_the_adjusted_loss_is_least_for_logits_free_of_the_prior() -> None:
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_an_origin_teaches_nothing_of_a_class_that_it_lacks(smoothing: float) -> None:
+def test_an_origin_gives_no_gradient_for_a_class_that_it_lacks(smoothing: float) -> None:
     loss = sampling.adjusted_cross_entropy(smoothing)
     targets = sampling.targets(
         np.array([[0, 1, 0]], np.float32),

@@ -6,12 +6,12 @@ from training.learning.scaling import Step
 ONE = Step(all_s=1.0, batch_s=0.1)
 
 
-def test_one_worker_on_paper_is_the_one_that_was_measured() -> None:
+def test_extrapolated_to_one_worker_a_step_is_the_measured_one() -> None:
     assert scaling.exchange_s(1) == 0
     assert scaling.on_paper(ONE, 1) == ONE.all_s
 
 
-def test_two_workers_on_paper() -> None:
+def test_extrapolation_to_two_workers() -> None:
     # 12.8 MB each way at 1.25 GB/s, and 108 messages with twice 50 µs latency.
     exchange = 12.8e6 / 1.25e9 + 108 * 2 * 50e-6
     assert scaling.exchange_s(2) == pytest.approx(exchange)

@@ -60,7 +60,7 @@ def test_features_are_the_averages_of_their_layers(
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_a_conversion_that_answers_otherwise_is_refused(
+def test_a_conversion_with_other_outputs_is_refused(
     network: keras.Model, frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     head = network.get_layer(mobilenet.HEAD)

@@ -145,7 +145,7 @@ def test_promoting_the_current_version_is_refused(tmp_path: Path) -> None:
         publish.promote(store, "v1")
 
 
-def test_of_two_promotions_at_once_one_loses(
+def test_of_two_concurrent_promotions_one_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = FileStore(tmp_path)
