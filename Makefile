@@ -40,11 +40,11 @@ test: $(VENV)/.testing ## Check style and types, and run the tests on all cores
 test-spread: $(VENV)/.testing
 	$(SPREAD) --cov --cov-report= -m "not (slow or matrix or alone)"
 
-test-all: $(VENV)/.testing $(BEAM)/.ready ## Run the tests that take longer: the browser matrix and the like
+test-all: $(VENV)/.testing $(BEAM)/.ready ## Run the longer tests, such as the browser matrix
 	$(SPREAD) -m "(slow or matrix) and not alone"
 	$(BIN)/python -m pytest -m "alone and (slow or matrix)"
 
-lint: types style leaks ## Check style and types, and that no secret is among the files
+lint: types style leaks ## Check style and types, and search the files for secrets
 
 types: $(VENV)/.testing
 	$(BIN)/mypy
@@ -53,19 +53,19 @@ style: $(VENV)/.testing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-leaks: $(VENV)/.testing ## Look for keys and passwords among the files
+leaks: $(VENV)/.testing ## Search the files for keys and passwords
 	git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook $(NO_SECRETS)
 
 kernel: $(VENV)/.testing ## Compile web/device/kernel.c to WebAssembly
 	$(BIN)/python -m tests.web.device_kernel
 
-pages: ## Write the header and the footer of web/index.html into the other pages
+pages: ## Copy the header and the footer of web/index.html to the other pages
 	$(PYTHON) infra/page_files.py
 
-partners: $(VENV)/.testing ## Write partners' table of errors, feed of changes and Python client anew
+partners: $(VENV)/.testing ## Regenerate the partners' table of errors, feed of changes and Python client
 	$(BIN)/python infra/partner_files.py
 
-lock: ## Write the locked requirements anew from pyproject.toml; UPGRADE=--upgrade for newer versions
+lock: ## Regenerate the locked requirements from pyproject.toml; UPGRADE=--upgrade for newer versions
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check "$$(sed -n 's/^  "\(uv==.*\)",$$/\1/p' pyproject.toml)"
 	$(LOCK) -o function/requirements.txt
@@ -76,25 +76,25 @@ lock: ## Write the locked requirements anew from pyproject.toml; UPGRADE=--upgra
 	$(LOCK) -o tests/requirements.txt --group tests -c training/requirements-distributed.txt
 	$(LOCK) -o infra/beam/requirements.txt --group beam --overrides infra/beam/overrides.txt
 
-audit-dependencies: $(VENV)/.testing ## Look the function's dependencies up among known vulnerabilities
+audit-dependencies: $(VENV)/.testing ## Check the function's dependencies for known vulnerabilities
 	$(BIN)/python infra/audit_dependencies.py
 
-fuzz: $(VENV)/.testing ## Throw mutated files at the decoder for longer: FUZZ_EXAMPLES=20000 of each
+fuzz: $(VENV)/.testing ## Test the decoder with more mutated files: FUZZ_EXAMPLES=20000 of each format
 	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),20000) $(BIN)/python -m pytest tests/function/test_fuzz.py
 
 train: $(VENV)/.training ## Train on HAM10000, evaluate, export and publish to training/releases
 	$(BIN)/python -m training run --config full --resume
 
-evaluate: $(VENV)/.training ## Judge the trained model on validation and test
+evaluate: $(VENV)/.training ## Evaluate the trained model on validation and test
 	$(BIN)/python -m training evaluate --config full
 
-bench: $(VENV)/.testing $(PEERS)/.ready ## Measure ours against the paper's way and peers; writes tests/benchmarks/RESULTS.md
+bench: $(VENV)/.testing $(PEERS)/.ready ## Compare the service with the paper's implementation and others; writes tests/benchmarks/RESULTS.md
 	$(BIN)/python -m tests.benchmarks
 
-chaos: $(VENV)/.testing ## Attack a local server for a quarter of an hour; writes RELIABILITY.md
+chaos: $(VENV)/.testing ## Test a local server under attack for a quarter of an hour; writes RELIABILITY.md
 	$(BIN)/python -m tests.chaos
 
-audit: $(VENV)/.testing ## Print what a browser's audit says of the page, speed included
+audit: $(VENV)/.testing ## Print Lighthouse's scores of the page
 	$(BIN)/python -m tests.web.audit
 
 stack: $(VENV)/.testing ## Serve with an emulated object store

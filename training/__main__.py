@@ -96,7 +96,7 @@ def _evaluate_labelled(options: argparse.Namespace) -> None:
 
     loaded = load(open_store(options.store), options.version or CURRENT)
     classifier = Classifier(loaded, os.cpu_count() or 1)
-    evaluation = external.judge(classifier, options.images, options.labels, seed=0)
+    evaluation = external.evaluate(classifier, options.images, options.labels, seed=0)
     path = options.json or HERE / "runs" / f"{options.images.resolve().name}.json"
     evaluation.write(path)
     print(f"{evaluation.table()}\nwritten to {path}")

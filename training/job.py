@@ -133,7 +133,7 @@ def evaluate_model(job: Job) -> None:
     job.write(artifacts.EVALUATION, found)
     print(evaluate.summary(found.metrics))
     held_out = predictions.held_out(job.run / artifacts.KERAS_ANSWERS)
-    leaked = leakage.judge(job.dataset, job.split, held_out, job.config.seed)
+    leaked = leakage.measure(job.dataset, job.split, held_out, job.config.seed)
     job.write(artifacts.LEAKAGE, leaked)
     if not job.config.data.by_lesion:
         shown = {leakage.kind(job.config.data): leaked.groups}
@@ -165,7 +165,7 @@ def export_model(job: Job) -> None:
         job.run / artifacts.ANSWERS,
     )
     table = tuple(variant.row() for variant in variants)
-    in_browser = on_device.judge(chosen.data, images[chosen.size].validation)
+    in_browser = on_device.check(chosen.data, images[chosen.size].validation)
     exported = Exported(
         model_sha256=hashlib.sha256((job.run / artifacts.MODEL).read_bytes()).hexdigest(),
         export=Export(chosen.name, table, refused, provenance.processor(), in_browser),
@@ -222,7 +222,7 @@ def gather_evidence(job: Job) -> None:
 def evaluate_external(job: Job, images: Path, labels: Path) -> None:
     """Evaluate the exported model on an external labelled set, for the model card."""
     classifier = workspace.shippable(job).classifier()
-    found = external.judge(classifier, images, labels, job.config.seed)
+    found = external.evaluate(classifier, images, labels, job.config.seed)
     found.write(job.run / artifacts.ELSEWHERE)
     print(found.table())
 

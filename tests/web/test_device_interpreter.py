@@ -37,7 +37,7 @@ def test_building_the_kernel_anew_gives_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", SHIPPED)
 def test_outputs_of_each_release_are_those_of_litert(version: str) -> None:
     model = (RELEASES / version / MODEL).read_bytes()
-    assert on_device.judge(model, _frames(_size(model))) == on_device.SAME
+    assert on_device.check(model, _frames(_size(model))) == on_device.SAME
 
 
 def test_without_simd_outputs_are_the_same() -> None:
@@ -59,12 +59,12 @@ def network() -> keras.Model:
 def test_other_sizes_and_widths(network: keras.Model, size: int) -> None:
     frames = _frames(size)
     model = export.convert(network, "int8", frames)
-    assert on_device.judge(model, frames) == on_device.SAME
+    assert on_device.check(model, frames) == on_device.SAME
 
 
 def test_a_model_that_is_not_int8_is_refused_by_name(network: keras.Model) -> None:
     model = export.convert(network, "float32", _frames(64))
-    assert on_device.judge(model, _frames(64)).startswith(
+    assert on_device.check(model, _frames(64)).startswith(
         "not possible: the page's interpreter lacks"
     )
 
@@ -87,9 +87,9 @@ def test_another_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         "run",
         lambda *given: {k: v + np.float32(1e-6) for k, v in honest(*given).items()},
     )
-    assert on_device.judge(model, _frames(_size(model))).startswith("other ")
+    assert on_device.check(model, _frames(_size(model))).startswith("other ")
 
 
 def test_without_node_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    assert on_device.judge(b"", _frames(32)).startswith("not tried")
+    assert on_device.check(b"", _frames(32)).startswith("not tried")

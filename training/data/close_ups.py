@@ -38,7 +38,7 @@ class CloseUp:
         return next((name for name in FAMILIES if self.origin.startswith(name)), self.origin)
 
     @property
-    def teaches(self) -> bool:
+    def is_for_fitting(self) -> bool:
         """Whether the detector may be fitted to it: it has no share-alike licence."""
         return SHARE_ALIKE not in self.licence
 

@@ -27,18 +27,18 @@ def apply(square: Pixels, settings: Augmentation, random: np.random.Generator) -
         (settings.bars, _bars),
         (settings.blur, _blur),
     ):
-        strength = _befalls(chance, random)
+        strength = _drawn_strength(chance, random)
         if strength is not None:
             made = flaw(made, strength, random)
     made = _light(made, settings, random)
     for chance, flaw in ((settings.noise, _noise), (settings.jpeg, _jpeg)):
-        strength = _befalls(chance, random)
+        strength = _drawn_strength(chance, random)
         if strength is not None:
             made = flaw(made, strength, random)
     return made
 
 
-def _befalls(chance: Chance, random: np.random.Generator) -> float | None:
+def _drawn_strength(chance: Chance, random: np.random.Generator) -> float | None:
     """Draw a strength, or None for no flaw; both consume the same random numbers."""
     drawn, strength = random.random(), random.uniform(chance.low, chance.high)
     return strength if drawn < chance.probability else None

@@ -92,7 +92,13 @@ def pictures(
                 for one in dataset.subset(np.sort(inside))
             ]
     found += [
-        Picture(CLOSE_UP, one.family, one.group, TRAIN if one.teaches else TEST, _opened(one.path))
+        Picture(
+            CLOSE_UP,
+            one.family,
+            one.group,
+            TRAIN if one.is_for_fitting else TEST,
+            _opened(one.path),
+        )
         for one in close_ups
     ]
     return found + [

@@ -64,19 +64,19 @@ def _by_group(dataset: Dataset, data: Data, seed: int) -> Split:
 def _make(dataset: Dataset, data: Data, seed: int) -> Split:
     if data.oversample_first:
         pool = _oversampled(dataset.labels)
-        places = _divide(np.arange(len(pool)), dataset.labels[pool], data, seed)
+        places = _draw_parts(np.arange(len(pool)), dataset.labels[pool], data, seed)
         return Split(*(np.sort(pool[part]) for part in places))
     groups = dataset.lesions if data.by_lesion else np.arange(len(dataset.records)).astype(str)
     units, first, unit_of = np.unique(groups, return_index=True, return_inverse=True)
-    divided = _divide(np.arange(len(units)), dataset.labels[first], data, seed)
-    parts = (np.flatnonzero(np.isin(unit_of, part)) for part in divided)
+    drawn = _draw_parts(np.arange(len(units)), dataset.labels[first], data, seed)
+    parts = (np.flatnonzero(np.isin(unit_of, part)) for part in drawn)
     split = Split(*parts)
     if data.by_lesion:
         assert_no_lesion_crosses(dataset, split)
     return split
 
 
-def _divide(
+def _draw_parts(
     units: NDArray[np.int64], classes: NDArray[np.int64], data: Data, seed: int
 ) -> tuple[NDArray[np.int64], ...]:
     """Split ``units`` (U,) into train, validation and test, stratified by their classes (U,)."""

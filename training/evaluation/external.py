@@ -105,7 +105,7 @@ def read(images: Path, labels: Path) -> Dataset:
     return parse(table, files, image_files.looked_for(images, SUFFIXES, len(files)))
 
 
-def judge(classifier: Classifier, images: Path, labels: Path, seed: int) -> ExternalEvaluation:
+def evaluate(classifier: Classifier, images: Path, labels: Path, seed: int) -> ExternalEvaluation:
     """Evaluate a release on a labelled set. Raises DatasetError."""
     data = read(images, labels)
     answers = collect(classifier, data.records)

@@ -148,15 +148,15 @@ def _in_distribution(subject: Subject) -> tuple[InDistribution, Fitted]:
 
 def _equalized(subject: Subject, pictures: list[Picture], fitted: Fitted) -> Equalized:
     """Evaluate the detector on pictures that differ in content only, not in format."""
-    judged = [
+    evaluated = [
         picture
         for picture in pictures
         if picture.kind == ood.CLOSE_UP
         or (picture.kind == ood.DERMATOSCOPIC and picture.part == kinds.TEST)
     ][::EQUALIZED_EVERY]
     preprocessing = subject.preprocessing
-    frames = kinds.frames(judged, preprocessing, kinds.equalizing(preprocessing))
-    shown = ood_report.shown(judged, subject.features(frames))
+    frames = kinds.frames(evaluated, preprocessing, kinds.equalizing(preprocessing))
+    shown = ood_report.shown(evaluated, subject.features(frames))
     accepted, dermatoscopic = fitted.accepts(shown.features), shown.kinds == ood.DERMATOSCOPIC
     return Equalized(
         side=kinds.EQUAL_SIDE,

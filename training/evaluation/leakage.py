@@ -72,7 +72,7 @@ def kind(data: Data) -> str:
     return "lesions" if data.by_lesion else "images"
 
 
-def judge(
+def measure(
     dataset: Dataset, split: Split, held_out: dict[str, NDArray[np.float64]], seed: int
 ) -> Leakage:
     """Figures of the held-out images, grouped by their leakage from training.
@@ -147,6 +147,6 @@ def table(found: dict[str, dict[str, Figures]]) -> str:
         if group == "all" or figures.images < groups["all"].images
     ]
     return markdown.table(
-        ("how it was judged", "images", "classes", "accuracy", "balanced accuracy"),
+        ("how it was evaluated", "images", "classes", "accuracy", "balanced accuracy"),
         [("the paper's claim", "", 7, CLAIM, "not given"), *rows],
     )

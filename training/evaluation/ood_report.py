@@ -103,16 +103,16 @@ def report(shown: Shown, fitted: Fitted) -> tuple[Report, Mask]:
     left_out = LeftOut({}, {})
     if len(origins) > 1:
         for origin in origins:
-            judged = held_out & (shown.origins == origin)
+            evaluated = held_out & (shown.origins == origin)
             without = fit(shown, without=origin).accepts(shown.features)
-            left_out.dermatoscopic_accepted[origin] = share(without, shown, judged)
+            left_out.dermatoscopic_accepted[origin] = share(without, shown, evaluated)
     refused = np.zeros(len(accepted), bool)
     for family in families:
-        judged = close & (shown.origins == family)
-        taught = bool((judged & (shown.parts == TRAIN)).any())
-        one = fit(shown, without=family) if taught else fitted
-        refused[judged] = ~one.accepts(shown.features[judged])
-        left_out.close_ups_refused[family] = share(refused, shown, judged)
+        evaluated = close & (shown.origins == family)
+        fitted_to = bool((evaluated & (shown.parts == TRAIN)).any())
+        one = fit(shown, without=family) if fitted_to else fitted
+        refused[evaluated] = ~one.accepts(shown.features[evaluated])
+        left_out.close_ups_refused[family] = share(refused, shown, evaluated)
     left_out.close_ups_refused["all"] = share(refused, shown, close)
     found = Report(
         dermatoscopic_accepted=by_part | by_origin,

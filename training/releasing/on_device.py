@@ -26,7 +26,7 @@ class Refused(Exception):
     """The interpreter does not support the model."""
 
 
-def judge(data: bytes, frames: NDArray[np.uint8]) -> str:
+def check(data: bytes, frames: NDArray[np.uint8]) -> str:
     """Return `SAME`, or why the interpreter cannot run a LiteRT model; frames (N, S, S, 3)."""
     if not INTERPRETER.is_dir() or shutil.which("node") is None:
         return "not tried: this machine has no Node.js, or no page"

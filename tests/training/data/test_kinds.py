@@ -30,7 +30,7 @@ def table(root: Path, **changed: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("changed", "family", "teaches"),
+    ("changed", "family", "for_fitting"),
     [
         ({}, "Clinic", True),
         ({"origin": "PAD-UFES-20 lesion interiors"}, "PAD-UFES-20", True),
@@ -38,11 +38,11 @@ def table(root: Path, **changed: str) -> Path:
         ({"licence": "CC BY-NC-SA 4.0 (2014 edition: CC BY 3.0)"}, "Clinic", False),
     ],
 )
-def test_origins_of_one_source_belong_together_and_share_alike_does_not_teach(
-    tmp_path: Path, changed: dict[str, str], family: str, teaches: bool
+def test_origins_of_one_source_are_one_family_and_share_alike_is_for_evaluation(
+    tmp_path: Path, changed: dict[str, str], family: str, for_fitting: bool
 ) -> None:
     (one,) = close_ups.read(table(tmp_path, **changed))
-    assert (one.family, one.teaches) == (family, teaches)
+    assert (one.family, one.is_for_fitting) == (family, for_fitting)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,9 @@ def test_the_folder_is_named_by_the_environment(monkeypatch: pytest.MonkeyPatch)
     assert close_ups.default() == Path("/data/skin")
 
 
-def test_pictures_of_all_kinds_teach_and_judge(drawn: Dataset, tmp_path: Path) -> None:
+def test_pictures_of_all_kinds_are_for_fitting_and_evaluation(
+    drawn: Dataset, tmp_path: Path
+) -> None:
     close_ups.draw(tmp_path, 6, seed=0)
     parts = split.make(drawn, load("smoke").data, seed=0)
     shown = kinds.pictures(drawn, parts, close_ups.read(tmp_path), seed=0)
@@ -97,7 +99,7 @@ def test_framing_blackens_around_a_disc_and_leaves_its_middle() -> None:
         np.testing.assert_array_equal(framed[32, 32], (200, 150, 120))
 
 
-def test_material_is_the_pictures_and_copies_of_those_that_teach() -> None:
+def test_material_is_the_pictures_and_copies_of_those_for_fitting() -> None:
     taught = [pictured(lesion(80, 64)) for _ in range(3)]
     judged = dataclasses.replace(taught[0], part=TEST)
     material = kinds.material([judged, *taught], PREPROCESSING)

@@ -23,7 +23,7 @@ def remembering(dataset: Dataset, parts: split.Split) -> dict[str, np.ndarray]:
 
 def test_memorized_lesions_are_told_from_generalization(drawn: Dataset) -> None:
     parts = split.make(drawn, DATA, seed=1)
-    groups = leakage.judge(drawn, parts, remembering(drawn, parts), seed=0).groups
+    groups = leakage.measure(drawn, parts, remembering(drawn, parts), seed=0).groups
     assert "same_image" not in groups
     assert groups["same_lesion"].accuracy["value"] == 1
     assert groups["unseen"].accuracy["value"] == 0
@@ -37,7 +37,7 @@ def test_copies_are_counted_apart_from_other_photographs(drawn: Dataset) -> None
     few = dataclasses.replace(drawn, records=drawn.records[3:])
     data = replace(DATA, oversample_first=True)
     parts = split.make(few, data, seed=2)
-    found = leakage.judge(few, parts, remembering(few, parts), seed=0).groups
+    found = leakage.measure(few, parts, remembering(few, parts), seed=0).groups
     held_out = np.concatenate([parts.validation, parts.test])
     assert found["all"].images == len(held_out)
     copies = np.isin(held_out, parts.train).sum()
@@ -46,7 +46,7 @@ def test_copies_are_counted_apart_from_other_photographs(drawn: Dataset) -> None
 
 def test_split_by_lesion_nothing_was_seen(drawn: Dataset) -> None:
     parts = split.make(drawn, replace(DATA, by_lesion=True), seed=1)
-    groups = leakage.judge(drawn, parts, remembering(drawn, parts), seed=0).groups
+    groups = leakage.measure(drawn, parts, remembering(drawn, parts), seed=0).groups
     assert set(groups) == {"all", "unseen"}
     assert groups["unseen"] == groups["all"]
     table = leakage.table({"lesions": groups})
@@ -55,7 +55,7 @@ def test_split_by_lesion_nothing_was_seen(drawn: Dataset) -> None:
 
 def test_runs_of_the_same_data_are_collected(drawn: Dataset, tmp_path: Path) -> None:
     parts = split.make(drawn, DATA, seed=1)
-    found = leakage.judge(drawn, parts, remembering(drawn, parts), seed=0)
+    found = leakage.measure(drawn, parts, remembering(drawn, parts), seed=0)
     for run, fingerprint in (("images", drawn.fingerprint), ("copies", "of other data")):
         folder = tmp_path / f"paper-{run}"
         folder.mkdir()
