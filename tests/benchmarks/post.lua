@@ -1,4 +1,4 @@
--- wrk's part: posts one file as it is, and prints what was measured as a line of JSON.
+-- Script for wrk: posts one file unchanged, and prints the measurements as a line of JSON.
 -- wrk ... -s post.lua ADDRESS -- FILE MEDIA_TYPE
 function init(arguments)
   local file = assert(io.open(arguments[1], "rb"))

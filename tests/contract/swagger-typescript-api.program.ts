@@ -15,7 +15,7 @@ async function main(): Promise<void> {
   const one = await api.v1.classify({ image: await file("lesion.jpg") }, {}, { format: "json" });
   const result = one.data as Result;
   console.log(result.prediction?.label, result.input.width === 600 ? "True" : "False");
-  // This generator writes a list of files into a form as text; the address for JSON is for it.
+  // This generator writes a list of files into a form as text, so the address for JSON is used.
   const images = [{ image: await base64("lesion.jpg") }, { image: await base64("damaged.jpg") }];
   const several = (await api.v1.batchBase64({ images }, {}, { format: "json" })).data as Batch;
   const problem = several.results[1].problem;

@@ -1,4 +1,4 @@
-# What the scripts of infra/ share, function by function.
+# Tests of the functions in infra/lib.sh.
 
 setup() {
   infra="$BATS_TEST_DIRNAME/../../infra"
@@ -7,13 +7,13 @@ setup() {
   source "$infra/lib.sh"
 }
 
-# `run` is lib.sh's here, not that of bats.
+# `run` is the function of lib.sh here, not that of bats.
 @test "run runs" {
   run touch "$BATS_TEST_TMPDIR/a file"
   [ -e "$BATS_TEST_TMPDIR/a file" ]
 }
 
-@test "run in a dry run prints what a shell would take back, and runs nothing" {
+@test "run in a dry run prints the command with shell quoting, and runs nothing" {
   touched() {
     DRY_RUN=1
     run touch "$BATS_TEST_TMPDIR/a file"
@@ -24,7 +24,7 @@ setup() {
   [ -e "$BATS_TEST_TMPDIR/a file" ]
 }
 
-@test "die speaks to standard error and fails" {
+@test "die writes to standard error and fails" {
   status=0
   output=$( (die too bad) 2>/dev/null) || status=$?
   [ "$status" -eq 1 ]
@@ -33,7 +33,7 @@ setup() {
   [[ $output == *'too bad' ]]
 }
 
-@test "exists tells there from not there" {
+@test "exists distinguishes existing from missing resources" {
   exists true
   there_is_none() {
     echo 'ERROR: NOT_FOUND' >&2
@@ -68,7 +68,7 @@ setup() {
   if (render unknown) 2>/dev/null; then false; fi
 }
 
-@test "render puts values in as they are" {
+@test "render inserts values unchanged" {
   temporary_folder
   infra_folder=$BATS_TEST_TMPDIR
   BUILD_BRANCH='^(main|stage\.&)$' ALERT_EMAIL=a@REGION@b
@@ -76,13 +76,13 @@ setup() {
   [ "$(cat "$(render template)")" = "'^(main|stage\.&)$' a@REGION@b europe-west1" ]
 }
 
-@test "usage is the comment at the top, without the line of the interpreter" {
+@test "usage is the comment at the top, without the interpreter line" {
   script=$BATS_TEST_TMPDIR/script.sh
   printf '%s\n' '#!/usr/bin/env bash' '# What it is.' '#' '#   script.sh --help' 'true # not this' >"$script"
   [ "$(bash -c "source '$infra/settings.sh'; source '$infra/lib.sh'; usage" "$script")" = \
     $'What it is.\n\n  script.sh --help' ]
 }
 
-@test "the settings are right as they are" {
+@test "the default settings are valid" {
   check_settings
 }

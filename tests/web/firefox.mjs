@@ -1,4 +1,4 @@
-// A visitor's way in Firefox: node firefox.mjs EXECUTABLE ADDRESS PICTURE; prints what was seen, as JSON.
+// A visit in Firefox: node firefox.mjs EXECUTABLE ADDRESS PICTURE; prints the observations as JSON.
 import { choose, click, complaints, launch, opened, text } from "./firefox_visitor.mjs";
 
 const [executable, address, picture] = process.argv.slice(2);

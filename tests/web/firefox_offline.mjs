@@ -1,5 +1,6 @@
-// Checks a picture on the device in Firefox, then again without the server, which ends when the first
-// line is out and a line comes in: node firefox_offline.mjs EXECUTABLE ADDRESS PICTURE. A line of JSON each.
+// Checks a picture on the device in Firefox, with and then without the server: node firefox_offline.mjs
+// EXECUTABLE ADDRESS PICTURE. Prints a line of JSON for each; between them the caller stops the server
+// and sends a line.
 import { once } from "node:events";
 
 import { choose, click, launch, opened, text } from "./firefox_visitor.mjs";

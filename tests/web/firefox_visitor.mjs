@@ -1,4 +1,4 @@
-// What a visitor does in Firefox, as steps for the scripts beside this one.
+// Actions of a visitor in Firefox, for the other scripts in this folder.
 import puppeteer from "puppeteer-core";
 
 export const complaints = [];
@@ -17,7 +17,7 @@ export async function opened(browser, address) {
 }
 
 export const text = (page, selector) => page.$eval(selector, (element) => element.innerText);
-// Firefox's WebDriver BiDi sends no mouse clicks here; the element's own click is the same to the page.
+// Firefox's WebDriver BiDi sends no mouse clicks here; element.click() has the same effect.
 export const click = (page, selector) => page.$eval(selector, (element) => element.click());
 
 export async function choose(page, picture) {

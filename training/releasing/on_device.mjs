@@ -1,9 +1,9 @@
 /**
  * Runs the page's interpreter outside of a browser: node on_device.mjs FOLDER MODEL FRAMES KERNEL.
  *
- * FOLDER has web/device/*.js; FRAMES are float32 images in a row; KERNEL is "simd" or "plain". Writes a
- * line of JSON ({"outputs": {name: values an image}} or {"refused": why}), then the outputs of each
- * image in the order of those names, float32.
+ * FOLDER has web/device/*.js; FRAMES contains consecutive float32 images; KERNEL is "simd" or "plain".
+ * Writes a line of JSON ({"outputs": {name: values per image}} or {"refused": reason}), then the outputs
+ * of each image in the order of those names, float32.
  */
 import { readFileSync, writeSync } from "node:fs";
 
@@ -13,7 +13,7 @@ const { Unsupported } = await import(`${folder}/tflite.js`);
 const bytes = (path) => new Uint8Array(readFileSync(path)).buffer;
 
 function write(data) {
-  // A pipe takes what it has room for.
+  // A write to a pipe may be partial.
   for (let at = 0; at < data.length;) {
     try {
       at += writeSync(1, data, at);

@@ -1,4 +1,4 @@
-/** Checks every picture of the trial with the page's own modules and sends what came out. */
+/** Checks every picture with the page's own modules and sends the results. */
 
 import { Elsewhere } from "../device/elsewhere.js";
 import { Examiner } from "../device/examine.js";
