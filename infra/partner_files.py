@@ -35,8 +35,8 @@ class Version:
 
 
 def versions(changelog: str) -> list[Version]:
-    """Parse a changelog (keepachangelog.com); return its versions, the newest first."""
-    return [Version(*match) for match in SECTION.findall(changelog)]
+    """Parse a changelog (keepachangelog.com); return its non-empty versions, the newest first."""
+    return [Version(*match) for match in SECTION.findall(changelog) if match[2].strip()]
 
 
 def feed(changelog: str, before: str, today: str) -> str:

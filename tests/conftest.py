@@ -81,8 +81,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests of the smoke run first: they take the longest."""
-    items.sort(key=lambda item: item.nodeid.split("::")[0] in SMOKE, reverse=True)
+    """Run the longest modules first, so that none is still running when all others have ended."""
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    module = item.nodeid.split("::")[0]
+    if module in SMOKE:
+        return 0
+    return 1 if module.startswith("tests/web/") else 2
 
 
 @pytest.hookimpl(trylast=True)
