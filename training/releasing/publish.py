@@ -9,6 +9,7 @@ import msgspec
 from tqdm import tqdm
 
 from lesionlens.model.manifest import Manifest, ReleaseError, StoredFile, parse
+from lesionlens.model.object_store import ABSENT, NotFound, PreconditionFailed, Store
 from lesionlens.model.release import (
     CURRENT,
     MANIFEST,
@@ -19,7 +20,6 @@ from lesionlens.model.release import (
     load,
     read_manifest,
 )
-from lesionlens.model.storage import ABSENT, NotFound, PreconditionFailed, Store
 
 # How many earlier versions the pointer remembers for a rollback.
 REMEMBERED = 20

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from .manifest import Manifest, ReleaseError, StoredFile, parse
-from .storage import Store
+from .object_store import Store
 
 CURRENT = "current"
 POINTER = "current.json"
