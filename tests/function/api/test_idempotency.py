@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from werkzeug.test import Client
 
-from lesionlens.api import idempotency
-from lesionlens.api.idempotency import Answer, Answers, Memory, Owner, Replay
+from lesionlens.api import answer_store, idempotency
+from lesionlens.api.answer_store import Answer, Memory
+from lesionlens.api.idempotency import Answers, Owner, Replay
 from lesionlens.errors import OtherRequest, StillAnswering
 from tests import redis_server
 from tests.conftest import create_client
@@ -169,7 +170,7 @@ def test_a_crowd_of_anonymous_keys_evicts_no_partners_answer() -> None:
     answers = Answers("memory://")
     claim = answers.claim(Owner("key:1", partner=True), UUID, [JPEG])
     answers.keep(claim, 200, "application/json", "{}")
-    for number in range(2 * idempotency.PUBLIC_BYTES // idempotency.ENTRY_BYTES):
+    for number in range(2 * answer_store.PUBLIC_BYTES // answer_store.ENTRY_BYTES):
         answers.claim(Owner(f"public:{number}", partner=False), UUID, [JPEG])
     assert answers.has(Owner("key:1", partner=True), UUID)
 
@@ -178,10 +179,10 @@ def test_a_redis_is_bounded_in_bytes_for_each_tier(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A crowd of anonymous keys fills its own part; what is kept is found all the same."""
-    monkeypatch.setattr(idempotency, "KEPT_S", 10**9)  # one period
+    monkeypatch.setattr(answer_store, "KEPT_S", 10**9)  # one period
     answer = Answer("of a request", 200, "application/json", "x" * 10_000)
     with redis_server.running(tmp_path) as address:
-        store = idempotency.Redis(address, partners=50_000, public=50_000)
+        store = answer_store.Redis(address, partners=50_000, public=50_000)
         crowd = [f"p{number}" for number in range(20)]
         for name in crowd:
             assert store.claim(name, Answer("of a request")) is None
@@ -203,9 +204,9 @@ def test_an_answer_is_forgotten_after_its_time(monkeypatch: pytest.MonkeyPatch) 
     store = Memory()
     store.keep("ka", kept("{}"))
     store.claim("kb", Answer("r"))
-    now[0] = idempotency.CLAIMED_S + 1.0
+    now[0] = answer_store.CLAIMED_S + 1.0
     assert (store.has("ka"), store.has("kb")) == (True, False)
-    now[0] = idempotency.KEPT_S - 1.0
+    now[0] = answer_store.KEPT_S - 1.0
     assert store.claim("ka", Answer("r")) is not None
-    now[0] = idempotency.KEPT_S + 1.0
+    now[0] = answer_store.KEPT_S + 1.0
     assert store.claim("ka", Answer("r")) is None
