@@ -17,8 +17,9 @@ import numpy as np
 
 from lesionlens.model import release as releases
 from lesionlens.model import storage
-from lesionlens.model.manifest import DETECTOR, Export
+from lesionlens.model.manifest import DETECTOR
 from lesionlens.model.manifest import MODEL as SERVED
+from lesionlens.model.manifest_sections import Export
 
 from . import artifacts, workspace
 from .data import dataset, decoding

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 from tqdm import tqdm
 
-from lesionlens.model.manifest import Manifest, ReleaseError, StoredFile, parse
+from lesionlens.model.manifest import Manifest, ReleaseError, parse
+from lesionlens.model.manifest_sections import StoredFile
 from lesionlens.model.object_store import ABSENT, NotFound, PreconditionFailed, Store
 from lesionlens.model.release import (
     CURRENT,
