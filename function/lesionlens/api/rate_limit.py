@@ -75,7 +75,7 @@ class Quota:
         if cost > caller.rate.images:
             raise BeyondLimit.of(images, views, caller.rate.images, str(caller.rate))
         # Tested first, because `hit` also counts what it refuses. Another request may have been
-        # counted since the test; then `hit` refuses.
+        # counted since the test; then `hit` refuses, after it has counted the images.
         if not self._test(caller.rate, caller.name, cost) or not self._hit(
             caller.rate, caller.name, cost
         ):
