@@ -35,8 +35,8 @@ class Version:
 
 
 def versions(changelog: str) -> list[Version]:
-    """Return what is in a changelog (keepachangelog.com), the newest first."""
-    return [Version(*match) for match in SECTION.findall(changelog)]
+    """Return what is in a changelog (keepachangelog.com), newest first, without empty versions."""
+    return [Version(*match) for match in SECTION.findall(changelog) if match[2].strip()]
 
 
 def feed(changelog: str, before: str, today: str) -> str:

@@ -81,8 +81,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of the smoke run first: begun last, they would go on when all else has ended."""
-    items.sort(key=lambda item: item.nodeid.split("::")[0] in SMOKE, reverse=True)
+    """The longest modules first: begun last, one would go on when all else has ended."""
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    module = item.nodeid.split("::")[0]
+    if module in SMOKE:
+        return 0
+    return 1 if module.startswith("tests/web/") else 2
 
 
 @pytest.hookimpl(trylast=True)

@@ -8,7 +8,6 @@ that mean nothing: exit status 75, and nothing is written.
 import argparse
 import contextlib
 import os
-import shutil
 import signal
 import statistics
 import sys
@@ -25,7 +24,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from tests.benchmarks import machine, process
 from tests.pictures import dermatoscopic, encoded
-from tests.web.conftest import CHROMIUM_FLAGS
+from tests.web import chromium
 from tests.web.visitor import PHONE, WEB
 
 REPORT = Path(__file__).parent / "DEVICE.md"
@@ -157,9 +156,7 @@ def run(say: Callable[[str], None]) -> tuple[dict[tuple[int, str, str], Way], fl
         for name, size in PICTURES.items():
             drawn = encoded(dermatoscopic(600, 450).resize(size), quality=92)
             (Path(folder) / f"{name}.jpg").write_bytes(drawn)
-        browser = engine.chromium.launch(
-            executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS
-        )
+        browser = engine.chromium.launch(executable_path=chromium.path(), args=chromium.FLAGS)
 
         def pids() -> list[int]:
             return renderers(os.getpid())

@@ -87,6 +87,11 @@ def test_the_table_of_errors_is_that_of_the_code() -> None:
     assert shown == error_table(), "run `make partners`"
 
 
+def test_nothing_unreleased_is_no_entry() -> None:
+    (version,) = versions("## [Unreleased]\n\n## [1.0.0] - 2026-12-01\n\n### Added\n- All.\n")
+    assert version.name == "1.0.0"
+
+
 @pytest.mark.parametrize("heading", ["## [1.0] - 2026-12-01", "## 1.0.0", "# [1.0.0] - 2026-12-01"])
 def test_another_heading_is_no_version(heading: str) -> None:
     assert versions(f"{heading}\n\n### Added\n- All.\n") == []

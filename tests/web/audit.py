@@ -6,13 +6,13 @@ started for it.
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from tests import npm, server
+from tests.web import chromium
 
 HERE = Path(__file__).parent
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
@@ -26,8 +26,8 @@ def scores(address: str) -> dict[str, tuple[int, list[str]]]:
     Raises:
         npm.Unavailable: Chromium or Lighthouse cannot be had.
     """
-    chromium = shutil.which("chromium")
-    if chromium is None:
+    executable = chromium.path()
+    if executable is None:
         raise npm.Unavailable("Chromium is not installed")
     lighthouse = npm.tool(HERE, "lighthouse")
     with tempfile.TemporaryDirectory() as folder:
@@ -40,7 +40,7 @@ def scores(address: str) -> dict[str, tuple[int, list[str]]]:
             f"--output-path={report}",
         ]
         command += [f"--only-categories={','.join(CATEGORIES)}", f"--chrome-flags={CHROME_FLAGS}"]
-        environment = {**os.environ, "CHROME_PATH": chromium}
+        environment = {**os.environ, "CHROME_PATH": executable}
         subprocess.run(command, env=environment, check=True, timeout=LIMIT_S, capture_output=True)
         document = json.loads(report.read_text())
     found = {}

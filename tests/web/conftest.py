@@ -2,7 +2,6 @@
 
 import io
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,18 +10,8 @@ from PIL import Image
 
 from tests import server
 from tests.pictures import dermatoscopic
+from tests.web import chromium
 from tests.web.visitor import DESKTOP, WEB
-
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 
 # ---- the function, serving the page -------------------------------------------------------------
 
@@ -46,13 +35,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def launch() -> Iterator[Callable[..., Any]]:
     """Start Chromium. Module scope: Playwright's loop must not outlive the tests that need it."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
+    executable = chromium.path()
+    if executable is None:
         pytest.skip("Chromium is not installed")
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as engine:
         yield lambda **options: engine.chromium.launch(
-            executable_path=chromium, args=CHROMIUM_FLAGS, **options
+            executable_path=executable, args=chromium.FLAGS, **options
         )
 
 

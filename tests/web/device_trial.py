@@ -18,13 +18,11 @@ from typing import Any
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+from tests.web import chromium
+
 HERE = Path(__file__).parent / "device_trial"
 ANSWER_S = 300  # for one picture, on a busy machine without WebAssembly
-CHROMIUM = (
-    *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-FIREFOX = ("firefox-esr", "--headless", "--no-remote", "--new-instance")
+FIREFOX = "firefox-esr"
 # A new profile would greet its user and ask for the network.
 PREFERENCES = """\
 user_pref("browser.shell.checkDefaultBrowser", false);
@@ -88,12 +86,19 @@ def _serving(application: Application) -> Iterator[str]:
 
 @contextmanager
 def _opened(browser: str, address: str) -> Iterator[None]:
+    executable = path(browser)
+    assert executable is not None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         if browser == "firefox":
             (Path(profile) / "user.js").write_text(PREFERENCES)
-            command = [*FIREFOX, "--profile", profile, address]
+            command = [
+                *(executable, "--headless", "--no-remote", "--new-instance"),
+                *("--profile", profile, address),
+            ]
         else:
-            command = [*CHROMIUM, f"--user-data-dir={profile}", address]
+            # Without a port for a debugger the headless shell ends at once.
+            options = ("--headless", "--remote-debugging-port=0", f"--user-data-dir={profile}")
+            command = [executable, *chromium.FLAGS, *options, address]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             yield
@@ -102,5 +107,6 @@ def _opened(browser: str, address: str) -> Iterator[None]:
             process.wait(60)
 
 
-def installed(browser: str) -> bool:
-    return shutil.which({"firefox": FIREFOX, "chromium": CHROMIUM}[browser][0]) is not None
+def path(browser: str) -> str | None:
+    """Return the path of ``firefox`` or ``chromium``; None where it is not installed."""
+    return chromium.path() if browser == "chromium" else shutil.which(FIREFOX)

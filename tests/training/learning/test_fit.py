@@ -12,8 +12,9 @@ from training.learning import fit, mobilenet
 from training.learning.batches import Examples
 from training.learning.callbacks import Checkpoint
 
-# One epoch of the head, one at the first size, two at the second.
-CONFIG = config.load("smoke")
+# One epoch of the head, one at the first size, two at the second, each of two steps.
+SMOKE = config.load("smoke")
+CONFIG = replace(SMOKE, training=replace(SMOKE.training, batch=32))
 
 
 History = list[dict[str, float]]

@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -19,11 +20,31 @@ def network() -> keras.Model:
 
 
 @pytest.fixture(scope="module")
+def converted() -> Callable[..., bytes]:
+    """`export.convert`, which takes seconds, run once for each precision and size."""
+    known: dict[tuple[str, int], bytes] = {}
+
+    def convert(network: keras.Model, precision: str, frames: np.ndarray) -> bytes:
+        key = (precision, frames.shape[1])
+        if key not in known:
+            known[key] = CONVERT(network, precision, frames)
+        return known[key]
+
+    return convert
+
+
+@pytest.fixture(autouse=True)
+def convert_once(converted: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "convert", converted)
+
+
+@pytest.fixture(scope="module")
 def frames() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 255, (12, 64, 64, 3)).astype(np.uint8)
 
 
 LABELS = np.arange(12) % 7
+CONVERT = export.convert
 
 
 def images(frames: np.ndarray) -> dict[int, Images]:
@@ -65,12 +86,11 @@ def test_a_conversion_that_answers_otherwise_is_refused(
 ) -> None:
     head = network.get_layer(mobilenet.HEAD)
     kernel = head.kernel.numpy()
-    real = export.convert
 
     def spoilt(*arguments: Any) -> bytes:
         head.kernel.assign(kernel + 5 * np.eye(*kernel.shape))
         head.bias.assign(np.arange(7))
-        data = real(*arguments)
+        data = CONVERT(*arguments)
         head.kernel.assign(kernel)
         head.bias.assign(np.zeros(7))
         return data
