@@ -1,10 +1,10 @@
-"""Classifies an archive, a folder or a ``gs://`` prefix, through the code that serves requests.
+"""Classifies all images of a folder or a ``gs://`` prefix, with the code that serves requests.
 
     python function/archive.py SOURCE RESULTS
 
-RESULTS ends in .jsonl or .csv and gets one line per image, ordered by name. The line of an unusable
+RESULTS ends in .jsonl or .csv and gets one line per file, ordered by name. The line of an unusable
 file holds the problem, and the run continues. After an interruption, the same command resumes after
-the last complete line. The environment names the model, as for the function.
+the last complete line. Environment variables select the model, as for the function.
 """
 
 import argparse
@@ -24,46 +24,52 @@ from lesionlens.api import structured_log
 from lesionlens.errors import Problem
 from lesionlens.model import release
 from lesionlens.model.classifier import Classifier
+from lesionlens.model.file_store import FileStore
 from lesionlens.model.manifest import ReleaseError
-from lesionlens.model.storage import FileStore, StorageError, Store, open_store
+from lesionlens.model.object_store import StorageError, Store
+from lesionlens.model.storage import open_store
 
 # Images are submitted in chunks of this many, which bounds the results held in memory.
 CHUNK = 64
 # Fields of a result that describe the request, not the image.
 VOLATILE = ("request_id", "timing_ms")
-# File names may contain any bytes: kept as they are in CSV, as lone surrogates in JSON.
+# File names may contain any bytes: written unchanged to CSV, as lone surrogates to JSON.
 _ANY_BYTES = "surrogateescape"
 # Columns of a CSV file after those of the classes.
 COLUMNS = ("malignancy", "flag", "kind", "in_distribution", "warnings", "problem")
 
 
 def row(name: str, store: Store, classifier: Classifier, at_most: int) -> dict[str, Any]:
-    """Return the line of one file: its result, or its ``problem``."""
+    """Return the line of one file: its result, or its ``problem``.
+
+    ``at_most``: bytes; a larger file is a problem, too. Raises nothing: an internal error is logged
+    and becomes a problem.
+    """
     try:
         data = store.read(name, at_most).data
         result = pipeline.examine(data, classifier)
     except Problem as problem:
-        told = {"title": problem.title, "detail": problem.detail}
+        reported = {"title": problem.title, "detail": problem.detail}
     except StorageError as error:
-        told = {"title": "Unreadable file", "detail": str(error)}
+        reported = {"title": "Unreadable file", "detail": str(error)}
     except Exception as error:
-        # An internal error at one file must not end the run.
+        # An internal error on one file must not end the run.
         structured_log.error("internal error", error, request_id=name)
         fault = Problem.unexpected()
-        told = {"title": fault.title, "detail": fault.detail}
+        reported = {"title": fault.title, "detail": fault.detail}
     else:
         kept = {key: value for key, value in result.items() if key not in VOLATILE}
         return {"file": name, **kept}
-    return {"file": name, "model": _model(classifier), "problem": told}
+    return {"file": name, "model": _model(classifier), "problem": reported}
 
 
 def columns(line: dict[str, Any]) -> dict[str, Any]:
-    """Flatten a line to the columns of a CSV file; a class's column bears its label."""
+    """Flatten a line to the columns of a CSV file; each class has a column named by its label."""
     malignancy = line.get("malignancy") or {}
     problem = line.get("problem") or {}
     known = line.get("prediction") is not None
-    # No numbers for an image that was not recognized: they would be read out of context.
-    shares = {
+    # No probabilities for an image that was not recognized: they would be read out of context.
+    probabilities = {
         entry["label"]: entry["probability"] if known else ""
         for entry in line.get("probabilities", ())
     }
@@ -72,7 +78,7 @@ def columns(line: dict[str, Any]) -> dict[str, Any]:
         "file": line["file"],
         "version": line["model"]["version"],
         "label": (line.get("prediction") or {}).get("label", ""),
-        **shares,
+        **probabilities,
         "malignancy": malignancy.get("probability", ""),
         "flag": malignancy.get("flag", ""),
         "kind": seen.get("kind") or "",
@@ -83,22 +89,26 @@ def columns(line: dict[str, Any]) -> dict[str, Any]:
 
 
 class Results:
-    """The file of results, which can be resumed."""
+    """The file of results, to which an interrupted run can be appended."""
 
     def __init__(self, path: Path, classes: tuple[str, ...]) -> None:
+        """Raises SystemExit if the suffix of ``path`` is neither .jsonl nor .csv."""
         if path.suffix not in (".jsonl", ".csv"):
             raise SystemExit(f"{path} is no file of results; accepted are names in .jsonl and .csv")
         self._path, self._csv = path, path.suffix == ".csv"
         self._names = ("file", "version", "label", *classes, *COLUMNS)
 
     def resume(self) -> list[dict[str, Any]]:
-        """Drop a last line that is incomplete, and return the complete ones."""
+        """Remove an incomplete last line from the file, and return the complete ones.
+
+        Raises SystemExit for a CSV file with other columns.
+        """
         whole = self._path.read_bytes() if self._path.exists() else b""
         whole = whole[: whole.rfind(b"\n") + 1]
         if not self._csv:
             self._path.write_bytes(whole)
             return [json.loads(line) for line in whole.splitlines()]
-        # An odd number of quotes ends within a quoted name that contains a line break.
+        # After an odd number of quotes the file ends inside a quoted name with a line break.
         while whole.count(b'"') % 2:
             whole = whole[: whole.rfind(b"\n", 0, -1) + 1]
         self._path.write_bytes(whole or self._text(None).encode())
@@ -108,6 +118,7 @@ class Results:
         return list(rows)
 
     def write(self, line: dict[str, Any]) -> None:
+        """Append a line, as JSON or flattened to CSV, and close the file so that it is kept."""
         text = self._text(columns(line)) if self._csv else json.dumps(line) + "\n"
         with self._path.open("a", newline="", encoding="utf-8", errors=_ANY_BYTES) as file:
             file.write(text)
@@ -123,7 +134,11 @@ class Results:
 
 
 def run(source: str, path: Path, configured: settings.Settings) -> None:
-    """Classify the images that ``path`` has no line for yet."""
+    """Classify the files that ``path`` has no line for yet.
+
+    Raises SystemExit for a source without files and for results of another model, and
+    ReleaseError, StorageError or OSError if the model or a file cannot be read.
+    """
     store = _source(source)
     models = open_store(configured.model_uri)
     loaded = release.load(models, configured.model_version)
@@ -170,6 +185,7 @@ def _model(classifier: Classifier) -> dict[str, str]:
 
 
 def main() -> None:
+    """Parse the command line and run; exit with a message if the run cannot be started."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -12,8 +12,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from lesionlens.model.classifier import Classifier
 from lesionlens.model.manifest import ReleaseError
+from lesionlens.model.object_store import StorageError
 from lesionlens.model.release import CURRENT, current, load, read_manifest
-from lesionlens.model.storage import StorageError, open_store
+from lesionlens.model.storage import open_store
 
 from . import config
 from .data.dataset import DatasetError

@@ -16,7 +16,8 @@ import msgspec
 import numpy as np
 
 from lesionlens.model import release, storage
-from lesionlens.model.manifest import DETECTOR, MODEL, Export
+from lesionlens.model.manifest import DETECTOR, MODEL
+from lesionlens.model.manifest_sections import Export
 
 from . import artifacts, workspace
 from .data import dataset, decoding, split

@@ -1,1 +1,1 @@
-"""LesionLens: the journey of an image, from HTTP bytes to a classified result."""
+"""LesionLens, the serving package: from an uploaded image to its classification."""

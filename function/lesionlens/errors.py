@@ -1,37 +1,42 @@
-"""The errors that a client is told of, each with its HTTP status.
+"""The errors that a client is told about, each with its HTTP status.
 
     Problem
-    ├── MalformedRequest     400  the request, not the image, is wrong
-    ├── Unauthorized         401  a key that is wrong, expired or of another form
-    ├── UnknownAddress       404  no such path
-    ├── WrongMethod          405  a path that has other methods
-    ├── NotAcceptable        406  no representation that the client accepts
-    ├── TooSlow              408  the body did not arrive in time
-    ├── StillAnswering       409  a request with the same Idempotency-Key is still being answered
-    ├── BodyTooLarge         413  too many bytes
-    ├── UnsupportedType      415  a media type or file format that is not accepted
-    ├── UnsupportedCoding    415  a Content-Encoding, such as gzip
-    ├── ImageProblem         422  an accepted type whose content cannot be used
-    │   ├── Undecodable           not an image, or damaged
-    │   ├── Truncated             the file ends too early
-    │   ├── TooSmall              fewer pixels than a lesion needs
-    │   ├── TooManyPixels         a decompression bomb, or nearly
-    │   └── TooCostly             more memory or time to decode than a picture may take
-    ├── OtherRequest         422  an Idempotency-Key that belongs to another request
-    ├── BeyondLimit          422  more images than the caller's limit ever holds
-    └── Later                     temporary; Retry-After says when to try again
-        ├── TooManyRequests  429  a limit is used up
-        ├── Overloaded       503  too many images are being decoded
-        └── ModelUnavailable 503  the model could not be loaded
+    ├── MalformedRequest     400
+    ├── Unauthorized         401
+    ├── UnknownAddress       404
+    ├── WrongMethod          405
+    ├── NotAcceptable        406
+    ├── TooSlow              408
+    ├── StillAnswering       409
+    ├── BodyTooLarge         413
+    ├── UnsupportedType      415
+    ├── UnsupportedCoding    415
+    ├── ImageProblem         422
+    │   ├── Undecodable
+    │   ├── Truncated
+    │   ├── TooSmall
+    │   ├── TooManyPixels
+    │   └── TooCostly
+    ├── OtherRequest         422
+    ├── BeyondLimit          422
+    └── Later                     temporary, with Retry-After
+        ├── TooManyRequests  429
+        ├── Overloaded       503
+        └── ModelUnavailable 503
 
-A message says what was wrong, what was found and what is accepted.
+``detail`` states what is wrong, the value that was found and what is accepted. It is sent to the
+client, so it must not contain internals or secrets. ``slug`` is the last segment of the problem's
+``type`` URI and part of the API.
 """
 
 from typing import Any
 
 
 class Problem(Exception):
-    """Base of all errors that the client is told of, as RFC 9457 problem details."""
+    """Base of all errors that are sent to the client as problem details (RFC 9457).
+
+    The class itself, with status 500, stands for an internal error.
+    """
 
     status = 500
     slug = "internal-error"
@@ -43,11 +48,12 @@ class Problem(Exception):
 
     @classmethod
     def unexpected(cls) -> "Problem":
-        """Return the problem for an internal error."""
+        """Return the problem for an internal error, whose cause is only logged."""
         return cls("Something went wrong on our side; the request id helps us to find it.")
 
     @property
     def headers(self) -> dict[str, str]:
+        """The response headers that belong to this problem, by name."""
         return {}
 
     def document(self, request_id: str) -> dict[str, Any]:
@@ -62,133 +68,180 @@ class Problem(Exception):
 
 
 class MalformedRequest(Problem):
+    """The syntax of a parameter, a header, the form or the JSON around the image is wrong."""
+
     status = 400
     slug = "malformed-request"
     title = "Malformed request"
 
 
 class Unauthorized(Problem):
+    """Credentials were sent that are unknown, expired or of an unsupported scheme.
+
+    Requests without credentials belong to the public tier and are never refused with 401.
+    """
+
     status = 401
     slug = "unauthorized"
     title = "Unauthorized"
 
     @property
     def headers(self) -> dict[str, str]:
+        """The challenge that RFC 9110, 11.6.1, requires with a 401."""
         return {"WWW-Authenticate": 'Bearer realm="LesionLens"'}
 
 
 class UnknownAddress(Problem):
+    """No route has this path."""
+
     status = 404
     slug = "not-found"
     title = "Not found"
 
 
 class WrongMethod(Problem):
+    """The path exists, but not with this HTTP method."""
+
     status = 405
     slug = "method-not-allowed"
     title = "Method not allowed"
 
     def __init__(self, method: str, allowed: str) -> None:
+        """``allowed``: the methods of the path, separated by commas."""
         super().__init__(f"{method} is not possible here; accepted are {allowed}.")
         self.allowed = allowed
 
     @property
     def headers(self) -> dict[str, str]:
+        """The methods that exist, as RFC 9110, 15.5.6, requires with a 405."""
         return {"Allow": self.allowed}
 
 
 class NotAcceptable(Problem):
+    """The Accept header allows no media type in which this answer can be given."""
+
     status = 406
     slug = "not-acceptable"
     title = "Not acceptable"
 
 
 class TooSlow(Problem):
+    """The body did not arrive within the time limits of `api.slow_clients` or UPLOAD_SECONDS."""
+
     status = 408
     slug = "too-slow"
     title = "Too slow"
 
 
 class StillAnswering(Problem):
+    """An earlier request with the same Idempotency-Key is still in progress."""
+
     status = 409
     slug = "still-answering"
     title = "Still answering"
 
     @property
     def headers(self) -> dict[str, str]:
+        """Retry-After, in seconds: an answer usually takes less than one."""
         return {"Retry-After": "1"}
 
 
 class BodyTooLarge(Problem):
+    """The request body has more than MAX_UPLOAD_BYTES bytes."""
+
     status = 413
     slug = "body-too-large"
     title = "Body too large"
 
     @classmethod
     def over(cls, limit: int) -> "BodyTooLarge":
+        """Return the problem of a body of more than ``limit`` bytes."""
         return cls(f"The body is too large; at most {limit} bytes are accepted.")
 
 
 class UnsupportedType(Problem):
+    """The media type of the body, or the file format of the image, is not supported."""
+
     status = 415
     slug = "unsupported-type"
     title = "Unsupported type"
 
 
 class UnsupportedCoding(Problem):
+    """The body has a Content-Encoding other than identity, such as gzip."""
+
     status = 415
     slug = "unsupported-coding"
     title = "Unsupported coding"
 
     @property
     def headers(self) -> dict[str, str]:
-        # RFC 9110, 12.5.3: what would be accepted.
+        """The accepted content coding, see RFC 9110, 12.5.3."""
         return {"Accept-Encoding": "identity"}
 
 
 class ImageProblem(Problem):
+    """Base of the errors in the content of an image file of a supported format."""
+
     status = 422
 
 
 class Undecodable(ImageProblem):
+    """The file is damaged, not an image, or uses an unsupported variant of its format."""
+
     slug = "undecodable-image"
     title = "Undecodable image"
 
 
 class Truncated(ImageProblem):
+    """The file ends before the end of its image data."""
+
     slug = "truncated-image"
     title = "Truncated image"
 
 
 class TooSmall(ImageProblem):
+    """A side of the image has fewer than `imaging.sizes.MIN_SIDE` pixels."""
+
     slug = "image-too-small"
     title = "Image too small"
 
 
 class TooManyPixels(ImageProblem):
+    """The image exceeds the pixel limit of its format (`imaging.sizes.MAX_PIXELS`)."""
+
     slug = "too-many-pixels"
     title = "Too many pixels"
 
 
 class TooCostly(ImageProblem):
+    """Decoding exceeded the memory or processor time that one image may use."""
+
     slug = "too-costly-image"
     title = "Image too costly"
 
 
 class OtherRequest(Problem):
+    """The Idempotency-Key was used before with a different request."""
+
     status = 422
     slug = "other-request"
     title = "Other request"
 
 
 class BeyondLimit(Problem):
+    """The request counts as more images than a whole rate-limit window allows."""
+
     status = 422
     slug = "beyond-limit"
     title = "Beyond the limit"
 
     @classmethod
     def of(cls, images: int, views: int, limit: int, rate: str) -> "BeyondLimit":
-        """Of ``images`` with ``views`` each, where a window of the limit holds ``limit`` views."""
+        """Return the problem of ``images`` images with ``views`` views each.
+
+        ``limit``: views that a whole window of ``rate`` allows.
+        """
         pictures = f"{images} image{'s' if images > 1 else ''}"
         fewer = f"up to {limit // views} images with views={views}" if limit >= views else ""
         less = f"views={limit // images} or fewer" if limit >= images else ""
@@ -206,10 +259,16 @@ class Later(Problem):
 
     @property
     def headers(self) -> dict[str, str]:
+        """Retry-After, in seconds."""
         return {"Retry-After": str(self.retry_after_s)}
 
 
 class TooManyRequests(Later):
+    """The rate limit, or the limit on wrong API keys from one address, is used up.
+
+    ``retry_after_s``: seconds until the window ends.
+    """
+
     status = 429
     slug = "too-many-requests"
     title = "Too many requests"
@@ -220,13 +279,15 @@ class TooManyRequests(Later):
 
 
 class Overloaded(Later):
+    """Too many images are being decoded, or one could not be decoded before its deadline."""
+
     status = 503
     slug = "overloaded"
     title = "Overloaded"
 
 
 class ModelUnavailable(Later):
-    """The model could not be loaded. The cause goes to the log, not to the client."""
+    """The model could not be loaded; the cause is logged, not sent to the client."""
 
     status = 503
     slug = "model-unavailable"

@@ -1,4 +1,4 @@
-"""The journey of an image, from the bytes of a file to the result document.
+"""Classifies one image file: from its bytes to the result document.
 
 Independent of HTTP: the routes, ``archive.py`` and the Beam pipeline all call `examine`.
 """
@@ -25,9 +25,9 @@ def examine(
 ) -> Result:
     """Classify one image file and return its result document.
 
-    ``until``: the time (`time.monotonic`) by which the file must have been decoded, if any. Raises
-    `lesionlens.errors.ImageProblem` or `UnsupportedType` for an unusable file, and `Overloaded` if
-    it cannot be decoded in time.
+    ``until``: deadline for decoding the file, on the clock of `time.monotonic`; None for none but
+    that of the decoders. Raises `ImageProblem` or `UnsupportedType` (`lesionlens.errors`) for an
+    unusable file, and `Overloaded` if it cannot be decoded in time.
     """
     manifest = classifier.manifest
 

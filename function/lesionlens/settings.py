@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .api.keys import MAX_BATCH, Keyring, KeysError
-from .api.keys import read as read_keys
+from .api.keyring import MAX_BATCH, Keyring, KeysError
+from .api.keyring import read as read_keys
 from .api.rate import ACCEPTED as RATE_ACCEPTED
 from .api.rate import Rate
 from .model.manifest import ReleaseError
@@ -16,7 +16,7 @@ from .model.storage import open_store
 
 MEBIBYTE = 1024 * 1024
 
-# The releases of a checkout; a copy of function/ alone has none.
+# The releases in a clone of the repository; a copy of function/ alone has none.
 _REPOSITORY_RELEASES = Path(__file__).resolve().parents[2] / "training" / "releases"
 
 
@@ -26,7 +26,10 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """Each field is the environment variable of the same name in upper case; see the README."""
+    """Each field is the environment variable of the same name in upper case.
+
+    function/README.md describes them.
+    """
 
     model_uri: str
     model_version: str = CURRENT
@@ -42,12 +45,15 @@ class Settings:
     trusted_hops: int = 0
     web_dir: Path | None = None
     log_level: int = logging.INFO
-    # The project of the traces that the log refers to.
+    # The Google Cloud project whose traces the log lines refer to.
     google_cloud_project: str = ""
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """Read and validate the settings. Raises SettingsError that lists every invalid variable."""
+    """Read and validate the settings; empty variables count as not set.
+
+    Raises SettingsError, which lists every invalid variable.
+    """
     problems: list[str] = []
     variables = {name: value.strip() for name, value in environment.items() if value.strip()}
 
@@ -101,7 +107,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         if "API_KEYS" in variables:
             keyring = read_keys(variables["API_KEYS"])
     except KeysError as error:
-        # The value is left out: the message is logged.
+        # The message is logged, so it must not contain the value.
         problems.append(f"API_KEYS cannot be used: {error}; lesionlens/api/keys.py writes it")
 
     rate = None
@@ -112,7 +118,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
     limit_store = variables.get("LIMIT_STORE", Settings.limit_store)
     if not re.fullmatch(r"memory://|rediss?://\S+", limit_store):
-        # The value is left out: it may contain a password.
+        # As above: the address may contain a password.
         problems.append("LIMIT_STORE is wrong; accepted is memory:// or redis://HOST:PORT/NUMBER")
 
     batch_images = number("BATCH_IMAGES", Settings.batch_images)
@@ -142,5 +148,5 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
 
 def _is_origin(text: str) -> bool:
-    # Strict: flask-cors takes some strings for regular expressions, which match other origins.
+    # Strict, because flask-cors treats some strings as regular expressions.
     return text == "*" or re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", text) is not None

@@ -25,8 +25,8 @@ from lesionlens.imaging import decode, preprocess
 from lesionlens.imaging.model_input import Preprocessing
 from lesionlens.model import release
 from lesionlens.model.classifier import Classifier, Outputs
+from lesionlens.model.file_store import FileStore
 from lesionlens.model.release import Release
-from lesionlens.model.storage import FileStore
 from tests import releases
 from tests.benchmarks import floor, inputs, load, machine, process, report
 from tests.benchmarks.summary import Spread

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lesionlens.api import keys
+from lesionlens.api import keyring
 from lesionlens.api.rate import Rate
 from tests.conftest import create_client
 from tests.contract.test_generated_clients import HERE, run, tool
@@ -31,8 +31,10 @@ RECORD = {
 
 def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Real responses of every kind."""
-    text, key = keys.create("Example Clinic", Rate(99, "minute"), 16, date(2999, 1, 1), test=True)
-    monkeypatch.setenv("API_KEYS", json.dumps({"keys": [keys._entry(key)]}))
+    text, key = keyring.create(
+        "Example Clinic", Rate(99, "minute"), 16, date(2999, 1, 1), test=True
+    )
+    monkeypatch.setenv("API_KEYS", keyring.document([key]))
     client = create_client()
 
     def ask(path: str, *parts: tuple[str, str | None, bytes], **headers: str) -> Any:

@@ -4,7 +4,6 @@ Each program uploads an image and a batch with a damaged image, and reads both r
 error with the generated types.
 """
 
-import json
 import os
 import re
 import shutil
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from lesionlens.api import keys
+from lesionlens.api import keyring
 from lesionlens.api.rate import Rate
 from tests import npm, server
 from tests.conftest import ROOT
@@ -30,13 +29,13 @@ LIMIT_S = 600
 pytestmark = pytest.mark.slow
 
 
-KEY, CONFIGURED = keys.create("Example Clinic", Rate(600, "minute"), 16, date(2999, 1, 1))
+KEY, CONFIGURED = keyring.create("Example Clinic", Rate(600, "minute"), 16, date(2999, 1, 1))
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = tmp_path_factory.mktemp("contract") / "log.txt"
-    configured = json.dumps({"keys": [keys._entry(CONFIGURED)]})
+    configured = keyring.document([CONFIGURED])
     with server.running(log, API_KEYS=configured) as serving:
         assert serving.get("/ready")[0] == 200
         yield serving.url

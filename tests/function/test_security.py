@@ -16,7 +16,7 @@ from PIL import Image, ImageFile
 from pydicom.uid import JPEGBaseline8Bit
 from werkzeug.test import Client
 
-from lesionlens.api import keys
+from lesionlens.api import keyring
 from lesionlens.api.rate import Rate
 from lesionlens.errors import ImageProblem
 from lesionlens.imaging import decode
@@ -106,7 +106,7 @@ def test_a_partners_key_among_the_files_fails_lint(tmp_path: Path) -> None:
     assert options
     scan = Path(sys.executable).with_name("detect-secrets-hook")
     arguments = shlex.split(options[1].replace("\\\n", " ").replace("$$", "$"))
-    text, _ = keys.create("Example Clinic", Rate(1, "day"), 1, date.max)
+    text, _ = keyring.create("Example Clinic", Rate(1, "day"), 1, date.max)
     for line, status in ((f'KEY = "{text}"\n', 1), ('KEY = os.environ["KEY"]\n', 0)):
         (tmp_path / "example.py").write_text(line)
         done = subprocess.run([scan, *arguments, "example.py"], cwd=tmp_path, capture_output=True)

@@ -396,7 +396,7 @@ def test_the_page_is_uploaded_html_last_with_types(scripts: Scripts, repository:
 def test_the_origin_sends_the_headers_that_the_function_sends(
     scripts: Scripts, repository: Path
 ) -> None:
-    from lesionlens.api.app import SECURITY_HEADERS
+    from lesionlens.api.security_headers import SECURITY_HEADERS
 
     done = scripts.run("ensure_origin.sh", answers=ALL_EXISTS)
 

@@ -21,9 +21,11 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
+from lesionlens.model.cloud_store import READ_TIMEOUT_S
 from lesionlens.model.manifest import MODEL, Manifest, ReleaseError, parse
+from lesionlens.model.object_store import NotFound, StorageError
 from lesionlens.model.release import MANIFEST, POINTER, load
-from lesionlens.model.storage import READ_TIMEOUT_S, NotFound, StorageError, open_store
+from lesionlens.model.storage import open_store
 from tests import emulator, server, smoke
 from tests.infra.misbehaving import Misbehaving, Plan
 from tests.server import ANSWER_S, Server
@@ -395,7 +397,7 @@ def killed_at(published: str, release: Release, write: int) -> bool:
     with Misbehaving(published, plan) as proxy, pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORAGE_EMULATOR_HOST", proxy.address)
         # A dead publisher does not retry, so retries are disabled.
-        patch.setattr("lesionlens.model.storage.RETRY_FOR_S", 0.01)
+        patch.setattr("lesionlens.model.cloud_store.RETRY_FOR_S", 0.01)
         try:
             publish(open_store(STORE), *named(release, "v2"))
             promote(open_store(STORE), "v2")

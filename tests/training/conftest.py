@@ -5,7 +5,7 @@ import pytest
 
 from lesionlens.model import release
 from lesionlens.model.classifier import Classifier
-from lesionlens.model.storage import FileStore
+from lesionlens.model.file_store import FileStore
 from tests.conftest import RELEASES
 from training.data import dataset, synthetic
 from training.data.dataset import Dataset

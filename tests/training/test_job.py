@@ -13,9 +13,9 @@ from lesionlens.imaging.decode import decode
 from lesionlens.imaging.preprocess import tensor
 from lesionlens.model import release
 from lesionlens.model.classifier import Classifier
+from lesionlens.model.file_store import FileStore
 from lesionlens.model.manifest import UNIFORM
 from lesionlens.model.posterior import named_prior, posterior
-from lesionlens.model.storage import FileStore
 from tests.smoke import options
 from training.__main__ import main
 from training.config import load

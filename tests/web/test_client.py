@@ -21,7 +21,7 @@ import pytest
 from lesionlens_client import AsyncClient, Client, ProblemError, Retries, results
 from lesionlens_client.problems import _seconds
 
-from lesionlens.api import keys
+from lesionlens.api import keyring
 from lesionlens.api.rate import Rate
 from tests import server
 from tests.openapi_shapes import COMPONENTS, from_type, shape
@@ -84,9 +84,9 @@ LIMIT = 200_000  # bytes
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, str]]:
     """Address of a server, a key, and a key with a limit of three images a day."""
-    text, key = keys.create("Example Clinic", Rate(500, "hour"), 16, date(2999, 1, 1))
-    few, other = keys.create("Small Clinic", Rate(3, "day"), 16, date(2999, 1, 1))
-    document = json.dumps({"keys": [keys._entry(key), keys._entry(other)]})
+    text, key = keyring.create("Example Clinic", Rate(500, "hour"), 16, date(2999, 1, 1))
+    few, other = keyring.create("Small Clinic", Rate(3, "day"), 16, date(2999, 1, 1))
+    document = keyring.document([key, other])
     log = tmp_path_factory.mktemp("service") / "log.txt"
     with server.running(log, API_KEYS=document, MAX_UPLOAD_BYTES=str(LIMIT)) as serving:
         assert serving.get("/ready")[0] == 200

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from lesionlens.api import keys, parameters
+from lesionlens.api import keyring, parameters
 from lesionlens.api.problem_types import all_types
 from lesionlens.api.rate import Rate
 from lesionlens.api.response_headers import ENDINGS
@@ -35,9 +35,9 @@ EXAMPLES = {
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[server.Server, str]]:
     """The real server with the page, and a partner's key for it."""
-    text, key = keys.create("Example Clinic", Rate(500, "hour"), 16, date(2999, 1, 1))
+    text, key = keyring.create("Example Clinic", Rate(500, "hour"), 16, date(2999, 1, 1))
     log = tmp_path_factory.mktemp("service") / "log.txt"
-    document = json.dumps({"keys": [keys._entry(key)]})
+    document = keyring.document([key])
     with server.running(log, WEB_DIR=str(WEB), API_KEYS=document) as serving:
         assert serving.get("/ready")[0] == 200
         yield serving, text

@@ -15,7 +15,8 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 from sklearn.model_selection import GroupKFold
 
-from lesionlens.model.manifest import DATASET, UNIFORM, Calibration
+from lesionlens.model.manifest import DATASET, UNIFORM
+from lesionlens.model.manifest_sections import Calibration
 from lesionlens.model.posterior import is_malignant
 
 from . import origins

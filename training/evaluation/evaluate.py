@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from lesionlens.imaging.model_input import Preprocessing
 from lesionlens.model.figures import Interval, PartMetrics
-from lesionlens.model.manifest import DATASET, UNIFORM, Calibration, Malignancy
+from lesionlens.model.manifest import DATASET, UNIFORM
+from lesionlens.model.manifest_sections import Calibration, Malignancy
 from lesionlens.model.posterior import is_malignant, malignant_share, posterior, scaled
 
 from ..data import decoding

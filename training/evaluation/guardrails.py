@@ -12,7 +12,7 @@ from lesionlens.imaging.model_input import VIEWS, Preprocessing, views
 from lesionlens.model import ood
 from lesionlens.model.classifier import FEATURES
 from lesionlens.model.figures import Interval
-from lesionlens.model.manifest import InDistribution, Quality
+from lesionlens.model.manifest_sections import InDistribution, Quality
 
 from ..data import decoding, kinds
 from ..data.close_ups import CloseUp

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from lesionlens.imaging.image_quality import BRIGHTEST, DARKEST, SHARPNESS, SIDE, measures
-from lesionlens.model.manifest import Quality
+from lesionlens.model.manifest_sections import Quality
 
 from . import metrics
 from .evaluate import Predict

@@ -12,7 +12,8 @@ from PIL import Image
 
 from lesionlens.imaging.preprocess import tensor
 from lesionlens.model.classifier import Classifier, Outputs
-from lesionlens.model.manifest import DATASET, PRIORS, UNIFORM, Calibration, Manifest
+from lesionlens.model.manifest import DATASET, PRIORS, UNIFORM, Manifest
+from lesionlens.model.manifest_sections import Calibration
 from lesionlens.model.posterior import (
     is_malignant,
     malignant_share,

@@ -10,14 +10,13 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from lesionlens.imaging.model_input import Preprocessing
-from lesionlens.model.manifest import (
-    SCHEMA_VERSION,
+from lesionlens.model.manifest import SCHEMA_VERSION, Manifest
+from lesionlens.model.manifest_sections import (
     Counted,
     Data,
     Export,
     Input,
     Licence,
-    Manifest,
     Part,
     Split,
     StoredFile,

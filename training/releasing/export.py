@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from tqdm import tqdm
 
-from lesionlens.model import manifest
+from lesionlens.model import manifest_sections
 from lesionlens.model.classifier import ACTIVATION_MAPS, FEATURES, LOGITS, SIGNATURE
 
 from ..evaluation import inference, metrics
@@ -55,9 +55,9 @@ class Variant:
         """Precision and input size, as in "int8-192"."""
         return f"{self.precision}-{self.size}"
 
-    def row(self) -> manifest.Variant:
+    def row(self) -> manifest_sections.Variant:
         """The entry in the manifest."""
-        return manifest.Variant(
+        return manifest_sections.Variant(
             name=self.name,
             precision=self.precision,
             size=self.size,

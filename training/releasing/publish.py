@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 from tqdm import tqdm
 
-from lesionlens.model.manifest import Manifest, ReleaseError, StoredFile, parse
+from lesionlens.model.manifest import Manifest, ReleaseError, parse
+from lesionlens.model.manifest_sections import StoredFile
+from lesionlens.model.object_store import ABSENT, NotFound, PreconditionFailed, Store
 from lesionlens.model.release import (
     CURRENT,
     MANIFEST,
@@ -19,7 +21,6 @@ from lesionlens.model.release import (
     load,
     read_manifest,
 )
-from lesionlens.model.storage import ABSENT, NotFound, PreconditionFailed, Store
 
 # Number of earlier versions that the pointer keeps for rollbacks.
 REMEMBERED = 20

@@ -1,1 +1,1 @@
-"""HTTP: routes, admission, keys, limits, uploads and the forms of an answer."""
+"""HTTP: routes, admission, API keys, rate limits, uploads and the formats of an answer."""

@@ -1,4 +1,4 @@
-"""Who may ask, and how much: keys, limits, and answers that were given before."""
+"""Whether a request is worked on: API keys, rate limits, and answers given before."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -20,14 +20,14 @@ CLASSIFICATIONS = (
     "/v1/batch",
     "/v1/batch/base64",
 )
-# Answers that the same request may well not get again.
+# Statuses of temporary refusals, which are not stored for an Idempotency-Key.
 PASSING = (401, 409, 429)
-# Refusals of a body that was sent: each is counted as one image, since reading it costs us.
+# Statuses of refusals after the body was read. Each counts as one image, since reading has a cost.
 COUNTED = (400, 408, 413, 415, 422)
 
 
 class Admission:
-    """Identifies callers, counts their images, and keeps answers for repetitions."""
+    """Identifies callers, counts their images, and stores answers for repeated requests."""
 
     def __init__(self, settings: "Settings") -> None:
         self._settings = settings
@@ -36,14 +36,15 @@ class Admission:
         self._answers = Answers(settings.limit_store)
 
     def register(self, app: flask.Flask) -> None:
+        """Run before every request, to identify its caller, and after it, to account for it."""
         app.before_request(self._identify)
         app.register_error_handler(Replay, _replay)
         app.after_request(self._account)
 
     def admit(self, parts: Sequence[bytes], images: int, views: int) -> None:
-        """Let a request pass that has been read, before anything is done with its images.
+        """Claim the Idempotency-Key and count the images of a request whose body has been read.
 
-        ``parts``: what must be the same in a repetition, the images among it. Raises
+        ``parts``: whatever must be the same in a repeated request, including the images. Raises
         TooManyRequests, BeyondLimit, Replay, StillAnswering, OtherRequest.
         """
         known = context.current()
@@ -58,14 +59,14 @@ class Admission:
 
     def _identify(self) -> None:
         request = flask.request
-        # A preflight carries no key, whatever the request after it will.
+        # A CORS preflight carries no API key, even if the request after it does.
         if not request.path.startswith("/v1/") or request.method == "OPTIONS":
             return
         caller = self._caller(request)
         context.current().caller = caller
         if not self._quota or not _classifies(request):
             return
-        # Before the body is read. A repetition costs nothing.
+        # Checked before the body is read. A repeated request is not counted, so it is not refused.
         key = _key(request)
         if key is None or not self._answers.has(caller.owner, key):
             self._quota.check(caller)
@@ -107,14 +108,14 @@ class Admission:
     def _kept(
         self, claim: Claim, response: flask.Response, body: Iterable[bytes], known: context.Context
     ) -> Iterator[bytes]:
-        """Pass an answer on as it is made, and keep it if it came to its end."""
+        """Pass on an answer while it is produced, and store it if it is sent completely."""
         sent: list[bytes] = []
         try:
             for part in body:
                 sent.append(part)
                 yield part
         except BaseException:
-            # A client that left raises GeneratorExit here.
+            # GeneratorExit, if the client has disconnected.
             self._answers.drop(claim)
             raise
         if known.keepable:
@@ -134,7 +135,7 @@ def _replay(replay: Replay) -> flask.Response:
 
 
 def _key(request: flask.Request) -> str | None:
-    """Return the Idempotency-Key, if there is one. Raises MalformedRequest."""
+    """Return the Idempotency-Key, or None without the header. Raises MalformedRequest."""
     header = request.headers.get(idempotency.HEADER)
     return None if header is None else idempotency.key_of(header)
 
@@ -144,6 +145,9 @@ def _classifies(request: flask.Request) -> bool:
 
 
 def _asked(request: flask.Request) -> tuple[bytes, ...]:
-    """What a request asks for beside its images; not its body, whose form may have changed."""
+    """The parts of a request besides its images that determine the answer.
+
+    Not the body, since another multipart boundary would make a repeated request another one.
+    """
     accept = request.headers.get("Accept", "")
     return (request.path.encode(), request.query_string, accept.encode())

@@ -1,4 +1,4 @@
-"""Who sends a request: a partner with a key, or somebody of the public at some address."""
+"""Who sends a request: a partner, by API key, or a member of the public, by network address."""
 
 import ipaddress
 import re
@@ -9,7 +9,7 @@ import flask
 
 from ..errors import MalformedRequest, Unauthorized
 from .idempotency import Owner
-from .keys import Keyring
+from .keyring import Keyring
 from .rate import Rate
 
 if TYPE_CHECKING:
@@ -21,25 +21,30 @@ ACCEPTED = f"Authorization: Bearer KEY, or {KEY_HEADER}: KEY"
 
 @dataclass(frozen=True)
 class Caller:
-    """Whom limits and kept answers belong to."""
+    """The sender of a request, to whom limits and stored answers belong."""
 
-    name: str  # unique, for the stores; never logged, since it may hold an address
-    partner: str | None
-    rate: Rate | None
+    name: str  # unique, for the stores; never logged, since it may contain a network address
+    partner: str | None  # the partner's name; None for the public
+    rate: Rate | None  # None for no limit
     batch: int  # images in one request, at most
     test: bool = False  # whether results are marked as test data
 
     @property
     def owner(self) -> Owner:
+        """The owner of this caller's Idempotency-Keys."""
         return Owner(self.name, self.partner is not None)
 
 
 def public(address: str, settings: "Settings") -> Caller:
+    """Return the caller of a request without a key; ``address`` is that of `address_of`."""
     return Caller(f"public:{address}", None, settings.rate_limit, settings.batch_images)
 
 
 def partner(key: str, keyring: Keyring) -> Caller:
-    """Raises Unauthorized for a key that is not configured or has expired."""
+    """Return the caller that presents ``key``.
+
+    Raises Unauthorized for a key that is not configured or has expired.
+    """
     found = keyring.find(key)
     if found is None:
         raise Unauthorized(
@@ -50,10 +55,11 @@ def partner(key: str, keyring: Keyring) -> Caller:
 
 
 def key_of(request: flask.Request) -> str | None:
-    """Return the key in a request, if there is one.
+    """Return the key that a request presents, or None if it has no credentials.
 
-    Whoever sends credentials of any kind means to be known by them: those that are no key are a
-    wrong key, not none. Raises MalformedRequest for two keys, Unauthorized for another scheme.
+    Credentials that cannot be a key are refused: a client that sends any does not expect to be
+    treated as the public. Raises MalformedRequest for two different keys, Unauthorized for another
+    scheme.
     """
     bearer = request.headers.get("Authorization")
     plain = request.headers.get(KEY_HEADER)
@@ -70,12 +76,12 @@ def key_of(request: flask.Request) -> str | None:
 
 
 def address_of(request: flask.Request, trusted_hops: int) -> str:
-    """Return the address that limits are counted for.
+    """Return the network address that limits are counted for, or "unknown".
 
-    Each proxy appends to X-Forwarded-For whom it was called by: the last ``trusted_hops`` entries
-    are those of our own, and what stands before them is whatever the client wrote there. An IPv6
-    client owns a network of 64 bits, and is one client by whichever address of it.
-    Some proxies write the port too, which is another one each time: it is left out.
+    Each proxy appends the address of its caller to X-Forwarded-For: the last ``trusted_hops``
+    entries are written by our own proxies, and those before them by the client. An IPv6 client
+    usually owns a whole /64 network, so that network counts as one address. The port, which some
+    proxies write too, changes with each connection and is left out.
     """
     hops = request.headers.get("X-Forwarded-For", "").split(",")
     forwarded = trusted_hops > 0 and len(hops) >= trusted_hops
@@ -92,6 +98,6 @@ def address_of(request: flask.Request, trusted_hops: int) -> str:
 
 
 def _without_port(text: str) -> str:
-    """203.0.113.7:1234 and [2001:db8::1]:443 without port and brackets; all else as it is."""
+    """Strip port and brackets from 203.0.113.7:1234 and [2001:db8::1]:443; keep other text."""
     match = re.fullmatch(r"([0-9.]+):[0-9]+|\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?", text)
     return match[1] or match[2] if match else text

@@ -1,4 +1,4 @@
-"""The addresses that take images: from a request to its answer, stage by stage."""
+"""The routes that take images: from a request to its answer, stage by stage."""
 
 import json
 import time
@@ -16,16 +16,20 @@ from .admission import Admission
 from .context import Context
 from .upload import Upload
 
-# The journey of one image without HTTP: `pipeline.examine`.
+# The signature of `pipeline.examine`, which classifies one image.
 Examine = Callable[[bytes, Classifier, Options, str, float], Result]
 Entry = dict[str, Any]
 
-# For all images of a request, from its last byte on: an answer is due within 8 s.
+# For all images of a request, from its last byte on, so that an answer is sent within 8 s.
 DECODE_SECONDS = 7.0
 
 
 def register(app: flask.Flask, slot: Slot, admission: Admission, examine: Examine) -> None:
-    """Add the addresses. Each takes every form of body; the names are for typed clients."""
+    """Add the routes.
+
+    Each accepts every kind of body; the longer paths exist for generated clients, whose types need
+    one kind per path.
+    """
 
     @app.post("/v1/classify", endpoint="classify")
     @app.post("/v1/classify/raw", endpoint="classify_raw")
@@ -42,7 +46,7 @@ def register(app: flask.Flask, slot: Slot, admission: Admission, examine: Examin
         admission.admit(_parts(posted), 1, options.views)
         known = context.current()
         result = _examined(examine, posted, classifier, options, known)
-        # A page that may be kept for repeated requests holds no image.
+        # A page that may be stored for repeated requests must not contain the image.
         picture = b"" if known.claim else posted.data
         return negotiation.render(form, result, classifier, picture)
 
@@ -89,16 +93,16 @@ def _entries(
 ) -> Iterator[Entry]:
     """Yield the entries of a batch in their order, each with a result or a problem.
 
-    Needs no context of Flask's, which ends before an answer that streams. One after the other:
-    other requests use the other interpreters meanwhile, and a batch holds no more than one decoded
-    image in memory.
+    Does not use Flask's context, which ends before a streamed answer is produced. Images are
+    examined one after the other, so that a batch holds one decoded image in memory, and other
+    requests can use the other interpreters.
     """
     full: Overloaded | None = None
     for index, one in enumerate(posted):
         entry: Entry = {"index": index, **({} if one.id is None else {"id": one.id})}
         try:
             if full:
-                # One wait for room is enough: sixteen would outlast the request.
+                # Waiting again for each further image would outlast the request.
                 raise full
             if not one.data:
                 raise MalformedRequest("The image is empty (0 bytes).")
@@ -106,10 +110,10 @@ def _entries(
         except Problem as problem:
             full = problem if isinstance(problem, Overloaded) else None
             entry["problem"] = problem.document(known.request_id)
-            # What a later try may well answer is not to be kept for the same Idempotency-Key.
+            # A temporary problem must not be stored for the Idempotency-Key.
             known.keepable &= problem.status < 500
         except Exception as error:
-            # A fault of ours at one image is no reason to withhold the others' results.
+            # An internal error on one image must not withhold the results of the others.
             structured_log.error("internal error", error, request_id=known.request_id)
             entry["problem"] = Problem.unexpected().document(known.request_id)
             known.keepable = False
@@ -117,5 +121,5 @@ def _entries(
 
 
 def _parts(one: Upload) -> tuple[bytes, bytes]:
-    """What must be the same when a request is repeated."""
+    """The parts of an upload that must be the same in a repeated request."""
     return one.data, json.dumps({"id": one.id, **one.record.document()}).encode()

@@ -1,8 +1,8 @@
-"""How long a client may take to send a head or a body, and to read an answer.
+"""Deadlines for a client to send a request's head or body, or to read an answer.
 
-Each of them occupies a thread of the server, and a socket's own time-out starts again with every
-byte. So one more thread watches the sockets and shuts down those that are late: a blocked reader
-then sees the end of the stream, a blocked writer a broken pipe.
+Meanwhile the connection occupies a thread of the server, and a socket's own timeout starts again
+with every byte. So a further thread watches the sockets and shuts down those that are late: a
+blocked read then returns the end of the stream, and a blocked write raises BrokenPipeError.
 """
 
 import contextlib
@@ -13,18 +13,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 TICK_S = 0.25
-IDLE_S = 60.0  # for which the watching thread stays: to start one costs more than a request's log
+# For which the watching thread stays without a deadline: starting one takes longer than logging a
+# request.
+IDLE_S = 60.0
 
 
 @dataclass(frozen=True, eq=False)
 class Deadline:
+    """A socket that is shut down unless `Deadlines.end` is called in time."""
+
     client: socket.socket
     until: float  # time.monotonic()
     how: int  # what to shut down: socket.SHUT_RD or SHUT_RDWR
 
 
 class Deadlines:
-    """Ends what is late. Thread-safe; its own thread ends when nothing was watched for a while."""
+    """Shuts down sockets that are late. Thread-safe; its thread ends after `IDLE_S` without use."""
 
     def __init__(self) -> None:
         self._open: set[Deadline] = set()
@@ -32,6 +36,10 @@ class Deadlines:
         self._running = False
 
     def begin(self, client: socket.socket, seconds: float, how: int = socket.SHUT_RD) -> Deadline:
+        """Start watching a socket; after ``seconds`` it is shut down as ``how`` says.
+
+        `TICK_S` is the precision.
+        """
         deadline = Deadline(client, time.monotonic() + seconds, how)
         with self._lock:
             self._open.add(deadline)
@@ -41,9 +49,10 @@ class Deadlines:
         return deadline
 
     def end(self, deadline: Deadline) -> bool:
-        """Stop watching; return whether it was in time.
+        """Stop watching a socket; return whether it was in time.
 
-        From here on the socket is left alone: its descriptor may soon be another client's.
+        After this call the socket is not shut down any more: its descriptor may be reused for
+        another client.
         """
         with self._lock:
             in_time = deadline in self._open
@@ -52,7 +61,7 @@ class Deadlines:
 
     @contextlib.contextmanager
     def within(self, client: socket.socket, seconds: float) -> Iterator[None]:
-        """Bound the reading in the block. Raises TimeoutError where it was late."""
+        """Bound the time for reading in this block. Raises TimeoutError at its end if exceeded."""
         deadline = self.begin(client, seconds)
         try:
             yield
@@ -77,5 +86,5 @@ class Deadlines:
                     return
 
 
-# Of this process. gunicorn forks its workers before any request, and so before any thread.
+# Of this process. gunicorn forks its workers before any request, so no thread is lost in a fork.
 DEADLINES = Deadlines()

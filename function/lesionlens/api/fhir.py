@@ -1,24 +1,27 @@
-"""Results and errors as FHIR R4B, for software that keeps medical records.
+"""Results and errors as FHIR R4B resources, for medical record systems.
 
 https://hl7.org/fhir/R4B/diagnosticreport.html, bundle.html, operationoutcome.html
 
-A report contains all that it refers to. Each Observation's code says what was measured, the
-probability of a class, and the class itself is a coded component of it. Codes come from `diagnoses`
-alone and bear no displays, since those of the code systems are not all free; ``text`` says the
-same. A patient, an identifier and a body site are those that the caller sent (`record`).
+A DiagnosticReport contains the resources that it refers to, except for the patient. The code of
+each Observation says what was measured, the probability of a class, and a coded component names the
+class. The codes are those of `diagnoses`. They have no ``display``, because the licences of some
+code systems restrict their texts; ``text`` has our own. Patient, identifier and body site are those
+that the caller sent (`record`).
 """
 
 import html
+import re
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
 from ..model.diagnoses import TAXONOMY, Code
 from ..model.result_document import ClassProbability, Record, Result
+from .percent import percent
 
 MEDIA_TYPE = "application/fhir+json"
 
-# Says of a coding how it relates to the class: it is of one disease of the group, not of them all.
+# Extension of a coding that stands for one disease of the class, not for the whole class.
 MATCH = "urn:x-lesionlens:code-match"
 REQUEST_ID = "urn:x-lesionlens:request-id"
 ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
@@ -28,6 +31,7 @@ OBSERVATION_CATEGORY = (
     "http://terminology.hl7.org/CodeSystem/observation-category", "imaging", "Imaging",
 )  # fmt: skip
 
+# Ids of contained resources.
 MODEL = "model"
 MALIGNANCY = "malignancy"
 # https://terminology.hl7.org/CodeSystem-v3-ActReason.html
@@ -36,13 +40,15 @@ TEST_DATA = {
     "code": "HTEST",
     "display": "test health data",
 }
-# No one has reviewed it.
+# Not verified by a person.
 STATUS = "preliminary"
 NOT_RECOGNIZED = (
     "The image was not recognized as one of a lesion like those that the model has learned: "
     "no probability is given."
 )
-# IssueType by status: https://hl7.org/fhir/R4B/valueset-issue-type.html
+# A coded body site: the system is a URI, the code is of FHIR's type `code`.
+_CODED_SITE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:[^\s|]+)\|(\S+(?:\s\S+)*)")
+# IssueType by HTTP status: https://hl7.org/fhir/R4B/valueset-issue-type.html
 ISSUES = {
     401: "login", 404: "not-found", 405: "not-supported", 406: "not-supported", 408: "timeout",
     409: "conflict", 413: "too-long", 415: "not-supported", 422: "processing", 429: "throttled",
@@ -51,10 +57,10 @@ ISSUES = {
 
 
 def report(result: Result) -> dict[str, Any]:
-    """Return the DiagnosticReport of a result as `pipeline.examine` returns it.
+    """Return the DiagnosticReport of the result of one image.
 
-    Of an image that was not recognized (``prediction`` is None) every value is absent, with the
-    reason, so that no reader takes a number out of its context.
+    For an image that was not recognized (``prediction`` is None) every value is absent, with a
+    data-absent-reason, so that no probability is read out of context.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds")
     record = result.get("record", {})
@@ -91,7 +97,7 @@ def report(result: Result) -> dict[str, Any]:
 
 
 def bundle(batch: dict[str, Any]) -> dict[str, Any]:
-    """Return a collection with a DiagnosticReport or an OperationOutcome for each image."""
+    """Return the Bundle of a batch: a DiagnosticReport or an OperationOutcome for each image."""
     return {
         "resourceType": "Bundle",
         "type": "collection",
@@ -112,7 +118,7 @@ def bundle(batch: dict[str, Any]) -> dict[str, Any]:
 
 
 def outcome(problem: dict[str, Any]) -> dict[str, Any]:
-    """Return the OperationOutcome of problem details (RFC 9457)."""
+    """Return the OperationOutcome of a problem, given as problem details (RFC 9457)."""
     diagnostics = f"{problem['type']}, request {problem['request_id']}"
     return {
         "resourceType": "OperationOutcome",
@@ -129,7 +135,7 @@ def outcome(problem: dict[str, Any]) -> dict[str, Any]:
 
 
 def _named(resource: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
-    """Give a resource of a bundle the image's place, and the caller's own id of it."""
+    """Tag a resource of a bundle with the image's index and, if there is one, the caller's id."""
     tags = [{"system": "urn:x-lesionlens:index", "code": str(entry["index"])}]
     if "id" in entry:
         tags.append({"system": "urn:x-lesionlens:id", "code": entry["id"]})
@@ -146,7 +152,7 @@ def _narrative(sentences: list[str]) -> dict[str, str]:
 
 def _conclusion(result: Result) -> list[str]:
     best = result["prediction"]
-    first = f"{best['name']}: {best['probability']:.1%}." if best else NOT_RECOGNIZED
+    first = f"{best['name']}: {percent(best['probability'], 1)}." if best else NOT_RECOGNIZED
     warnings = [warning["message"] for warning in result["input"]["warnings"]]
     return [first, *warnings, result["notice"]]
 
@@ -158,7 +164,7 @@ def _device(result: Result) -> dict[str, Any]:
         "id": MODEL,
         "deviceName": [{"name": name, "type": "model-name"}],
         "version": [{"value": result["model"]["version"]}],
-        # How it was set for this answer; no public code is known for either.
+        # The options of this answer; no public code system has codes for them.
         "property": [
             {"type": {"text": "prior"}, "valueCode": [{"text": result["prior"]["name"]}]},
             {
@@ -172,7 +178,7 @@ def _device(result: Result) -> dict[str, Any]:
 
 
 def _class(entry: ClassProbability, result: Result, shared: dict[str, Any]) -> dict[str, Any]:
-    """The probability of one class, with the class as a component."""
+    """The Observation of one class: its probability, with the class as a component."""
     disease = TAXONOMY[entry["label"]]
     coding = [_coding(code) for code in disease.codes]
     recognized = result["prediction"] is not None
@@ -211,7 +217,7 @@ def _malignancy(result: Result, shared: dict[str, Any]) -> dict[str, Any]:
     observation["valueQuantity"] = _quantity(found["probability"])
     observation["interpretation"] = [{"text": f"{decided}: {side} the threshold of {threshold:g}"}]
     if result["prior"]["name"] == decision["prior"]:
-        # Under another prior the value is not what is held against the threshold.
+        # Under another prior, this value is not the one that is compared with the threshold.
         observation["referenceRange"] = [
             {"high": _quantity(threshold), "text": "below the threshold"}
         ]
@@ -223,9 +229,10 @@ def _subject(record: Record) -> dict[str, Any]:
 
 
 def _body_site(text: str) -> dict[str, Any]:
-    system, separator, code = text.partition("|")
-    if separator and ":" in system and code:
-        return {"coding": [{"system": system, "code": code}]}
+    """The CodeableConcept of a body site: SYSTEM|CODE as a coding, anything else as text."""
+    coded = _CODED_SITE.fullmatch(text)
+    if coded:
+        return {"coding": [{"system": coded[1], "code": coded[2]}]}
     return {"text": text}
 
 

@@ -1,6 +1,6 @@
 """Parses multipart/form-data (RFC 7578) in memory, with bounds on headers, parts and names.
 
-Werkzeug's parser bounds neither a part's headers nor what is spent on them: 20 MB of one header
+Werkzeug's parser bounds neither the headers of a part nor the memory for them: one header of 20 MB
 took 1.7 GB.
 """
 
@@ -23,20 +23,21 @@ SHOWN = 40  # characters of a name or boundary in a message
 
 @dataclass
 class Form:
-    """What a form holds."""
+    """The requested fields of a form; other fields are skipped."""
 
-    files: list[bytes] = field(default_factory=list)  # of the field that was asked for
+    files: list[bytes] = field(default_factory=list)  # of the requested file field, in order
     as_text: bool = False  # whether that field came as text, without a filename
-    texts: dict[str, str] = field(default_factory=dict)  # of the text fields that were asked for
-    names: list[str] = field(default_factory=list)  # of all fields, shortened
+    texts: dict[str, str] = field(default_factory=dict)  # of the requested text fields
+    names: list[str] = field(default_factory=list)  # of all fields, cut to SHOWN characters
 
 
 def parse(
     read: Callable[[int], bytes], boundary: str, name: str, texts: Collection[str] = ()
 ) -> Form:
-    """Return the files in the field ``name``, and the text fields, of what ``read(size)`` yields.
+    """Parse a form; return the files in the field ``name`` and the fields named in ``texts``.
 
-    Everything else is skipped, not kept. Raises MalformedRequest.
+    ``read(size)`` returns up to ``size`` bytes of the body, and b"" at its end. The content of
+    other fields is not kept in memory. Raises MalformedRequest.
     """
     if not boundary:
         raise MalformedRequest(
@@ -46,9 +47,9 @@ def parse(
     form = Form()
     beginning = b""
     delimiter = b"--" + _encoded(boundary)
-    content: list[bytes] | None = None  # of the part that is being read, if it is wanted
-    start = b""  # of its content, as far as it can be told from the delimiter
-    text = ""  # the name of that part, if it is a text field
+    content: list[bytes] | None = None  # of the part being read; None for a part that is skipped
+    start = b""  # of that part's content, as many bytes as the delimiter has
+    text = ""  # the name of that part, if it is a requested text field
     try:
         parser = PushMultipartParser(
             boundary.encode("latin-1"),
@@ -90,7 +91,7 @@ def parse(
     except ParserError as error:
         if not form.names and not beginning.lstrip().startswith(delimiter + b"\r\n"):
             raise MalformedRequest(_unfound(boundary, beginning)) from None
-        # A second argument would quote the form.
+        # Only the first argument: the second quotes the form.
         raise MalformedRequest(f"The form is malformed: {error.args[0].rstrip('.')}.") from None
     return form
 
@@ -105,11 +106,11 @@ def _encoded(boundary: str) -> bytes:
 
 
 def _begin(form: Form, segment: MultipartSegment, name: str) -> list[bytes] | None:
-    """Return the list for a part's content if that is wanted."""
+    """Return a list for the content of a part, or None if it is not the requested file."""
     if segment.name != name:
         return None
     disposition = segment.header("Content-Disposition") or ""
-    # Some clients write names beyond ASCII as filename*=, which RFC 7578 forbids.
+    # Some clients send non-ASCII names as filename*=, although RFC 7578 forbids it.
     if segment.filename is None and "filename*=" not in disposition.lower():
         form.as_text = True
         return None
@@ -129,9 +130,10 @@ def _too_long(name: str) -> MalformedRequest:
 
 
 def _without_content(name: str) -> MalformedRequest:
-    """Refuse a part that ends with its headers, whose content would be the parts after it.
+    """The error for a part that ends after its headers, without an empty line.
 
-    RFC 2046, 5.1.1 allows it; HTTP libraries do not write it, nor does the parser read it.
+    The parser would take the following parts for its content. RFC 2046, 5.1.1, allows such parts,
+    but HTTP libraries do not write them.
     """
     return MalformedRequest(
         f"The part {name!r} ends with its headers (0 bytes); accepted is an empty line after them, "

@@ -1,11 +1,12 @@
-"""gunicorn's threaded worker, with bounds on what a client can hold up, and a shorter way.
+"""gunicorn's threaded worker, with time limits for slow clients and less work per request.
 
-functions-framework builds its gunicorn application itself: it lifts the limit of the request line
-and reads no configuration (no file, no GUNICORN_CMD_ARGS). It names no worker class either, so that
-the default of this setting can be replaced before the server starts; see `install`.
+functions-framework builds its gunicorn application itself: it removes the limit on the request line
+and reads no configuration (no file, no GUNICORN_CMD_ARGS). It does not set a worker class, though,
+so `install` can replace the default of that setting before the server starts.
 
-The application is called without functions-framework's own around it, which would route every
-request a second time and, after each answer, read what is left of its body into memory.
+The worker calls our Flask application directly. functions-framework's own application around it
+would route every request a second time and, after each answer, read the rest of its body into
+memory.
 
 https://github.com/GoogleCloudPlatform/functions-framework-python, _http/gunicorn.py
 """
@@ -26,11 +27,12 @@ from .deadlines import DEADLINES, Deadline
 from .slow_clients import Uploads, linger, within
 
 REQUEST_LINE_BYTES = 8190  # gunicorn's own default
-FIRST_BYTE_S = 1.0  # then a connection waits in the poller, without a thread
-# A client that has more to ask does so at once: its connection keeps its thread for so long, unless
-# others wait for one. Two threads would have to wake up to bring it back.
+FIRST_BYTE_S = 1.0  # after that a connection waits in the poller, without a thread
+# After an answer the connection keeps its thread for so long, in case the client's next request
+# follows at once, unless other connections wait for a thread. Returning it to the poller and back
+# would wake up two threads.
 NEXT_MS = 5
-NOTIFY_S = 1.0  # between two signs of life to the master, not with every event
+NOTIFY_S = 1.0  # between two heartbeats to the master; gunicorn sends one with every event
 HEAD_S = 3.0  # from the first byte of a request's head to its last
 
 
@@ -41,23 +43,31 @@ def install(application: Callable[..., Iterable[bytes]]) -> None:
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
+    """gunicorn's gthread worker, some of whose methods are replaced.
+
+    It relies on gunicorn's internals, so gunicorn's version is pinned.
+    """
+
     application: Callable[..., Iterable[bytes]]
 
     def init_process(self) -> None:
+        """Prepare the worker process after the fork, before it accepts connections."""
         self.cfg.set("limit_request_line", REQUEST_LINE_BYTES)
         self._head = threading.local()
         self._notified = 0.0
         self._uploads = Uploads(self._hold_up)
-        heap.return_what_is_freed()
+        heap.return_freed_memory()
         super().init_process()
 
     def notify(self) -> None:
+        """Send a heartbeat to the master, at most one every `NOTIFY_S` seconds."""
         now = time.monotonic()
         if now - self._notified >= NOTIFY_S:
             self._notified = now
             super().notify()
 
     def load_wsgi(self) -> None:
+        """Load functions-framework's application, then serve `application` in its place."""
         super().load_wsgi()
         application = self.application
 
@@ -69,6 +79,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.wsgi = bounded
 
     def handle(self, conn: Any) -> Any:
+        """Answer the requests of a connection that follow each other without a pause.
+
+        Returns what gunicorn expects: True to keep the connection open, False to close it, and
+        ``_DEFER`` to wait for its first byte without a thread.
+        """
         if not conn.initialized and not conn.wait_for_data(FIRST_BYTE_S):
             return _DEFER
         reusable = self._answer(conn)
@@ -77,7 +92,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return reusable
 
     def _asks_again(self, conn: Any) -> bool:
-        """Wait a moment for a connection's next request, if no other waits for this thread."""
+        """Whether the next request arrives within `NEXT_MS`; False if others wait for a thread."""
         if self._wanted() or not self.alive or conn.parser.unreader.buf.getvalue():
             return False
         poll = select.poll()
@@ -85,11 +100,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return bool(poll.poll(NEXT_MS))
 
     def _wanted(self) -> bool:
-        """Whether a connection waits for a thread."""
+        """Whether another connection waits for a thread."""
         return not self.tpool._work_queue.empty()
 
     def _hold_up(self, uploads: int) -> bool:
-        """Whether this number of uploads keeps others waiting for a thread, or is about to."""
+        """Whether so many uploads leave other connections without a thread, or almost."""
         return self._wanted() or uploads >= max(self.cfg.threads - 1, 2)
 
     def _answer(self, conn: Any) -> Any:
@@ -102,22 +117,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             DEADLINES.end(deadline)
         if reusable is False:
             linger(conn.sock, self._wanted)
-            # gunicorn would linger once more, in the thread that accepts connections.
+            # gunicorn would drain the connection again, in the thread that accepts connections.
             conn.close = lambda graceful=False: util.close(conn.sock)
         return reusable
 
     def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer a request whose head has been read, with limits on the time for its body."""
         DEADLINES.end(self._head.deadline)
         try:
             with self._uploads.moving(conn.parser.unreader, conn.sock):
                 return super().handle_request(req, conn)
         except (ConnectionError, TimeoutError):
-            # Of the client's connection; gunicorn would log some of them as errors of ours.
+            # The client's connection failed; gunicorn would log some of these as internal errors.
             return False
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
         try:
             return bool(super()._keepalive_after(conn, keepalive))
         except (ParseException, OSError):
-            # The rest of a body that nobody read is malformed: no second answer for that.
+            # The unread rest of the body is malformed; the request has been answered already.
             return False

@@ -1,18 +1,18 @@
-"""Settings of the C library's heap, so that memory of large uploads is returned when freed."""
+"""Settings of the C library's heap, so that memory of large uploads is returned to the system."""
 
 import contextlib
 import ctypes
 
-# Of glibc's malloc.h; other C libraries have no mallopt, or ignore it.
+# From glibc's malloc.h; other C libraries have no mallopt, or ignore it.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 
-def return_what_is_freed() -> None:
+def return_freed_memory() -> None:
     """Bound how much freed memory this process keeps.
 
-    By default glibc raises the size from which a block is mapped by itself to that of the largest
-    block freed so far, up to 32 MiB, and keeps smaller blocks in a heap for each thread: after
-    uploads of 20 MB in eight threads the process kept 300 MiB more (function/DECISIONS.md).
+    By default glibc raises its mmap threshold to the size of the largest block freed so far, up to
+    32 MiB, and keeps smaller blocks in an arena for each thread: after uploads of 20 MB in eight
+    threads the process kept 300 MiB more (function/DECISIONS.md).
     """
     with contextlib.suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL(None).mallopt

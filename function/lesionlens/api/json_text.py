@@ -1,4 +1,4 @@
-"""JSON as answers are written: by msgspec, in a tenth of the standard library's time."""
+"""JSON for answers, encoded by msgspec in a tenth of the standard library's time."""
 
 import json
 from typing import Any
@@ -10,19 +10,21 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode(document: Any) -> bytes:
-    """Return a document as JSON without spaces, in UTF-8."""
+    """Return a document as compact JSON in UTF-8."""
     try:
         return _encoder.encode(document)
     except UnicodeEncodeError:
-        # A client's text with half of a surrogate pair, which UTF-8 has no bytes for.
+        # A client's text with a lone surrogate, which cannot be encoded; json escapes it.
         return json.dumps(document, separators=(",", ":")).encode()
 
 
 class Provider(JSONProvider):
-    """What Flask writes and reads JSON with."""
+    """Flask's JSON provider, for `flask.jsonify` and views that return dictionaries."""
 
     def dumps(self, obj: Any, **_: Any) -> str:
+        """Encode as `encode` does; the standard library's options are ignored."""
         return encode(obj).decode()
 
     def loads(self, s: str | bytes, **_: Any) -> Any:
+        """Decode JSON. Raises msgspec.DecodeError, a ValueError."""
         return msgspec.json.decode(s)

@@ -1,4 +1,4 @@
-"""The query of a classification: what may be asked for in the address."""
+"""The query parameters of a classification."""
 
 import re
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ _NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?")
 
 
 def read(arguments: MultiDict[str, str], manifest: Manifest) -> Options:
-    """Return the options in a query.
+    """Return the options in a query string; the manifest tells which values exist.
 
-    Raises MalformedRequest for a name or a value that is not known: a misspelt one would otherwise
-    be answered as if it had not been given.
+    Raises MalformedRequest for an unknown name or value: otherwise a misspelt one would be
+    silently ignored.
     """
     if unknown := sorted(set(arguments) - set(NAMES)):
         raise MalformedRequest(

@@ -1,4 +1,4 @@
-"""What each problem means to a client, and what the client can do: texts by slug of `errors`."""
+"""What each problem means and what the client can do about it, by the slug of `errors`."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,8 @@ NEVER, WAIT, ONCE = "no", "yes, after Retry-After", "yes, a few times"
 
 @dataclass(frozen=True)
 class Advice:
+    """English texts about one problem type; ``again``: whether a retry may succeed, see above."""
+
     means: str
     remedy: str
     again: str = NEVER

@@ -1,4 +1,4 @@
-"""Errors as ``application/problem+json`` (RFC 9457): what the client is told, and what the log."""
+"""Errors as ``application/problem+json`` (RFC 9457), or in the format that the client accepts."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ from .json_text import encode
 
 
 def register(app: flask.Flask) -> None:
-    """Turn every error of the application, expected or not, into problem details."""
+    """Answer every exception with problem details; internal errors are logged with their cause."""
 
     @app.errorhandler(Problem)
     def expected(error: Problem) -> flask.Response:
@@ -51,7 +51,7 @@ def register(app: flask.Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def other(error: HTTPException) -> flask.Response:
-        # RFC 9457, 4.2.1: a problem that says no more than its status.
+        # RFC 9457, 4.2.1: a problem that is fully described by its status.
         document = {
             "type": "about:blank",
             "title": error.name,
@@ -80,6 +80,6 @@ def _response(document: dict[str, Any], headers: dict[str, str]) -> flask.Respon
 
 def _form() -> str:
     try:
-        return negotiation.chosen(flask.request, (negotiation.JSON, *negotiation.ONE))
+        return negotiation.chosen(flask.request, negotiation.ONE)
     except NotAcceptable:
         return negotiation.JSON

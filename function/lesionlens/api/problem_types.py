@@ -1,7 +1,7 @@
-"""What each problem type means and what to do about it: the pages that `type` leads to.
+"""The pages that document each problem type, at the URL in the ``type`` of problem details.
 
-RFC 9457, 3.1.1: a type that is dereferenced should give documentation for people. Status and title
-come from `errors`, the examples from openapi.json, the texts from `problem_advice`.
+RFC 9457, 3.1.1, recommends such documentation. Status and title come from `errors`, the examples
+from openapi.json, the texts from `problem_advice`.
 """
 
 import functools
@@ -22,7 +22,7 @@ KEPT_S = 3600
 
 @dataclass(frozen=True)
 class Example:
-    """A problem that openapi.json shows: when it arises, and its detail."""
+    """An example in openapi.json: when the problem arises, and its ``detail``."""
 
     summary: str
     detail: str
@@ -30,6 +30,8 @@ class Example:
 
 @dataclass(frozen=True)
 class ProblemType:
+    """What the page of one problem type shows."""
+
     slug: str
     status: int
     title: str
@@ -51,7 +53,7 @@ def all_types() -> dict[str, ProblemType]:
 
 
 def _kinds(base: type[errors.Problem]) -> Iterator[type[errors.Problem]]:
-    """The base and its subclasses that have a slug of their own."""
+    """The base class and its subclasses, at any depth, that define a slug."""
     if "slug" in vars(base):
         yield base
     for kind in base.__subclasses__():
@@ -71,7 +73,7 @@ def _examples() -> dict[str, list[Example]]:
 
 
 def register(app: flask.Flask) -> None:
-    """Add the pages: all problem types, and each of them."""
+    """Add the routes: one page of all problem types, and one of each."""
 
     @app.get("/problems", endpoint="problems")
     def problems() -> flask.Response:

@@ -1,4 +1,4 @@
-"""A rate: how many images in how much time."""
+"""A rate: a number of images per unit of time."""
 
 import re
 from dataclasses import dataclass
@@ -10,12 +10,14 @@ ACCEPTED = "a number of images above 0 and a time, such as 60/minute; " + ", ".j
 
 @dataclass(frozen=True)
 class Rate:
+    """At most ``images`` in each window of one ``unit``."""
+
     images: int
     unit: str  # one of SECONDS
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises ValueError with what is accepted."""
+        """Parse a rate such as 60/minute. Raises ValueError that says what is accepted."""
         match = re.fullmatch(r"([1-9][0-9]{0,8})/([a-z]+)", text)
         if match is None or match[2] not in SECONDS:
             raise ValueError(f"the rate is {text!r}; accepted is {ACCEPTED}")
@@ -23,6 +25,7 @@ class Rate:
 
     @property
     def seconds(self) -> int:
+        """The length of the window."""
         return SECONDS[self.unit]
 
     def __str__(self) -> str:

@@ -1,10 +1,10 @@
-"""Rate limits: counted in images, for each caller, in windows that its first image opens.
+"""Rate limits: images per caller, in fixed windows that start with the caller's first image.
 
-A fixed window rather than a moving one: it needs one number a caller, and what it tells a client to
-wait is enough for a batch of any size. The price: a burst on both sides of a window's end.
+Unlike a sliding window, a fixed one needs one number per caller, and after its Retry-After a batch
+of any size fits. The drawback: a caller can send twice its limit around the end of a window.
 
-In memory each instance counts for itself; in Redis all count together. Where Redis fails, each
-counts for itself until it is back: the service goes on, and no limit is lifted.
+In memory, each instance counts for itself; in Redis, all instances count together. While Redis
+fails, each instance counts for itself again, so that the service continues with limits in place.
 """
 
 import math
@@ -25,24 +25,25 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Wrong keys from one address, after which it is not listened to for the rest of the window.
+# Wrong API keys from one address, after which keys from it are refused for the rest of the window.
 GUESSES = Rate(10, "minute")
-POLICY = "images"
+POLICY = "images"  # the name of the limit in the RateLimit fields
 
 
 @dataclass(frozen=True)
 class Standing:
-    """What is left of a window: images, and seconds until it ends."""
+    """What is left of a window: images, and seconds until it ends (at least 1)."""
 
     left: int
     reset_s: int
 
 
 class Quota:
-    """Counts images and wrong keys. Safe for use by several threads."""
+    """Counts images and wrong keys. Thread-safe."""
 
     def __init__(self, store: str) -> None:
-        # Imported here: it takes long, and a service without limits does without it.
+        """``store``: LIMIT_STORE, ``memory://`` or the address of a Redis."""
+        # Imported on demand: the import is slow, and a service without limits does not need it.
         from limits.storage import MemoryStorage, storage_from_string
         from limits.strategies import FixedWindowRateLimiter
 
@@ -58,38 +59,39 @@ class Quota:
             )
 
     def check(self, caller: Caller) -> None:
-        """Raises TooManyRequests if the caller has not one image left."""
+        """Raise TooManyRequests if the caller has no image left."""
         if caller.rate is not None and not self._test(caller.rate, caller.name, 1):
             self._refuse(caller)
 
     def charge(self, caller: Caller, images: int, views: int) -> None:
-        """Count images, each as many times as it has views.
+        """Count ``images`` × ``views`` images.
 
-        Raises TooManyRequests, and then counts none of them; BeyondLimit for more than a whole
-        window holds.
+        Raises TooManyRequests if fewer are left, and counts none of them; BeyondLimit for more than
+        a whole window allows.
         """
         if caller.rate is None:
             return
         cost = images * views
         if cost > caller.rate.images:
             raise BeyondLimit.of(images, views, caller.rate.images, str(caller.rate))
-        # Tested first, since counting counts also what it refuses; it refuses what came between.
+        # Tested first, because `hit` also counts what it refuses. Another request may have been
+        # counted since the test; then `hit` refuses, after it has counted the images.
         if not self._test(caller.rate, caller.name, cost) or not self._hit(
             caller.rate, caller.name, cost
         ):
             self._refuse(caller)
 
     def count(self, caller: Caller) -> None:
-        """Count one image for a request that was refused, whether or not there is one left."""
+        """Count one image for a refused request, even if none is left."""
         if caller.rate is not None:
             self._hit(caller.rate, caller.name, 1)
 
     def standing(self, caller: Caller) -> Standing | None:
-        """What the caller has left; None without a limit."""
+        """Return what the caller has left; None without a limit."""
         return self._standing(caller.rate, caller.name) if caller.rate else None
 
     def check_guesses(self, address: str) -> None:
-        """Raises TooManyRequests where too many wrong keys came from."""
+        """Raise TooManyRequests for an address that sent too many wrong keys."""
         if not self._test(GUESSES, _guesses(address), 1):
             wait = self._standing(GUESSES, _guesses(address)).reset_s
             raise TooManyRequests(
@@ -97,6 +99,7 @@ class Quota:
             )
 
     def count_guess(self, address: str) -> None:
+        """Count a wrong key from an address."""
         self._hit(GUESSES, _guesses(address), 1)
 
     def _refuse(self, caller: Caller) -> None:
@@ -116,7 +119,7 @@ class Quota:
 
     def _standing(self, rate: Rate, name: str) -> Standing:
         stats = self._either(lambda limiter: limiter.get_window_stats(_item(rate), name))
-        # At least a second: a window that has just ended, or not begun, is no reason to hurry.
+        # At least 1, also for a window that has just ended or not started.
         return Standing(stats.remaining, max(1, math.ceil(stats.reset_time - time.time())))
 
     def _either(self, ask: Callable[["FixedWindowRateLimiter"], T]) -> T:
@@ -130,7 +133,7 @@ class Quota:
 
 
 def headers(rate: Rate, standing: Standing) -> dict[str, str]:
-    """The fields of draft-ietf-httpapi-ratelimit-headers-10."""
+    """Return the header fields of draft-ietf-httpapi-ratelimit-headers-10."""
     return {
         "RateLimit-Policy": f'"{POLICY}";q={rate.images};w={rate.seconds}',
         "RateLimit": f'"{POLICY}";r={standing.left};t={standing.reset_s}',

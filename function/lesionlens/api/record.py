@@ -1,4 +1,4 @@
-"""What a partner may send beside an image, to find it again in the answer. Never logged."""
+"""Identifiers that a caller may send with an image and gets back in the answer. Never logged."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any, Self, cast
 from ..errors import MalformedRequest
 from ..model import result_document
 
-# FHIR R4B: a literal reference, and a token of a system and a value.
+# As in FHIR R4B: a literal reference, and a token of the form SYSTEM|VALUE.
 SUBJECT = re.compile(r"https?://\S+|urn:\S+|[A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64}")
 TOKEN = re.compile(r"[a-z][a-z0-9+.-]*:[^\s|]+\|\S(?:.*\S)?")
 MAX_CHARACTERS = 256
@@ -16,13 +16,15 @@ MAX_CHARACTERS = 256
 
 @dataclass(frozen=True)
 class Record:
-    subject: str | None = None  # a FHIR reference, such as Patient/123
-    identifier: str | None = None  # SYSTEM|VALUE
+    """Patient, image identifier and body site, as the caller sent them; all are optional."""
+
+    subject: str | None = None  # a FHIR reference to the patient, such as Patient/123
+    identifier: str | None = None  # SYSTEM|VALUE, of the image
     body_site: str | None = None  # SYSTEM|CODE, or text
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Self:
-        """Read the fields that are among ``values``. Raises MalformedRequest."""
+        """Validate the fields of a record among ``values``. Raises MalformedRequest."""
         found = {name: values[name] for name in FIELDS if values.get(name) is not None}
         for name, value in found.items():
             if not isinstance(value, str) or not 0 < len(value) <= MAX_CHARACTERS:
@@ -45,7 +47,7 @@ class Record:
         return cls(**found)
 
     def document(self) -> result_document.Record:
-        """What is known, by name."""
+        """Return the fields that were sent, by name."""
         known = {name: value for name, value in vars(self).items() if value is not None}
         return cast(result_document.Record, known)
 

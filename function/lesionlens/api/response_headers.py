@@ -1,4 +1,4 @@
-"""How an answer is delivered: compressed, with its age and its timing, and what will end when."""
+"""Compression, caching, timing and deprecation of answers."""
 
 import gzip
 import time
@@ -10,23 +10,23 @@ from werkzeug.http import http_date
 
 from . import context
 
-# Read again each time, which costs a client that has them an empty 304.
+# Paths whose answers clients may store but must revalidate, at the cost of an empty 304.
 CATALOGUES = ("/v1/labels", "/v1/model", "/v1/device", "/openapi.json")
-# Below that, compression saves no packet.
+# Smaller answers fit into one packet anyway.
 MIN_GZIP_BYTES = 1400
 GZIP_LEVEL = 6
 
 
 @dataclass(frozen=True)
 class Ending:
-    """An address that will go: deprecated since when, ending when, and where that is explained."""
+    """The deprecation of a path, its removal date, and the URL of an explanation."""
 
     deprecated: datetime
     sunset: datetime
     link: str
 
     def headers(self) -> dict[str, str]:
-        """Deprecation (RFC 9745), Sunset (RFC 8594) and where to read on."""
+        """Return the header fields Deprecation (RFC 9745), Sunset (RFC 8594) and Link."""
         return {
             "Deprecation": f"@{int(self.deprecated.timestamp())}",
             "Sunset": http_date(self.sunset.astimezone(UTC)),
@@ -34,18 +34,20 @@ class Ending:
         }
 
 
-# By path. openapi.json says `deprecated` of the same.
+# By path. The same paths are `deprecated` in openapi.json.
 ENDINGS: dict[str, Ending] = {}
 
 
 def register(app: flask.Flask) -> None:
+    """Set these headers on every answer, and compress JSON."""
+
     @app.after_request
     def deliver(response: flask.Response) -> flask.Response:
         path = flask.request.path
         if path in ENDINGS:
             response.headers.update(ENDINGS[path].headers())
         if path in CATALOGUES and response.status_code == 200:
-            _ask_again(response)
+            _make_revalidated(response)
         if _is_json(response) and response.status_code != 304:
             _compress(response)
         response.headers["Server-Timing"] = _timing()
@@ -58,9 +60,9 @@ def _timing() -> str:
     return ", ".join(f"{name};dur={value:.2f}" for name, value in stages.items())
 
 
-def _ask_again(response: flask.Response) -> None:
+def _make_revalidated(response: flask.Response) -> None:
     response.headers["Cache-Control"] = "no-cache"
-    # Weak: the compressed answer has the same tag.
+    # Weak, because the compressed answer has the same tag.
     response.add_etag(weak=True)
     response.make_conditional(flask.request)
 
@@ -70,13 +72,16 @@ def _compress(response: flask.Response) -> None:
         return
     body = response.get_data()
     if len(body) >= MIN_GZIP_BYTES and flask.request.accept_encodings.quality("gzip") > 0:
-        # Without a time in it, the same answer has the same bytes.
+        # Without a modification time, equal answers compress to equal bytes.
         response.set_data(gzip.compress(body, GZIP_LEVEL, mtime=0))
         response.content_encoding = "gzip"
 
 
 def vary(response: flask.Response, by_origin: bool, by_form: bool) -> None:
-    """Tell caches which headers of a request the answer depends on, all at once."""
+    """Add the request headers on which the answer depends to its Vary header.
+
+    ``by_origin``: the CORS headers depend on Origin; ``by_form``: the format depends on Accept.
+    """
     named = {"Accept-Encoding": _is_json(response), "Origin": by_origin, "Accept": by_form}
     names = [name for name, counts in named.items() if counts]
     if "Vary" in response.headers:

@@ -1,7 +1,7 @@
-"""How long a client may take to send a body and to take an answer, since it holds a thread.
+"""Limits for slow clients, which occupy a thread while they send a body or read an answer.
 
-While threads are left, a client may be as slow as the slowest telephone. Once uploads hold others
-up, each must be as fast as a usual telephone, or it is answered 408.
+While threads are free, a client may be as slow as the slowest mobile connection. Once uploads keep
+others waiting, each must be as fast as a usual mobile connection, or it is answered 408.
 """
 
 import socket
@@ -13,35 +13,37 @@ from typing import Any
 
 from .deadlines import DEADLINES
 
-# A body may stand still for STALL_S, and must arrive at SLOWEST_UPLOAD bytes a second on average.
+# A body may stall for STALL_S, and must arrive at SLOWEST_UPLOAD bytes per second on average.
 STALL_S, SLOWEST_UPLOAD = 5.0, 4096
-# While uploads hold others up: the same, and the time for a whole body.
+# While uploads keep others waiting: the same, and the time for a whole body.
 HURRIED_STALL_S, HURRIED_UPLOAD = 1.0, 32 * 1024
 HURRIED_S = 10.0
-GLANCE_S = 0.25  # between two looks at whether others are held up
-ANSWER_S = 5.0  # for a client to take an answer, and a second more for each SLOWEST bytes of it
+GLANCE_S = 0.25  # between two checks whether others are waiting
+# For a client to read an answer: ANSWER_S, and a second more for each SLOWEST bytes of it.
+ANSWER_S = 5.0
 SLOWEST = 50_000
-# After an answer that ends the connection, its client may still be sending and not yet reading:
-# closing at once would reset the connection, and the answer would be lost (RFC 9112, 9.6).
+# After an answer that ends the connection, the client may still be sending and not reading yet.
+# Closing at once would reset the connection, and the answer would be lost (RFC 9112, 9.6).
 LINGER_BYTES = 64 * 1024 * 1024
 LINGER_S = 10.0
 LINGER_IDLE_S = 1.0
 
 
 class Uploads:
-    """The bodies that are being waited for. Thread-safe."""
+    """Watches the bodies that are being received. Thread-safe."""
 
     def __init__(self, hold_up: Callable[[int], bool]) -> None:
-        """``hold_up``: whether so many uploads hold others up."""
+        """``hold_up``: tells whether a number of uploads keeps other connections waiting."""
         self._hold_up = hold_up
         self._lock = threading.Lock()
         self._count = 0
 
     @contextmanager
     def moving(self, unreader: Any, client: socket.socket) -> Iterator[None]:
-        """Within the block, let reading from a client that is too slow raise TimeoutError.
+        """In this block, reading from a client that is too slow raises TimeoutError.
 
-        Each byte that arrives buys time, up to what a body may stand still.
+        ``unreader``: gunicorn's, whose method ``chunk`` is wrapped. Each byte that arrives extends
+        the time for the next one, up to the time for which a body may stall.
         """
         read: Callable[[int | None], bytes] = unreader.chunk
         began = time.monotonic()
@@ -88,7 +90,7 @@ class Uploads:
 
 
 def within(body: Iterable[bytes], client: socket.socket) -> Iterator[bytes]:
-    """Yield the parts of an answer; shut the connection down where writing them takes too long."""
+    """Yield the parts of an answer; shut the connection down if writing them takes too long."""
     left = ANSWER_S
     for part in body:
         left += len(part) / SLOWEST
@@ -102,9 +104,9 @@ def within(body: Iterable[bytes], client: socket.socket) -> Iterator[bytes]:
 
 
 def linger(client: socket.socket, wanted: Callable[[], bool]) -> None:
-    """Tell the client that nothing more comes, and read what it still sends, within bounds.
+    """Close our side of a connection, and discard what the client still sends, within limits.
 
-    ``wanted``: whether others wait for this thread, which shortens the bounds.
+    ``wanted``: tells whether others wait for this thread, which shortens the time limit.
     """
     left, started = LINGER_BYTES, time.monotonic()
     try:

@@ -1,4 +1,4 @@
-"""Where limits are counted and answers kept: in this process, or in a Redis for all instances."""
+"""LIMIT_STORE, where limits are counted and answers stored: this process, or Redis for all."""
 
 MEMORY = "memory://"
-REDIS_TIMEOUT_S = 0.5
+REDIS_TIMEOUT_S = 0.5  # to connect, and for each command

@@ -1,1 +1,1 @@
-"""From bytes to an upright RGB picture and the input tensor."""
+"""From the bytes of a file to an upright RGB picture and the model's input."""

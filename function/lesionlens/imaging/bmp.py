@@ -1,4 +1,4 @@
-"""BMP files whose samples lie under bit masks, of which Pillow reads the usual ones only."""
+"""BMP files whose samples are defined by bit masks; Pillow reads only the most common masks."""
 
 import struct
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ _SAMPLES: dict[int, np.dtype[Any]] = {16: np.dtype("<u2"), 32: np.dtype("<u4")}
 
 @dataclass(frozen=True)
 class _Header:
-    start: int  # of the pixels
+    start: int  # offset of the pixels in the file
     width: int
     height: int  # negative: the rows are stored from the top
-    depth: int  # bits a pixel
+    depth: int  # bits per pixel
     masks: tuple[int, int, int, int]  # red, green, blue, alpha
 
 
 def open_masked(data: bytes, check_size: CheckSize) -> Image.Image | None:
-    """Decode the picture to RGB or RGBA; None for a file without masks or with odd ones.
+    """Decode a file to RGB or RGBA; return None for one without masks, or with unusable ones.
 
     Source: Microsoft, BITMAPINFOHEADER and BITMAPV4HEADER. Raises Truncated, and what `check_size`
     raises.
@@ -48,7 +48,7 @@ def open_masked(data: bytes, check_size: CheckSize) -> Image.Image | None:
     if header.height > 0:
         pixels = pixels[::-1]
     red, green, blue, alpha = (_band(pixels, mask) for mask in header.masks)
-    # Writers that know of no transparency leave its bits empty.
+    # Writers without support for transparency leave the alpha bits zero.
     if header.masks[3] and alpha.any():
         return Image.fromarray(np.stack([red, green, blue, alpha], axis=-1), "RGBA")
     return Image.fromarray(np.stack([red, green, blue], axis=-1), "RGB")
@@ -63,7 +63,7 @@ def _read(data: bytes) -> _Header | None:
         return None
     at = _FILE_HEADER + _INFO_HEADER
     red, green, blue = struct.unpack_from("<III", data, at)
-    # After a header of 40 bytes an alpha mask stands for BI_ALPHABITFIELDS only.
+    # After a header of 40 bytes there is an alpha mask only with BI_ALPHABITFIELDS.
     has_alpha = (size >= 56 or compression == 6) and len(data) >= at + 16
     alpha = struct.unpack_from("<I", data, at + 12)[0] if has_alpha else 0
     masks = (red, green, blue, alpha)
@@ -71,7 +71,7 @@ def _read(data: bytes) -> _Header | None:
     for mask in masks:
         shifted = mask >> _shift(mask)
         if shifted & (shifted + 1) or mask & used or mask >> depth:
-            return None  # a mask with gaps, one over another, or outside of the pixel
+            return None  # a mask with gaps, overlapping another, or larger than a pixel
         used |= mask
     return _Header(start, width, height, depth, masks) if red and green and blue else None
 
@@ -81,7 +81,7 @@ def _shift(mask: int) -> int:
 
 
 def _band(pixels: NDArray[Any], mask: int) -> NDArray[np.uint8]:
-    """The samples under a mask, scaled to 8 bits."""
+    """The samples that a mask selects, scaled to 8 bits."""
     most = mask >> _shift(mask)
     if not most:
         return np.zeros(pixels.shape, np.uint8)

@@ -1,4 +1,4 @@
-"""Colour management: from the colours that a file's profile describes to sRGB.
+"""Colour management: from the colour space of a file's profile to sRGB.
 
 The profile is an ICC profile, or the code points of ITU-T H.273 ("cICP" in PNG, "nclx" in AVIF and
 HEIC). Without one, colours are sRGB already.
@@ -15,16 +15,16 @@ from PIL import Image, ImageCms
 
 from ..errors import Undecodable
 
-# Transforms are kept for the profiles that came last: building one takes 4 ms.
+# Transforms are cached for the profiles used last: building one takes 4 ms.
 TRANSFORMS = 16
-# Levels of 255 by which a profile may differ from sRGB and count as the same: the many profiles
-# that are named sRGB differ by the rounding of their tables.
+# A profile whose colours differ from sRGB by at most so many levels of 255 counts as sRGB: the many
+# profiles named sRGB differ by the rounding of their tables.
 SAME = 2
 
 # The colour space that an ICC profile describes, and Pillow's mode of its pixels.
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "LAB": "LAB"}
 _SRGB = ImageCms.createProfile("sRGB")
-# What ImageCms raises for profiles that are damaged or do not fit.
+# The exceptions that ImageCms raises for damaged profiles and those of other modes.
 _UNUSABLE = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
 
 
@@ -46,7 +46,7 @@ _PRIMARIES = {
     12: ((0.68, 0.32), (0.265, 0.69), (0.15, 0.06), _D65),
 }
 _SRGB_PRIMARIES = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06), _D65)
-# Gammas (table 3); of the others, cameras' curves are shown as sRGB's by browsers.
+# Gammas (table 3). The curves of cameras are treated as that of sRGB, as browsers do.
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0, 17: 2.6}
 _HDR = {16: "PQ", 18: "HLG"}
 # The parametric curve of sRGB: gamma, a, b, c, d (ICC.1:2022, 10.18, function type 3).
@@ -58,10 +58,11 @@ _BRADFORD = np.array(
 
 
 def to_srgb(picture: Image.Image, profile: bytes | CodePoints | None) -> Image.Image:
-    """Convert a picture of the mode L, RGB, CMYK or LAB to RGB in sRGB, perceptual intent.
+    """Convert a picture of mode L, RGB, CMYK or LAB to RGB in sRGB, with perceptual intent.
 
-    A profile that is damaged or that describes another mode is ignored, as browsers do.
-    Raises Undecodable for high dynamic range, which has no single rendering in sRGB.
+    ``profile``: an ICC profile, code points, or None for sRGB. Profiles that are damaged or belong
+    to another mode are ignored, as browsers do. Raises Undecodable for high dynamic range, for
+    which no single conversion to sRGB is defined.
     """
     icc = _icc(profile) if isinstance(profile, CodePoints) else profile
     transform = _transform(icc, picture.mode) if icc or picture.mode == "LAB" else None
@@ -74,7 +75,7 @@ def to_srgb(picture: Image.Image, profile: bytes | CodePoints | None) -> Image.I
 
 @functools.lru_cache(TRANSFORMS)
 def _transform(icc: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Build the conversion of pixels of a mode; None where there is nothing to convert."""
+    """Build the conversion of pixels of a mode; None if there is nothing to convert."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(icc) if icc else ImageCms.createProfile("LAB"))
         if _MODES.get(source.profile.xcolor_space.strip().upper()) != mode:
@@ -95,7 +96,10 @@ def _is_identity(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
 
 
 def _icc(points: CodePoints) -> bytes | None:
-    """The ICC profile (version 4, matrix and curves) of code points; None for those of sRGB."""
+    """The ICC profile (version 4, matrix and curves) of code points; None for those of sRGB.
+
+    Source: ICC.1:2022. Raises Undecodable for high dynamic range.
+    """
     if points.transfer in _HDR:
         raise Undecodable(
             f"The image is of high dynamic range ({_HDR[points.transfer]}); "
@@ -125,7 +129,10 @@ def _icc(points: CodePoints) -> bytes | None:
 
 
 def _to_d50(*chromaticities: tuple[float, float]) -> NDArray[np.float64]:
-    """Matrix from linear RGB to XYZ under D50, adapted by Bradford (ICC.1:2022, annex E)."""
+    """The (3, 3) matrix from linear RGB to XYZ under D50, with Bradford adaptation.
+
+    ``chromaticities``: (x, y) of red, green, blue and white. Source: ICC.1:2022, annex E.
+    """
     red, green, blue, white = (np.array([x / y, 1.0, (1 - x - y) / y]) for x, y in chromaticities)
     primaries = np.stack([red, green, blue], axis=1)
     to_xyz = primaries * np.linalg.solve(primaries, white)
@@ -139,5 +146,5 @@ def _parametric(kind: int, *parameters: float) -> bytes:
 
 
 def _fixed(*values: float) -> bytes:
-    """Numbers as ICC's s15Fixed16Number."""
+    """Encode numbers as ICC's s15Fixed16Number."""
     return b"".join(struct.pack(">i", round(65536 * value)) for value in values)

@@ -1,4 +1,4 @@
-"""From bytes to an upright picture in sRGB, whatever the file: the one rule."""
+"""From the bytes of a file of any format to an upright picture in sRGB."""
 
 import importlib
 import io
@@ -12,18 +12,18 @@ from . import colour, dicom, exif, file_kinds, formats, jpeg, sizes, tiff
 from .colour import CodePoints
 from .model_input import FIRST_PICTURE, Caution
 
-# A picture is shrunk while it is decoded only as long as its shorter side stays at so many pixels.
+# Pixels that the shorter side of a picture keeps, at least, when it is shrunk while decoding.
 FULL_SIDE = 1024
-# What Pillow imports on the way.
+# Modules that Pillow imports on demand.
 _LAZY = ("PIL.MpoImagePlugin", "PIL.ImageMode", "encodings.utf_16", "encodings.latin_1")
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """An upright picture in sRGB; ``width`` and ``height`` are the file's own, once upright.
+    """An upright picture: RGB in sRGB, without transparency.
 
-    ``image`` is the file's picture, shrunk by 2, 4 or 8 as long as its shorter side stays at
-    `FULL_SIDE` or more.
+    ``image`` is shrunk by 2, 4 or 8 if its shorter side keeps `FULL_SIDE` pixels. ``width`` and
+    ``height`` are those of the full picture, upright.
     """
 
     image: Image.Image
@@ -33,13 +33,13 @@ class Decoded:
 
 
 def decode(data: bytes, modest: bool = False) -> Decoded:
-    """Decode a file of an accepted format: the one rule of training, evaluation and serving.
+    """Decode a file of an accepted format, for training, evaluation and serving alike.
 
-    The picture is upright, converted to sRGB by its embedded profile, over white where it is
-    transparent, and shrunk as `Decoded` says. ``modest``: raise NeedsMore, before anything is
-    decoded, for a picture that takes much memory.
+    The picture is turned upright, converted to sRGB by its embedded profile, blended with white
+    where it is transparent, and shrunk as `Decoded` says. ``modest``: raise `sizes.NeedsMore`,
+    before anything is decoded, for a picture that needs much memory.
 
-    This is for files that are trusted; `decoders` does the same within limits.
+    For trusted files only; `decoders` does the same in processes with limits.
     Raises UnsupportedType, Undecodable, Truncated, TooSmall, TooManyPixels.
     """
     file = formats.open_file(data, modest)
@@ -63,12 +63,12 @@ def decode(data: bytes, modest: bool = False) -> Decoded:
 
 
 def _name(image: Image.Image) -> str:
-    """The format in the words of `sizes.MAX_PIXELS`."""
-    return jpeg.name(image) or image.format or dicom.NAME
+    """The name of the format as in `sizes.MAX_PIXELS`."""
+    return jpeg.name(image) or image.format or file_kinds.DICOM
 
 
 def warm(file_kind: str) -> None:
-    """Import all that decoding a kind of file (`file_kinds`) needs, while files can be opened."""
+    """Import what decoding a kind of file (`file_kinds`) needs, before the sandbox is entered."""
     Image.preinit()
     for module in _LAZY:
         importlib.import_module(module)
@@ -83,9 +83,10 @@ def warm(file_kind: str) -> None:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Bring the pixels to L, LA, RGB, RGBA, CMYK or LAB, 8 bits a sample.
+    """Convert to a mode with 8 bits per sample: L, LA, RGB, RGBA, CMYK or LAB.
 
-    Samples of 16 bits are scaled; Pillow would clip them at 255.
+    Samples of 16 bits are scaled; Pillow would clip them at 255. Raises Undecodable for samples of
+    32 bits.
     """
     if image.mode in ("F", "I"):
         found = "floating-point values" if image.mode == "F" else "values of 32 bits"
@@ -101,7 +102,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         alpha = Image.fromarray(np.where(samples == key, 0, 255).astype(np.uint8))
         return Image.merge("LA", (grey, alpha))
     if image.has_transparency_data:
-        # A transparent colour must become transparency before pixels are averaged.
+        # A transparent colour must become an alpha channel before pixels are averaged.
         mode = "LA" if image.mode in ("1", "L", "LA") else "RGBA"
     elif image.mode in ("CMYK", "LAB"):
         return image
@@ -111,14 +112,14 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _reduced(image: Image.Image) -> Image.Image:
-    """Shrink as a JPEG is shrunk while it is decoded, where it was not: by 2, 4 or 8."""
+    """Shrink by 2, 4 or 8, as JPEGs are shrunk while they are decoded; keep `FULL_SIDE` pixels."""
     most = min(image.size) // FULL_SIDE
     factor = max(factor for factor in (1, 2, 4, 8) if factor <= max(most, 1))
     return image.reduce(factor) if factor > 1 else image
 
 
 def _over_white(image: Image.Image, profile: bytes | CodePoints | None) -> Image.Image:
-    """Convert to RGB in sRGB; transparent pixels show white."""
+    """Convert to RGB in sRGB, blended with white where the picture is transparent."""
     if image.mode not in ("LA", "RGBA"):
         return colour.to_srgb(image, profile)
     alpha = image.getchannel("A")

@@ -1,4 +1,4 @@
-"""The server's end of one decoder process: sends a picture and validates the answer."""
+"""The server's side of one decoder process: sends a file and validates the answer."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from . import wire
 from .fork_server import ForkServer
 from .model_input import CAUTIONS, Prepared, Preprocessing
 
-# The problems that a decoder may report, by name; anything else is distrusted.
+# The problems that a decoder may report, by name; the decoder is not trusted.
 _PROBLEMS: dict[str, type[Problem]] = {
     name: found
     for name, found in vars(errors).items()
@@ -23,15 +23,15 @@ _MAX_DETAIL = 1000  # characters
 
 
 class DecoderFault(RuntimeError):
-    """An internal error in a decoder; the message names the exception's type and location."""
+    """An internal error in a decoder; the message has the type and place of the exception only."""
 
 
 class Exceeded(Exception):
-    """The picture exceeds the limits, or the decoder has exited."""
+    """The file needs more than the decoder's limits, or the decoder has exited."""
 
 
 class Decoder:
-    """A decoder process, for the kind of files that its parent was started for."""
+    """A decoder process, for the kind of file (`file_kinds`) of its fork server."""
 
     def __init__(self, parent: ForkServer) -> None:
         """Fork a decoder. Raises one of `fork_server.GONE` if the fork server has exited."""
@@ -43,7 +43,12 @@ class Decoder:
     def prepare(
         self, data: bytes, preprocessing: Preprocessing, large: bool, until: float
     ) -> Prepared:
-        """Raises Problem, Exceeded, Overloaded."""
+        """Decode a file to the model's input.
+
+        ``large``: with the large limits of `sizes`, after which the process cannot be reused.
+        ``until``: deadline on the clock of `time.monotonic`. Raises the problem that the decoder
+        reports, DecoderFault for its internal errors, Exceeded, and Overloaded at the deadline.
+        """
         self.reusable = False
         shape = (preprocessing.size, preprocessing.size, 3)
         try:
@@ -61,7 +66,7 @@ class Decoder:
         except TimeoutError:
             raise Overloaded("Decoding took too long beside others; try again.") from None
         except (EOFError, OSError, ValueError, LookupError, TypeError):
-            # It has exited, or is compromised.
+            # The decoder has exited, or its answer is invalid because it was compromised.
             raise Exceeded from None
         self.reusable = not large
         return prepared
@@ -75,6 +80,7 @@ class Decoder:
         return Exceeded()
 
     def close(self) -> None:
+        """Close the connection, upon which the process exits."""
         self._peer.close()
 
 

@@ -1,9 +1,9 @@
-"""The processes that decode: a fork server, and the decoders that it forks.
+"""The fork server of decoder processes, and the decoders themselves.
 
-`python -m lesionlens.imaging.decoder_process FD KIND` is started by `fork_server.ForkServer` with a
-socket to it. The fork server imports what decoding files of a kind (`file_kinds`) needs; a decoder
-is forked from it in a few milliseconds, drops its rights, and serves until its socket closes or a
-limit ends it. What they say to each other is in `wire`.
+`fork_server.ForkServer` starts `python -m lesionlens.imaging.decoder_process FD KIND`, where FD is
+a socket connected to the server. The fork server imports what decoding a kind of file
+(`file_kinds`) needs. It forks decoders in a few milliseconds; each enters the sandbox and decodes
+files until its socket is closed or a limit ends it. `wire` defines the messages.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from . import decode, preprocess, sandbox, sizes, wire
 from .model_input import Preprocessing
 from .sizes import LARGE_MEMORY, LARGE_SECONDS, MODEST_MEMORY, MODEST_SECONDS
 
-# Below the server and the decoders of usual pictures.
+# Large pictures must not slow down the server and the decoders of usual pictures.
 _LARGE_NICENESS = 10
 
 _MOST_BYTES = 2**31 - 1
@@ -32,7 +32,7 @@ _FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE)
 
 
 def serve_forks(control: socket.socket) -> None:
-    """Say that this is ready; fork and end decoders as asked, until the server has gone."""
+    """Report that this process is ready, then fork and kill decoders until the server exits."""
     me = os.getpid()
     control.sendall(b"{}")
     while True:
@@ -47,7 +47,7 @@ def serve_forks(control: socket.socket) -> None:
             os.close(descriptors[0])
             answer = {"pid": child}
         else:
-            # Only its parent can be sure that the number is still that of the decoder.
+            # Only the parent can kill it safely: its id is not reused before `waitpid`.
             os.kill(asked["end"], signal.SIGKILL)
             _, status = os.waitpid(asked["end"], 0)
             answer = {"pid": asked["end"], "crashed": _crashed(status)}
@@ -55,7 +55,7 @@ def serve_forks(control: socket.socket) -> None:
 
 
 def _crashed(status: int) -> bool:
-    """Whether a codec crashed; otherwise a limit, a request or the decoder itself ended it."""
+    """Whether the decoder crashed, rather than exited, exceeded a limit or was killed."""
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) in _FAULTS
 
 
@@ -70,9 +70,10 @@ def _run(control: socket.socket, descriptor: int, parent: int) -> None:
 
 
 def serve_pictures(peer: wire.Peer, in_use: int) -> None:
-    """Answer one picture after the other. Raises EOFError when the server has gone.
+    """Decode one file after the other. Raises EOFError when the server closes the connection.
 
-    After its first usual picture a decoder keeps the usual limits: a larger upload ends it.
+    ``in_use``: bytes of address space when the sandbox was entered. After its first usual picture,
+    a decoder keeps the modest memory limit, so that receiving a larger file ends it.
     """
     usual = False
     while True:
@@ -107,7 +108,7 @@ def _answer(
     except MemoryError:
         os._exit(1)
     except Exception as error:
-        # The message may quote the file; type and place tell where to look.
+        # The exception's message may quote the file, so only its type and place are reported.
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{type(error).__name__} in {place.name}, line {place.lineno}"
         return {"fault": where}, b""
@@ -120,8 +121,9 @@ def _answer(
 
 
 def main() -> None:
+    """Run as the fork server; see the module."""
     descriptor, kind = int(sys.argv[1]), sys.argv[2]
-    # What libraries of the server may have left open to every child.
+    # Descriptors that libraries of the server may have left inheritable.
     os.closerange(3, descriptor)
     os.closerange(descriptor + 1, 4096)
     with socket.socket(fileno=descriptor) as control, contextlib.suppress(ConnectionError):

@@ -1,8 +1,8 @@
-"""Pictures decoded in processes that may fail: what the server calls.
+"""Decodes files in separate processes with limits: the interface for the server.
 
-A usual picture is decoded by one of a few processes that are used again, within modest limits. What
-exceeds these, or is known to, waits for the one place that has large limits, and a process of its
-own. What exceeds those is refused. See SECURITY.md for the bounds that follow.
+A usual picture is decoded by one of a few processes that are reused, within modest limits. A
+picture that needs more waits for the single slot with large limits, in a process of its own. A
+picture that exceeds those is refused. SECURITY.md has the bounds that follow.
 """
 
 import atexit
@@ -19,11 +19,11 @@ from .lane import Lane
 from .model_input import Prepared, Preprocessing
 from .sizes import LARGE_MEMORY, LARGE_SECONDS
 
-# Usual pictures decoded at a time. Decoding is bound by the processor: more places gain nothing.
+# Slots and waiting requests for usual pictures. Decoding is CPU-bound: more slots gain nothing.
 MODEST_PLACES, MODEST_WAITING = 2, 16
-# Two large pictures at a time would not fit into an instance.
+# Two large pictures at a time would not fit into the memory of an instance.
 LARGE_PLACES, LARGE_WAITING = 1, 3
-# Seconds for one picture if the caller sets no deadline.
+# Seconds for one attempt if the caller sets no deadline.
 UNHURRIED_S = 60.0
 
 _CRASHED = (
@@ -37,17 +37,17 @@ _TOO_COSTLY = (
 
 
 class Decoders:
-    """The decoder processes of this process. Thread-safe.
+    """The decoder processes of this server process. Thread-safe.
 
-    Each kind of file (`file_kinds.kind`) has a fork server of its own, started when the first such
-    file arrives or by `start`, so that nobody waits for the imports of a format that others sent.
-    A fork server that has died is replaced when the next picture needs it.
+    Each kind of file (`file_kinds.kind`) has its own fork server, started with the first such file
+    or by `start`, so that usual files never wait for the imports of other formats. A fork server
+    that has exited is replaced when the next file needs it.
     """
 
     def __init__(self) -> None:
         self._modest = Lane(MODEST_PLACES, MODEST_WAITING)
         self._large = Lane(LARGE_PLACES, LARGE_WAITING)
-        self._lock = threading.Lock()  # of the two below; never held while a process answers
+        self._lock = threading.Lock()  # guards the next two; not held while waiting for a process
         self._fork_servers: dict[str, ForkServer] = {}
         self._idle: list[Decoder] = []
 
@@ -56,7 +56,7 @@ class Decoders:
         self._running(file_kinds.USUAL)
 
     def wait(self) -> None:
-        """Return when a decoder is ready. Raises Overloaded if there can be none."""
+        """Wait until a decoder is ready. Raises Overloaded if none can be started."""
         self._leave(self._take(file_kinds.USUAL))
 
     def prepare(
@@ -64,8 +64,8 @@ class Decoders:
     ) -> Prepared:
         """Decode a file to the model's input, as `preprocess.prepare` does.
 
-        ``until``: the deadline as monotonic time; None for `UNHURRIED_S` per attempt.
-        Raises ImageProblem, UnsupportedType, and Overloaded where others leave no time.
+        ``until``: deadline on the clock of `time.monotonic`; None for `UNHURRIED_S` per attempt.
+        Raises ImageProblem, UnsupportedType, and Overloaded if no slot is free in time.
         """
         kind = file_kinds.kind(data)
         self._await_ready(kind, until or _unhurried())
@@ -95,7 +95,7 @@ class Decoders:
             self._drop(parent)
 
     def abandon(self) -> None:
-        """Forget the processes, which belong to the process that this one was forked from."""
+        """Forget all processes, without ending them: they belong to the parent of this process."""
         for decoder in self._idle:
             decoder.close()
         for parent in self._fork_servers.values():
@@ -103,13 +103,13 @@ class Decoders:
         self.__init__()  # type: ignore[misc]
 
     def _await_ready(self, kind: str, until: float) -> None:
-        """Wait for the imports that the first file of a kind needs, without taking a place."""
+        """Wait for the imports of the first file of a kind, without occupying a slot."""
         try:
             self._running(kind).wait(until)
         except TimeoutError:
             raise Overloaded("The decoder for this format is starting; try again.") from None
         except GONE:
-            return  # `_fork` starts another
+            return  # `_fork` starts another one
 
     def _take(self, kind: str) -> Decoder:
         with self._lock:
@@ -129,7 +129,7 @@ class Decoders:
         raise Overloaded("The decoders cannot be started at the moment; try again.")
 
     def _leave(self, decoder: Decoder) -> None:
-        """Keep a decoder for the next picture if it is fit for that."""
+        """Keep a decoder for the next file if it can be reused; end it otherwise."""
         if not decoder.reusable:
             self._end(decoder)
             return
@@ -140,9 +140,9 @@ class Decoders:
             self._end(spare)
 
     def _end(self, decoder: Decoder) -> bool | None:
-        """End a decoder unless it was ended before; return whether it had crashed.
+        """End a decoder unless it was ended before; return whether it crashed.
 
-        None if that is unknown because its fork server has gone.
+        None if that is unknown because its fork server has exited.
         """
         decoder.close()
         parent, decoder.parent = decoder.parent, None
@@ -161,7 +161,7 @@ class Decoders:
             return self._fork_servers[kind]
 
     def _drop(self, parent: ForkServer) -> None:
-        """End a fork server and its decoders, unless that was done."""
+        """End a fork server and its decoders, unless they were ended before."""
         with self._lock:
             if self._fork_servers.get(parent.kind) is parent:
                 del self._fork_servers[parent.kind]
@@ -176,7 +176,7 @@ def _unhurried() -> float:
     return time.monotonic() + UNHURRIED_S
 
 
-# One for the process, however many applications it holds.
+# One per process, even if it has several applications.
 shared = Decoders()
 atexit.register(shared.close)
 os.register_at_fork(after_in_child=shared.abandon)

@@ -1,4 +1,4 @@
-"""Tags of a TIFF directory, which is what EXIF is: the orientation, and how a TIFF is packed."""
+"""Reads tags of a TIFF directory, whose format EXIF shares: the orientation, for example."""
 
 import struct
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ START = b"Exif\0\0"
 _ORIENTATION = 0x0112
 _SHORT, _LONG = 3, 4
 _MOST_ENTRIES = 65535
-# By a file's first bytes: byte order, the types of offsets and of the number of entries, and where
-# the offset of the first directory is. The latter two are BigTIFF's.
+# By a file's first bytes: byte order, the types of offsets and of the number of entries (as in
+# `struct`), and the position of the first directory's offset. The last two formats are BigTIFF.
 FORMS = {
     b"II*\0": ("<", "I", "H", 4),
     b"MM\0*": (">", "I", "H", 4),
@@ -18,7 +18,7 @@ FORMS = {
     b"MM\0+": (">", "Q", "Q", 8),
 }
 
-# How each orientation is put upright (EXIF 2.32, 4.6.4 A); 1 is upright already.
+# How a picture of each orientation is turned upright (EXIF 2.32, 4.6.4 A); 1 is upright.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -28,7 +28,7 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Of these, width and height change places.
+# The orientations for which width and height are exchanged.
 TURNED = (5, 6, 7, 8)
 
 
@@ -39,8 +39,9 @@ def orientation(exif: bytes) -> int:
 
 
 def tags(tiff: bytes) -> Iterator[tuple[int, int]]:
-    """The first directory's tags of whole numbers, each with its first, as far as can be read.
+    """Yield the integer tags of the first directory, each with its first value.
 
+    Ends early where the directory is damaged; yields nothing for other data.
     Source: TIFF 6.0, section 2, and "The BigTIFF File Format" (libtiff).
     """
     form = FORMS.get(tiff[:4])

@@ -1,4 +1,4 @@
-"""The server's end of the process that forks decoders: starts it, sends requests, stops it.
+"""The server's side of the process that forks decoders: starts it, sends requests, stops it.
 
 Imports little, so that a server can call `start_ahead` before its other imports.
 """
@@ -18,10 +18,10 @@ from typing import Any
 
 from . import file_kinds, wire
 
-# Seconds for the processes to start, and to fork.
+# Seconds for the process to start, and for each of its answers.
 START_S = 20.0
 
-# What `ForkServer` raises if the process has gone.
+# The exceptions that `ForkServer` raises if its process has exited.
 GONE = (OSError, EOFError, ValueError)
 
 _MODULE = f"{__package__}.decoder_process"
@@ -30,22 +30,22 @@ _FOLDER = str(Path(__file__).parents[2])
 
 
 class ForkServer:
-    """A running fork server for one kind of files, see `decoder_process`. Thread-safe."""
+    """A running fork server for one kind of file, see `decoder_process`. Thread-safe."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self._lock = threading.Lock()  # one question at a time
+        self._lock = threading.Lock()  # one request at a time
         self._ready = False
         self._control, theirs = socket.socketpair()
         with theirs:
             descriptor = theirs.fileno()
-            # Nothing of the environment, which holds secrets; the paths stand for site-packages,
-            # whose search -S saves. One arena, and what a usual picture takes is kept for the next
-            # (which saves 1 ms); larger blocks go back when they are freed.
+            # No variables of the server's environment, which contains secrets. PYTHONPATH makes the
+            # search for site-packages unnecessary (-S). One malloc arena; the memory of a usual
+            # picture is kept for the next one (which saves 1 ms), larger blocks are returned.
             self._process = subprocess.Popen(
                 [sys.executable, "-S", "-P", "-m", _MODULE, str(descriptor), kind],
                 env={
-                    # This package first, which an editable install may have found without a path.
+                    # This package first: an editable install may find it without a path entry.
                     "PYTHONPATH": os.pathsep.join(filter(None, (_FOLDER, *sys.path))),
                     "PYTHONDONTWRITEBYTECODE": "1",
                     "OPENBLAS_NUM_THREADS": "1",
@@ -56,14 +56,15 @@ class ForkServer:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[descriptor],
-                # Ctrl-C is for the server, whose end ends this.
+                # Ctrl-C must reach the server only; this process ends after it.
                 process_group=0,
             )
 
     def wait(self, until: float) -> None:
-        """Return when the process has imported what it needs.
+        """Wait until the process has imported what it needs.
 
-        Raises TimeoutError at the monotonic time ``until``, and one of the other `GONE`.
+        ``until``: deadline on the clock of `time.monotonic`. Raises TimeoutError, or another of
+        `GONE`.
         """
         if self._ready:
             return
@@ -89,11 +90,11 @@ class ForkServer:
         return pid, ours
 
     def end(self, pid: int) -> bool:
-        """Kill a decoder, wait for its end, and tell whether it had crashed. Raises as `fork`."""
+        """Kill a decoder and return whether it had crashed before. Raises one of `GONE`."""
         return bool(self._ask({"end": pid}, [])["crashed"])
 
     def close(self) -> None:
-        """End the process and, with it, its decoders; nothing if that was done."""
+        """End the process and, with it, its decoders; no effect if they were ended before."""
         with self._lock:
             self._control.close()
             try:
@@ -103,12 +104,12 @@ class ForkServer:
                 self._process.wait()
 
     def abandon(self) -> None:
-        """Close this end without stopping it: another process has taken it over."""
+        """Close this side of the connection; another process uses the fork server from now on."""
         self._control.close()
         self.disown()
 
     def disown(self) -> None:
-        """Do not wait for its exit: another process is its parent, or stops it."""
+        """Do not wait for the process to exit: another process is its parent, or stops it."""
         self._process.returncode = 0
 
     def _ask(self, message: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
@@ -126,16 +127,16 @@ class ForkServer:
         return parsed
 
 
-# Started ahead of need, for the first caller of `obtain`.
+# Started by `start_ahead`, for the first caller of `obtain`.
 _ahead: ForkServer | None = None
 
 
 @functools.cache
 def start_ahead() -> None:
-    """Start the usual formats' fork server: it imports its libraries while this process does so.
+    """Start the fork server of the usual formats, which imports its libraries in parallel.
 
-    It serves this process, or the first process that is forked from it (gunicorn's worker). Only
-    the first call has an effect. If the start fails, `obtain` starts one on demand.
+    It serves this process, or the first process that is forked from this one (gunicorn's worker).
+    Only the first call has an effect. If the start fails, `obtain` starts one on demand.
     """
     global _ahead
     with contextlib.suppress(OSError):
@@ -143,7 +144,7 @@ def start_ahead() -> None:
 
 
 def obtain(kind: str) -> ForkServer:
-    """Start a fork server, or return the one that was started ahead if it is of that kind."""
+    """Return the fork server that was started ahead if it is of this kind, or start one."""
     global _ahead
     if _ahead is None or _ahead.kind != kind:
         return ForkServer(kind)
@@ -152,7 +153,7 @@ def obtain(kind: str) -> ForkServer:
 
 
 def _given_away() -> None:
-    """In the parent after a fork: the child has taken over what was started ahead."""
+    """After a fork, in the parent: the child uses the fork server that was started ahead."""
     global _ahead
     if _ahead:
         _ahead.abandon()

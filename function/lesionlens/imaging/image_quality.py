@@ -1,6 +1,6 @@
-"""Sharpness, brightness and size of an image, and warnings where they exceed the manifest's limits.
+"""Sharpness, brightness and size of an image, and warnings if they exceed the manifest's limits.
 
-`training.evaluation.quality_limits` measures the limits.
+`training.evaluation.quality_limits` determines the limits.
 """
 
 import math
@@ -14,18 +14,19 @@ from .model_input import Caution
 SHARPNESS, DARKEST, BRIGHTEST, SIDE = "sharpness", "darkest", "brightest", "side"
 LIMITS = (SHARPNESS, DARKEST, BRIGHTEST, SIDE)
 
-# Of red, green and blue in the brightness that people see (ITU-R BT.601).
+# Weights of red, green and blue in the luma (ITU-R BT.601).
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def measures(tensor: NDArray[np.float32], side: int) -> dict[str, float]:
-    """Measure a (1, S, S, 3) image in [0, 255], made of one whose shorter side was ``side`` pixels.
+    """Measure a (1, S, S, 3) RGB image in [0, 255]; returns a value for each of `LIMITS`.
 
-    Sharpness is the standard deviation of the Laplacian of the brightness (Pech-Pacheco et al.,
-    "Diatom autofocusing in brightfield microscopy", ICPR 2000); brightness is a mean, in [0, 255].
+    ``side``: the shorter side of the original image in pixels. Sharpness is the standard deviation
+    of the Laplacian of the luma (Pech-Pacheco et al., "Diatom autofocusing in brightfield
+    microscopy", ICPR 2000); brightness is the mean luma, in [0, 255].
     """
     luma = tensor[0] @ _LUMA
-    # In place, and without the passes of std(): these arrays leave the cache.
+    # In place, and without the extra passes of std(): the arrays do not fit into the cache.
     laplacian = luma[:-2, 1:-1] + luma[2:, 1:-1]
     laplacian += luma[1:-1, :-2]
     laplacian += luma[1:-1, 2:]
@@ -41,7 +42,7 @@ def measures(tensor: NDArray[np.float32], side: int) -> dict[str, float]:
 
 
 def cautions(measured: Mapping[str, float], limits: Mapping[str, float]) -> tuple[Caution, ...]:
-    """Warnings for each of the ``limits`` that is exceeded."""
+    """Return a warning for each of the ``limits`` that ``measured`` exceeds, both by `LIMITS`."""
     found = []
     for name, limit in limits.items():
         caution = CAUTIONS[name]
@@ -49,7 +50,7 @@ def cautions(measured: Mapping[str, float], limits: Mapping[str, float]) -> tupl
         if value > limit if name == BRIGHTEST else value < limit:
             message = caution.message.format(value=value, limit=limit)
             found.append(Caution(caution.code, message))
-    # What is dark, bright or small looks blurred as well; taking it in focus would not help.
+    # Dark, bright and small images also measure as blurred, but better focus would not help.
     return tuple(found if len(found) == 1 else [c for c in found if c.code != "blurred"])
 
 

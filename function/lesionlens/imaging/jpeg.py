@@ -1,4 +1,4 @@
-"""What a JPEG's headers say that Pillow does not report."""
+"""Opens JPEG files, and reads from their headers what Pillow does not report."""
 
 import io
 from typing import NamedTuple
@@ -11,16 +11,16 @@ FORMAT = JpegImagePlugin.JpegImageFile.format
 # Set in `Image.info`, as Pillow does for "progressive".
 LOSSLESS = "lossless"
 PROGRESSIVE = "progressive"
-MULTI_SCAN = "multi-scan"  # baseline, but one scan for each component: decoded whole, too
+MULTI_SCAN = "multi-scan"  # baseline with one scan per component; libjpeg buffers it whole, too
 
-# Processes by their start-of-frame marker (ITU-T T.81, table B.1); libjpeg-turbo decodes these.
+# The coding processes that libjpeg-turbo decodes, by start-of-frame marker (ITU-T T.81, table B.1).
 _BASELINE, _EXTENDED, _PROGRESSIVE, _LOSSLESS = 0xC0, 0xC1, 0xC2, 0xC3
 _ARITHMETIC, _ARITHMETIC_PROGRESSIVE = 0xC9, 0xCA
 _DECODED = (
     *(_BASELINE, _EXTENDED, _PROGRESSIVE, _LOSSLESS),
     *(_ARITHMETIC, _ARITHMETIC_PROGRESSIVE),
 )
-# Among these markers are the starts of frames, and three others.
+# All start-of-frame markers; the three exceptions in their range are DHT, JPG and DAC.
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
 _SCAN, _END = 0xDA, 0xD9
@@ -35,9 +35,9 @@ class _Frame(NamedTuple):
 
 
 def open_image(data: bytes) -> Image.Image:
-    """Open a JPEG, and note whether it is lossless, or multi-scan, in its `info`.
+    """Open a JPEG, and set `LOSSLESS` or `MULTI_SCAN` in its `info` if that applies.
 
-    Raises Undecodable, and what Pillow raises.
+    Raises Undecodable for processes that are not supported, and what Pillow raises.
     """
     found = _frame(data)
     if found is not None:
@@ -59,12 +59,12 @@ def open_image(data: bytes) -> Image.Image:
 
 
 def shrinks(image: Image.Image) -> bool:
-    """Whether a picture can be shrunk while it is decoded."""
+    """Whether `Image.draft` can shrink the picture while it is decoded."""
     return isinstance(image, JpegImagePlugin.JpegImageFile) and LOSSLESS not in image.info
 
 
 def name(image: Image.Image) -> str | None:
-    """What kind of JPEG an image is, as `sizes.MAX_PIXELS` has it; None if it is none."""
+    """Return the kind of JPEG as in `sizes.MAX_PIXELS`; None for another format."""
     if not isinstance(image, JpegImagePlugin.JpegImageFile):
         return None
     kinds = [kind for kind in (LOSSLESS, PROGRESSIVE, MULTI_SCAN) if kind in image.info]
@@ -72,12 +72,12 @@ def name(image: Image.Image) -> str | None:
 
 
 def is_modest(image: Image.Image) -> bool:
-    """Whether decoding takes little memory, however large the picture is."""
+    """Whether decoding needs little memory whatever the size of the picture."""
     return name(image) == FORMAT
 
 
 def _frame(data: bytes) -> _Frame | None:
-    """What the headers of the frame and of its first scan say; None where no frame is found."""
+    """Parse the headers of the first frame and its first scan; None if there is no frame."""
     at, found, components = 2, None, 0
     for _ in range(_MOST_SEGMENTS):
         at = data.find(b"\xff", at)

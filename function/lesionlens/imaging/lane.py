@@ -1,4 +1,4 @@
-"""A queue of requests for a limited number of places, itself limited in length."""
+"""A queue of limited length for a limited number of slots."""
 
 import threading
 import time
@@ -10,19 +10,20 @@ from ..errors import Overloaded
 
 
 class Lane:
-    """A limited number of places, first come, first served. Thread-safe."""
+    """A limited number of slots, first come, first served. Thread-safe."""
 
     def __init__(self, places: int, waiting: int) -> None:
-        """``waiting``: how many requests with a deadline may stand in line."""
+        """``places``: slots; ``waiting``: requests with a deadline that may wait for one."""
         self._free, self._waiting = places, waiting
         self._line: deque[object] = deque()
         self._changed = threading.Condition()
 
     @contextmanager
     def enter(self, until: float | None) -> Iterator[None]:
-        """Hold a place. Raises Overloaded at the monotonic time ``until``, or if the line is full.
+        """Occupy a slot in this block, after waiting for one to become free.
 
-        Without a deadline this waits without limit.
+        ``until``: deadline on the clock of `time.monotonic`; None to wait without limit, however
+        long the queue is. Raises Overloaded at the deadline, or at once if the queue is full.
         """
         with self._changed:
             self._wait(until)
@@ -47,5 +48,5 @@ class Lane:
                 raise Overloaded("The image waited too long for others to be decoded; try again.")
         finally:
             self._line.remove(ticket)
-            # The next in line may find a place beside this one.
+            # Another slot may be free for the next request in the queue.
             self._changed.notify_all()

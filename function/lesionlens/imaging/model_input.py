@@ -1,6 +1,6 @@
 """The model's input and its preprocessing options as plain data, without an image library.
 
-The server passes files to decoder processes and does not need Pillow itself.
+The server passes files to decoder processes and does not import Pillow itself.
 """
 
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Caution:
-    """Something about the image that the client should know; ``code`` is for programs."""
+    """A warning about the image; ``code`` is for programs, ``message`` an English text."""
 
     code: str
     message: str
@@ -26,10 +26,11 @@ CAUTIONS = {caution.code: caution for caution in (FIRST_PICTURE,)}
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What is done to an image before the model sees it; recorded in the release's manifest.
+    """How an image becomes the model's input; recorded in the manifest of a release.
 
-    A non-square image is cropped around its centre to a square: nothing is squashed, so that a
-    lesion keeps its shape under every rotation that training uses.
+    A non-square image is cropped to its central square, not squashed, so that a lesion keeps its
+    shape under the rotations that training applies. ``size``: side of the input in pixels;
+    ``denoise``: median filter; ``colour_constancy``: shades of gray (see `preprocess`).
     """
 
     size: int
@@ -37,11 +38,12 @@ class Preprocessing:
     colour_constancy: bool = False
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the options as they are written to a manifest."""
         return {"geometry": "centre-crop", **asdict(self)}
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "Preprocessing":
-        """Read what `as_dict` wrote. Raises ValueError for a geometry or an option unknown here."""
+        """Read what `as_dict` returned. Raises ValueError for unknown or invalid options."""
         known = dict(fields)
         geometry = known.pop("geometry", None)
         if geometry != "centre-crop":
@@ -59,7 +61,7 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Prepared:
-    """``pixels``: (size, size, 3) uint8, what the model sees; the rest as in `Decoded`."""
+    """``pixels``: (size, size, 3) uint8 RGB, the model's input; the rest as in `decode.Decoded`."""
 
     pixels: NDArray[np.uint8]
     width: int
@@ -68,18 +70,18 @@ class Prepared:
 
     @property
     def tensor(self) -> NDArray[np.float32]:
-        """The model's input: (1, size, size, 3), float32 in [0, 255]."""
+        """The model's input: (1, size, size, 3) float32 RGB in [0, 255]."""
         return self.pixels[np.newaxis].astype(np.float32)
 
 
-# The views of an image, in the order in which they are added: whether mirrored, quarter turns.
+# The views of an image in the order in which they are used: whether mirrored, and quarter turns.
 VIEWS = ((False, 0), (True, 0), (False, 2), (True, 2), (False, 1), (True, 1), (False, 3), (True, 3))
 
 
 def views(tensor: NDArray[np.float32], count: int) -> list[NDArray[np.float32]]:
-    """The first ``count`` of the `VIEWS` of a (1, S, S, 3) image; the first is the image itself.
+    """Return the first ``count`` of the `VIEWS` of a (1, S, S, 3) image, the image itself first.
 
-    Turned and mirrored, a lesion is the same lesion.
+    A diagnosis does not depend on how the image is rotated or mirrored.
     """
     made = []
     for mirrored, turns in VIEWS[:count]:

@@ -1,4 +1,4 @@
-"""A PNG file reduced to what its picture needs, so that damage elsewhere does not condemn it."""
+"""Reduces a PNG file to the chunks of its picture, so that damage elsewhere does not matter."""
 
 import struct
 import zlib
@@ -8,14 +8,14 @@ from .colour import CodePoints
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
-# Ancillary chunks that say how the pixels are meant; text, times and further frames do not.
+# Ancillary chunks that affect how the pixels are displayed, or that tell of an animation.
 _MEANING = (b"tRNS", b"iCCP", b"cICP", b"eXIf", b"acTL")
 _MAX_PROFILE = 4 * 1024 * 1024  # bytes, inflated
 
 
 @dataclass(frozen=True)
 class Png:
-    """``data``: the file with its critical chunks and transparency only."""
+    """``data``: the file with only its critical chunks and its transparency (tRNS)."""
 
     data: bytes
     profile: bytes | CodePoints | None
@@ -24,15 +24,15 @@ class Png:
 
 
 def read(data: bytes) -> Png:
-    """Split a file into its picture and what is said of it.
+    """Split a file into its picture and its metadata.
 
-    Ancillary chunks with a wrong checksum are ignored; critical ones are the decoder's to judge.
+    Ancillary chunks with a wrong checksum are ignored; the decoder checks the critical ones.
     Source: PNG specification, third edition (W3C, 2025).
     """
     kept: list[bytes | memoryview] = []
     said: dict[bytes, bytes] = {}
     view, at = memoryview(data), len(SIGNATURE)
-    start = 0  # of the chunks next to each other that are to be kept
+    start = 0  # of the current run of adjacent chunks that are kept
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         end = min(at + 12 + length, len(data))
@@ -77,10 +77,9 @@ def _profile(iccp: bytes) -> bytes | None:
 
 
 def _eight_bit_key(header: bytes | memoryview, key: bytes) -> bytes:
-    """The transparent colour in the units of Pillow, which scales samples to 8 bits first.
+    """Convert a tRNS colour to the scale of Pillow, which scales samples to 8 bits first.
 
-    Samples of 16 bits a colour lose their lower byte there, so what is transparent may be a few
-    colours more.
+    RGB samples of 16 bits lose their lower byte, so a few more colours may become transparent.
     """
     depth, colour_type = header[16], header[17]
     if colour_type == 0 and depth in (2, 4):

@@ -1,9 +1,9 @@
-"""Drops the rights of a decoder process: what is left is to compute, allocate and answer.
+"""Drops the privileges of a decoder process: it can only compute, allocate memory and answer.
 
-Resource limits hold on every Unix. On Linux the process also ends with its parent and may no longer
-gain privileges, and a seccomp filter leaves it a list of system calls without files, sockets and
-processes. All of this works without privileges and in a container, in gVisor too; Landlock would
-add nothing to a filter under which nothing can be opened.
+Resource limits work on every Unix. On Linux the process also ends with its parent and cannot gain
+privileges, and a seccomp filter allows no system calls that open files or sockets or start
+processes. All of this works without privileges and in containers, including gVisor. Landlock would
+add nothing, since nothing can be opened.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ import struct
 import sys
 from pathlib import Path
 
-# Of linux/prctl.h and linux/seccomp.h.
+# From linux/prctl.h and linux/seccomp.h.
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
 _PR_SET_NO_NEW_PRIVS = 38
@@ -23,13 +23,14 @@ _KILL_PROCESS, _ALLOW, _ERRNO = 0x80000000, 0x7FFF0000, 0x00050000
 _EPERM, _ENOSYS = 1, 38
 _CLONE_THREAD = 0x00010000
 
-# Of linux/filter.h: load a word, jump if equal, jump if a bit is set, return.
+# From linux/filter.h: load a word, jump if equal, jump if a bit is set, return.
 _LOAD, _JUMP_EQUAL, _JUMP_SET, _RETURN = 0x20, 0x15, 0x45, 0x06
-# Offsets in struct seccomp_data; arguments are 8 bytes each, their lower half first.
+# Offsets in struct seccomp_data. Arguments have 8 bytes, of which the lower half is first.
 _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 
-# The audit number of the machine, and the numbers of system calls there. Calls under `_GUARDED`
-# are allowed for the process itself only, and cloning only for threads (libheif starts one).
+# By machine: its audit architecture (linux/audit.h) and the numbers of the allowed system calls.
+# Those in `_GUARDED` are allowed for the process itself only, clone only for threads (libheif
+# starts one).
 _SYSTEM_CALLS: dict[str, tuple[int, dict[str, int]]] = {
     "x86_64": (0xC000003E, {
         "read": 0, "write": 1, "close": 3, "lseek": 8, "mmap": 9, "mprotect": 10, "munmap": 11,
@@ -54,15 +55,16 @@ _SYSTEM_CALLS: dict[str, tuple[int, dict[str, int]]] = {
         "getrandom": 278, "membarrier": 283, "rseq": 293, "clone3": 435,
     }),
 }  # fmt: skip
-# Calls that name a process: which argument does.
+# System calls on a process: the index of the argument with its id.
 _GUARDED = {"prlimit64": 0, "setpriority": 1, "getpriority": 1}
 
 
 def enter(parent: int, most_memory: int) -> int:
-    """Drop what decoding does not need, for good; return the bytes of address space in use.
+    """Drop all privileges that decoding does not need, irrevocably; return the bytes in use.
 
-    ``parent``: the process to end with; ``most_memory``: bytes above what is in use that may ever
-    be allocated, see `allow_memory`. Open files and sockets stay open.
+    ``parent``: id of the parent process, with which this one ends. ``most_memory``: bytes of
+    address space, above those in use, that `allow_memory` may allow later. Open files and sockets
+    stay open.
     """
     in_use = _address_space()
     resource.setrlimit(resource.RLIMIT_AS, (in_use + most_memory,) * 2)
@@ -71,7 +73,7 @@ def enter(parent: int, most_memory: int) -> int:
     if sys.platform == "linux":
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
-            os._exit(1)  # it ended before it could be followed
+            os._exit(1)  # the parent had already exited
         _prctl(_PR_SET_DUMPABLE, 0)
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         _filter_system_calls()
@@ -79,18 +81,18 @@ def enter(parent: int, most_memory: int) -> int:
 
 
 def allow_memory(total: int) -> None:
-    """Bound the address space, in bytes, up to the limit that `enter` has set."""
+    """Limit the address space to ``total`` bytes, or to the limit of `enter` if that is less."""
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (min(total, hard), hard))
 
 
 def allow_processor(seconds: float) -> None:
-    """End this process by SIGPROF once it has used so much of the processor; 0 for no limit."""
+    """End this process by SIGPROF after ``seconds`` of processor time; 0 for no limit."""
     signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def _address_space() -> int:
-    """Bytes of address space in use; 0 where the system does not tell."""
+    """Bytes of address space in use; 0 if the system does not report it."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
     except OSError:
@@ -105,13 +107,13 @@ def _prctl(option: int, *arguments: int) -> None:
 
 
 def _filter_system_calls() -> None:
-    """Install the seccomp filter, where the kernel has any and the machine is known."""
+    """Install the seccomp filter, if the kernel supports it and the machine is known."""
     known = _SYSTEM_CALLS.get(platform.machine())
     if known is None:
         return
     code = _program(*known)
     buffer = ctypes.create_string_buffer(code, len(code))
-    # struct sock_fprog: the number of instructions, and where they are.
+    # struct sock_fprog: the number of instructions and their address.
     program = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(buffer))
     holder = ctypes.create_string_buffer(program, len(program))
     try:
@@ -121,7 +123,7 @@ def _filter_system_calls() -> None:
 
 
 def _program(architecture: int, numbers: dict[str, int]) -> bytes:
-    """The filter in classic BPF, instructions of struct sock_filter (8 bytes each)."""
+    """The filter in classic BPF: instructions of struct sock_filter, 8 bytes each."""
 
     def step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
         return struct.pack("HBBI", code, if_true, if_false, value)
@@ -136,11 +138,11 @@ def _program(architecture: int, numbers: dict[str, int]) -> bytes:
 
     made = step(_LOAD, _ARCHITECTURE) + step(_JUMP_EQUAL, architecture, 1, 0)
     made += step(_RETURN, _KILL_PROCESS) + step(_LOAD, _NUMBER)
-    # Its flags cannot be seen; libraries then fall back to clone.
+    # The flags of clone3 are in memory, out of a filter's reach. On ENOSYS, libraries use clone.
     made += step(_JUMP_EQUAL, numbers["clone3"], 0, 1) + step(_RETURN, _ERRNO | _ENOSYS)
     guarded = {
         "clone": allow_if(_JUMP_SET, 0, _CLONE_THREAD),
-        # What abort sends to itself.
+        # abort() sends a signal to its own process.
         "tgkill": allow_if(_JUMP_EQUAL, 0, os.getpid()),
         **{name: allow_if(_JUMP_EQUAL, which, 0) for name, which in _GUARDED.items()},
     }

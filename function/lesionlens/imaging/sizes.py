@@ -1,14 +1,14 @@
-"""The sizes of pictures that are accepted, and the limits of the processes that decode them."""
+"""Limits on the size of pictures, and on the memory and time of the processes that decode them."""
 
 from collections.abc import Callable
 
 from ..errors import TooManyPixels, TooSmall
 
 MEGA = 1_000_000
-MIN_SIDE = 32  # pixels; below it no structure of a lesion is left
-# Baseline JPEGs shrink while they are decoded; the others must fit into a decoder's memory
-# (`LARGE_MEMORY`) as they are, beside two copies of the largest file. Measured, in
-# bytes a pixel at most: WebP 16, AVIF 11, HEIC 9, RGBA as PNG 8, progressive JPEG 6 (4:4:4).
+MIN_SIDE = 32  # pixels; a smaller image shows no structures of a lesion
+# Baseline JPEGs are shrunk while they are decoded. All others must fit into a decoder's memory
+# (`LARGE_MEMORY`) in full size, together with two copies of the largest file. Measured bytes per
+# pixel, at most: WebP 16, AVIF 11, HEIC 9, RGBA as PNG 8, progressive JPEG 6 (4:4:4).
 MAX_PIXELS = {
     "JPEG": 200 * MEGA,
     "progressive JPEG": 80 * MEGA,
@@ -17,30 +17,31 @@ MAX_PIXELS = {
     "WEBP": 28 * MEGA,
 }
 MAX_OTHER_PIXELS = 50 * MEGA
-# From here on a decoder's large limits are needed, unless the file is a baseline JPEG. Some codecs
-# take a failed allocation for damage: within modest limits there must be none.
+# Larger pictures need the large limits, unless they are baseline JPEGs. Some codecs report a failed
+# allocation as damage, so none may fail within the modest limits.
 MODEST_PIXELS = 4 * MEGA
 MODEST_BYTES = 8 * 1024 * 1024
 
-# Of a decoder above what it has when it is forked, in bytes: the upload, and what decoding takes.
+# Bytes that a decoder may use for a file and its decoding, above those when it is forked.
 MODEST_MEMORY = 96 * 1024 * 1024
 LARGE_MEMORY = 512 * 1024 * 1024
-# Of the processor for one picture, in seconds. A JPEG of 12 megapixels takes 0.03, a HEIC of 48
-# took 2.0 to 2.6 on a busy machine.
+# Seconds of processor time for one picture. A JPEG of 12 megapixels takes 0.03 s, a HEIC of 48 took
+# 2.0 to 2.6 s on a busy machine.
 MODEST_SECONDS = 0.2
 LARGE_SECONDS = 4.0
-# Called with the width and the height before pixels are decoded; raises what is to be raised.
+# `check` with its last two arguments bound: called with width and height before decoding.
 CheckSize = Callable[[int, int], None]
 
 
 class NeedsMore(Exception):
-    """The file is too large for modest limits."""
+    """The picture needs a decoder with the large limits."""
 
 
 def check(width: int, height: int, name: str, modest: bool) -> None:
-    """Raise TooSmall, TooManyPixels, or, where limits are modest, NeedsMore.
+    """Check a picture's size in pixels. Raises TooSmall, TooManyPixels, NeedsMore.
 
-    ``name``: the format, a key of `MAX_PIXELS` or another.
+    ``name``: the format, a key of `MAX_PIXELS` or another; ``modest``: whether the limits are the
+    modest ones.
     """
     if min(width, height) < MIN_SIDE:
         raise TooSmall(

@@ -1,4 +1,4 @@
-"""What Pillow misreads in TIFF files, and what it cannot read, by name."""
+"""Detects TIFF files that Pillow misreads, and explains which it cannot read."""
 
 from PIL import Image
 
@@ -36,7 +36,7 @@ _ADVICE = "send it uncompressed or with LZW, Deflate or JPEG, in 8 bits, or as a
 
 
 def check(data: bytes) -> None:
-    """Raise UnsupportedType for a file whose first picture is not the one that is meant."""
+    """Raise UnsupportedType for a file whose first picture is only a preview."""
     if dict(tags(data)).get(_KIND, 0) & _REDUCED:
         raise UnsupportedType(
             "The TIFF is a raw photograph, or a preview stands first in it; develop it, and send a "
@@ -45,13 +45,13 @@ def check(data: bytes) -> None:
 
 
 def is_inverted(image: Image.Image) -> bool:
-    """Whether 0 is white. Pillow turns samples of up to 8 bits by itself."""
+    """Whether 0 is white, and Pillow does not invert the samples, as it does up to 8 bits."""
     white: bool = getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     return white and image.mode.startswith("I;16")
 
 
 def unsupported(data: bytes) -> str | None:
-    """Why a file that could not be decoded may be sound all the same; None if it looks damaged."""
+    """Explain why an intact file could not be decoded; None if it is probably damaged."""
     known = dict(tags(data))
     if known.get(_SAMPLE_FORMAT) == _FLOAT:
         return f"The TIFF holds floating-point values; {_ADVICE}."

@@ -1,4 +1,4 @@
-"""TIFF files whose colours are stored as planes of 16 bits, which Pillow mixes up."""
+"""TIFF files with separate colour planes of 16 bits, which Pillow decodes to wrong colours."""
 
 import io
 import struct
@@ -17,11 +17,11 @@ _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC = 256, 257, 258, 262
 _SAMPLES, _PLANAR, _EXTRA, _SAMPLE_FORMAT = 277, 284, 338, 339
 _BLACK_IS_ZERO, _RGB, _INTERLEAVED, _PLANES, _UNSIGNED = 1, 2, 1, 2, 1
 _PREMULTIPLIED = 1
-# Lists that have an entry for each strip or tile of each plane: where they are, and their lengths.
+# Tags with an entry for each strip or tile of each plane: offsets and byte counts.
 _LISTS = (273, 279, 324, 325)
 _SHORT = 3
 _TYPE_BYTES = {3: 2, 4: 4}
-# What makes a picture of one plane.
+# The values of these tags in the directory of a single plane.
 _GREY = {
     **{_BITS: 16, _SAMPLES: 1, _PHOTOMETRIC: _BLACK_IS_ZERO},
     **{_PLANAR: _INTERLEAVED, _SAMPLE_FORMAT: _UNSIGNED},
@@ -29,11 +29,11 @@ _GREY = {
 
 
 def open_image(data: bytes, check_size: CheckSize) -> Image.Image | None:
-    """Decode colours of 16 bits that are stored as planes, which Pillow mixes up; else None.
+    """Decode a file with planes of 16 bits to RGB or RGBA; return None for any other file.
 
-    The samples keep their upper 8 bits. Each plane is decoded as the grey picture that it is, with
-    a directory of its own at the file's end. Raises Undecodable, and what `check_size` and
-    Pillow raise.
+    Samples keep their upper 8 bits. Each plane is decoded by Pillow as a grey picture, whose
+    directory is appended to the file. Raises Undecodable, and what ``check_size`` and Pillow
+    raise.
     """
     known = dict(tags(data))
     if known.get(_PLANAR) != _PLANES or known.get(_BITS) != 16:
@@ -59,7 +59,7 @@ def open_image(data: bytes, check_size: CheckSize) -> Image.Image | None:
 
 
 def _plane(data: bytes, plane: int, count: int) -> bytes:
-    """The file with a further directory, for one of its ``count`` planes, in front of others."""
+    """The file with a directory for one of its ``count`` planes as the first directory."""
     order = "<" if data.startswith(b"II") else ">"
     made = []
     for tag, kind, entries, value in _entries(data, order):
@@ -85,7 +85,7 @@ def _plane(data: bytes, plane: int, count: int) -> bytes:
 
 
 def _entries(data: bytes, order: str) -> Iterator[tuple[int, int, int, bytes]]:
-    """The first directory: tag, type, number of values, and the values or where they are."""
+    """The first directory: tag, type, number of values, and the values or their offset."""
     (start,) = struct.unpack_from(f"{order}I", data, 4)
     (number,) = struct.unpack_from(f"{order}H", data, start)
     for at in range(start + 2, start + 2 + 12 * number, 12):

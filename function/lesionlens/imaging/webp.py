@@ -1,10 +1,10 @@
-"""The size of a WebP picture, before anything is allocated for it."""
+"""Checks the size of a WebP picture before memory is allocated for it."""
 
 from .sizes import CheckSize
 
 
 def check(data: bytes, check_size: CheckSize) -> None:
-    """Check the size that the file's first chunk tells; a damaged one is the decoder's to judge.
+    """Call ``check_size`` with the size in the file's first chunk, unless the chunk is damaged.
 
     Source: RFC 9649, sections 2.5 to 2.7.
     """

@@ -1,6 +1,6 @@
-"""What the server and its decoder processes say to each other: a JSON object, then bytes.
+"""Messages between the server and its decoder processes: a JSON object, followed by bytes.
 
-Each side is served by one system call a message where the message is of a usual size.
+Usual messages are sent and received with one system call each.
 """
 
 import json
@@ -12,14 +12,15 @@ from typing import Any
 
 # A compromised decoder must not make the server allocate without bound.
 MAX_HEAD = 64 * 1024
-# Bytes of a usual message. Up to this size a copy costs less than waking the peer twice.
+# Bytes of a usual message. Up to this size, joining its parts takes less time than waking the peer
+# twice.
 USUAL = 256 * 1024
 
 _LENGTHS = struct.Struct("=II")
 
 
 class Peer:
-    """A connected socket, with a buffer for what arrives; messages alternate, one each way."""
+    """A connected socket with a receive buffer. Messages alternate: a request, then its answer."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
@@ -31,9 +32,10 @@ class Peer:
         body: bytes | memoryview = b"",
         until: float | None = None,
     ) -> None:
-        """Send an object, or its JSON, and bytes.
+        """Send an object, given as such or as JSON, and bytes.
 
-        Raises TimeoutError at the monotonic time ``until``, and OSError if the peer has gone.
+        ``until``: deadline on the clock of `time.monotonic`. Raises TimeoutError, and another
+        OSError if the peer has exited.
         """
         text = head if isinstance(head, bytes) else json.dumps(head).encode()
         pieces = [_LENGTHS.pack(len(text), len(body)), text, body]
@@ -42,10 +44,10 @@ class Peer:
             self._socket.sendall(piece)
 
     def receive(self, most: int, until: float | None = None) -> tuple[bytes, bytes]:
-        """Return what `send` sent, the object as JSON, the body of ``most`` bytes at most.
+        """Receive a message; return the object's JSON and the bytes, at most ``most``.
 
-        Raises TimeoutError, EOFError if the peer has gone, OSError, and ValueError for what `send`
-        would not send.
+        Raises TimeoutError, EOFError or another OSError if the peer has exited, and ValueError for
+        a malformed message.
         """
         start = _LENGTHS.size
         count = self._fill(0, start, until)
@@ -89,11 +91,12 @@ class Peer:
             self._socket.settimeout(left)
 
     def close(self) -> None:
+        """Close the socket; the peer's next `receive` raises EOFError."""
         self._socket.close()
 
 
 def parsed(text: bytes) -> dict[str, Any]:
-    """Raises ValueError for what is not the JSON of an object."""
+    """Parse the object of a message. Raises ValueError if it is not a JSON object."""
     head = json.loads(text)
     if not isinstance(head, dict):
         raise ValueError("not an object")

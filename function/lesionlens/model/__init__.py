@@ -1,1 +1,1 @@
-"""The release, its interpreter, and what an answer says."""
+"""The release, its interpreter, and the result of a classification."""

@@ -1,4 +1,6 @@
-"""Where the model looked: the class activation map, exact and from the same forward pass.
+"""Class activation maps: which parts of an image speak for a class, from the same forward pass.
+
+They are exact for this network: the mean of a map plus the bias of the class is its logit.
 
 Source: Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016.
 """
@@ -16,11 +18,10 @@ from .result_document import Explanation, Region
 if TYPE_CHECKING:
     from PIL import Image
 
-OVERLAY_SIDE = 512  # pixels, at most
-# An activation of 1 covers the image by this much; of 0 not at all.
-OPACITY = 0.75
+OVERLAY_SIDE = 512  # longer side in pixels, at most
+OPACITY = 0.75  # of the overlay where the activation is 1; 0 where it is 0
 
-# Eleven stops of matplotlib's "inferno", a perceptually uniform colour map (CC0), dark to light.
+# RGB at eleven equal steps of matplotlib's "inferno", a perceptually uniform colour map (CC0).
 _INFERNO = np.array(
     [
         (0, 0, 4), (22, 11, 57), (66, 10, 104), (106, 23, 110), (147, 38, 103), (188, 55, 84),
@@ -36,7 +37,11 @@ def build(
     decoded: Prepared,
     with_overlay: bool = True,
 ) -> Explanation:
-    """Return the explanation of one class, from (rows, columns, classes) activation maps."""
+    """Return the explanation of the class ``label``.
+
+    ``activation_maps``: (rows, columns, classes), in the order of ``classes``; ``with_overlay``:
+    whether to draw the heat map as a PNG, too.
+    """
     grid = normalized(activation_maps[..., classes.index(label)])
     document: Explanation = {
         "label": label,
@@ -51,14 +56,14 @@ def build(
 
 
 def normalized(activation: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Scale evidence for the class to [0, 1]; evidence against it becomes 0."""
+    """Scale the positive part of a (rows, columns) map to [0, 1]; negative values become 0."""
     positive = np.maximum(activation.astype(np.float64), 0)
     peak = positive.max()
     return positive / peak if peak > 0 else positive
 
 
 def region(width: int, height: int) -> Region:
-    """The centred square that the model saw, as fractions of the upright image."""
+    """Return the centred square that the model sees, in fractions of the upright image's sides."""
     side = min(width, height)
     return {
         "x": (width - side) / 2 / width,
@@ -69,8 +74,11 @@ def region(width: int, height: int) -> Region:
 
 
 def overlay(grid: NDArray[np.float64], width: int, height: int) -> "Image.Image":
-    """Return an RGBA heat map in the proportions of the image, to be laid over it."""
-    # Imported here: most answers have no picture.
+    """Return a heat map to lay over the image: RGBA, with the aspect ratio of the image.
+
+    ``grid``: (rows, columns) in [0, 1]; ``width`` and ``height``: those of the upright image.
+    """
+    # Imported on demand: most answers have no overlay.
     from PIL import Image
 
     scale = min(1.0, OVERLAY_SIDE / max(width, height))
@@ -87,7 +95,7 @@ def overlay(grid: NDArray[np.float64], width: int, height: int) -> "Image.Image"
 
 
 def enlarged(grid: NDArray[np.float64], side: int) -> NDArray[np.float64]:
-    """Enlarge a small grid to (side, side), bilinearly; values stay in [0, 1]."""
+    """Enlarge a grid to (side, side) by bilinear interpolation; values stay in [0, 1]."""
     rows, columns = (np.clip(_centres(n, side), 0, n - 1) for n in grid.shape)
     across = np.array([np.interp(columns, np.arange(grid.shape[1]), row) for row in grid])
     down = [np.interp(rows, np.arange(grid.shape[0]), column) for column in across.T]
@@ -95,7 +103,7 @@ def enlarged(grid: NDArray[np.float64], side: int) -> NDArray[np.float64]:
 
 
 def _centres(cells: int, side: int) -> NDArray[np.float64]:
-    """Where the centres of ``side`` pixels fall among ``cells`` cells, in units of cells."""
+    """The centres (side,) of ``side`` pixels in the coordinates of ``cells`` cells."""
     centres: NDArray[np.float64] = (np.arange(side) + 0.5) * cells / side - 0.5
     return centres
 

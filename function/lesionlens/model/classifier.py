@@ -1,7 +1,7 @@
-"""The model: loaded once, run by several threads, each with an interpreter to itself.
+"""The model: loaded once, run by several threads, each with an interpreter of its own.
 
-A single image is run on all cores, for the lowest latency; concurrent images get one core each, for
-the highest throughput.
+A single image uses all cores, for the lowest latency; concurrent images use one core each, for the
+highest throughput.
 """
 
 import os
@@ -20,7 +20,7 @@ from .manifest import DETECTOR, MODEL, Manifest, ReleaseError
 from .ood import Detector, Recognition
 from .release import Release
 
-# Input and outputs of the exported graph (training/releasing/export.py gives them these names).
+# Input and outputs of the exported graph, as named by training/releasing/export.py.
 IMAGE = "image"
 LOGITS = "logits"
 ACTIVATION_MAPS = "activation_maps"
@@ -30,11 +30,11 @@ SIGNATURE = "serving_default"
 
 @dataclass(frozen=True)
 class Outputs:
-    """What one forward pass yields.
+    """The outputs of one forward pass.
 
-    ``logits``: (classes,) float32. ``activation_maps``: (rows, columns, classes) float32, whose
+    ``logits``: (classes,) float32. ``activation_maps``: (rows, columns, classes) float32; their
     mean over rows and columns plus the bias of the head is the logits. ``features``: (F,) float32,
-    averages over the image that the detector reads; F is 0 in a release that has none.
+    activations averaged over the image, the input of the detector; F is 0 in a release without.
     """
 
     logits: NDArray[np.float32]
@@ -43,10 +43,13 @@ class Outputs:
 
 
 class Classifier:
-    """A release, ready to run. Safe for use by several threads."""
+    """A release, ready to run. Thread-safe."""
 
     def __init__(self, release: Release, interpreters: int) -> None:
-        """Raises ReleaseError if the model and its manifest do not fit each other."""
+        """``interpreters``: images classified at a time, at most one per core.
+
+        Raises ReleaseError if the model does not match its manifest.
+        """
         self.manifest: Manifest = release.manifest
         detects = self.manifest.in_distribution_threshold is not None
         self.detector = Detector.read(release.files[DETECTOR]) if detects else None
@@ -55,13 +58,13 @@ class Classifier:
         self._lock = threading.Lock()
         self._running = 0
         self._wide = _runner(release, _cores())
-        # Created when two images first overlap, so that the first answer does not wait for them.
+        # Created when two images first overlap, not to delay the first answer.
         self._make_narrow = partial(_runner, release, 1)
         self._narrow: list[Any] = []
         size, classes = self.manifest.preprocessing.size, len(self.manifest.classes)
         try:
             with self._runner() as runner:
-                # LiteRT silently resizes the graph to the shape of its input.
+                # LiteRT silently resizes the graph to any input, so running it shows nothing.
                 taken = runner.get_input_details()[IMAGE]["shape"].tolist()
             outputs = self.run(np.zeros((1, size, size, 3), np.float32))
         except (ValueError, RuntimeError, KeyError) as error:
@@ -79,14 +82,14 @@ class Classifier:
                 )
 
     def run(self, tensor: NDArray[np.float32]) -> Outputs:
-        """Run the model on a (1, size, size, 3) float32 image in [0, 255]."""
+        """Run the model on an image: (1, size, size, 3) float32, RGB in [0, 255]."""
         with self._runner() as runner:
             outputs = runner(**{IMAGE: tensor})
         features = outputs.get(FEATURES, np.empty((1, 0), np.float32))
         return Outputs(outputs[LOGITS][0], outputs[ACTIVATION_MAPS][0], features[0])
 
     def recognize(self, outputs: Outputs) -> Recognition | None:
-        """Return what the image is, or None if the release has no detector."""
+        """Return the kind of the image, or None if the release has no detector."""
         farthest = self.manifest.in_distribution_threshold
         if self.detector is None or farthest is None:
             return None
@@ -95,7 +98,7 @@ class Classifier:
 
     @contextmanager
     def _runner(self) -> Iterator[Any]:
-        # An interpreter raises if two threads share it; threads wait for a free one.
+        # An interpreter must not be shared by two threads; a thread waits for a free one.
         with self._permits:
             with self._lock:
                 alone = self._running == 0
@@ -112,14 +115,14 @@ class Classifier:
 
 
 def _cores() -> int:
-    """The cores that this process may use."""
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _runner(release: Release, threads: int) -> Any:
-    # Imported on demand: /health does not need it.
+    # Imported on demand: /health does not need the interpreter.
     from ai_edge_litert.interpreter import Interpreter
 
     try:
@@ -130,10 +133,10 @@ def _runner(release: Release, threads: int) -> Any:
 
 
 class Slot:
-    """Holds what is loaded on first need, once, however many threads ask at the same time.
+    """Loads a classifier when it is first needed, once for all threads.
 
-    Those who ask while it is being loaded share that attempt and its failure; a failure is not
-    remembered, so that the next to ask tries again.
+    Threads that need it meanwhile wait for the same attempt, and share its failure. After a failure
+    the next call of `get` tries again. Thread-safe.
     """
 
     def __init__(self, load: Callable[[], Classifier]) -> None:
@@ -143,12 +146,12 @@ class Slot:
 
     @property
     def loaded(self) -> Classifier | None:
-        """The classifier if it has been loaded, without loading it."""
+        """The classifier, or None if it has not been loaded."""
         future = self._future
         return future.result() if future and future.done() and not future.exception() else None
 
     def get(self) -> Classifier:
-        """Return the classifier, loading it if need be. Raises whatever the load raises."""
+        """Return the classifier; load it if necessary. Raises what loading raises."""
         with self._lock:
             mine = self._future is None
             if self._future is None:

@@ -1,6 +1,6 @@
-"""The seven HAM10000 classes: their names, which are malignant, and their public codes.
+"""The seven HAM10000 classes: names, malignancy, and codes in medical terminologies.
 
-The order of a model's outputs is defined by the release's manifest alone.
+The order of a model's outputs is defined by the manifest of its release only.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Code:
-    """A code of a public terminology; ``match``: for the class, or for one of its members."""
+    """A code in a terminology.
+
+    ``match``: "exact" for a code of the whole class, "representative" for one of its diseases.
+    """
 
     system: str
     code: str
@@ -20,8 +23,8 @@ class Code:
 class Disease:
     """One class of HAM10000.
 
-    ``malignant`` follows the usual reading of the data set: akiec is in situ or pre-malignant and
-    counts as malignant, because it is to be treated.
+    ``malignant`` is as usual for this data set: akiec, in situ or premalignant lesions, counts as
+    malignant because it requires treatment.
     """
 
     label: str

@@ -1,4 +1,4 @@
-"""The evaluation metrics in a manifest, with confidence intervals, as types."""
+"""The evaluation metrics in a manifest, with 95% confidence intervals, as types."""
 
 from typing import Annotated, TypedDict
 
@@ -9,7 +9,7 @@ Fraction = Annotated[float, Meta(ge=0, le=1)]
 
 
 class Interval(TypedDict):
-    """A metric with its 95% confidence interval; all None where the metric is undefined."""
+    """A metric with its 95% confidence interval; all None if the metric is undefined."""
 
     value: float | None
     low: float | None
@@ -17,7 +17,7 @@ class Interval(TypedDict):
 
 
 class OriginRates(Struct, frozen=True, forbid_unknown_fields=True):
-    """Performance of the flag, and AUC of malignancy, on the images of one origin."""
+    """Sensitivity and specificity of the flag, and AUC of malignancy, for images of one origin."""
 
     images: Count
     lesions: Count
@@ -36,6 +36,8 @@ class OperatingPoint(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ClassMetrics(Struct, frozen=True, forbid_unknown_fields=True):
+    """Metrics of one class against all others."""
+
     images: Count
     lesions: Count
     sensitivity: Interval
@@ -50,11 +52,11 @@ class UnderPrior(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     balanced_accuracy: Interval
     accuracy: Interval
     per_class: dict[str, ClassMetrics]
-    confusion_matrix: tuple[tuple[Count, ...], ...]  # rows truth, columns prediction
+    confusion_matrix: tuple[tuple[Count, ...], ...]  # images; rows: truth, columns: prediction
 
 
 class PartMetrics(UnderPrior, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Metrics of one part of the data under the uniform prior; ``default``: under the default."""
+    """Metrics of one part of the data, under the uniform prior; ``default``: the default one."""
 
     images: Count
     lesions: Count

@@ -1,152 +1,45 @@
-"""The manifest of a release: all that serving needs to know of it, and what was measured of it.
+"""The manifest of a release: all that serving needs to know of it, and its evaluation.
 
-`training.releasing.build_manifest` writes it; `parse` reads and checks it.
+`training.releasing.build_manifest` writes it; `parse` reads and validates it.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from ..imaging.image_quality import LIMITS
-from ..imaging.model_input import VIEWS, Preprocessing
+from ..imaging.model_input import Preprocessing
 from .diagnoses import TAXONOMY
-from .figures import Count, Fraction, Interval, OperatingPoint, PartMetrics
+from .figures import Interval, PartMetrics
+from .manifest_sections import (
+    Calibration,
+    Data,
+    Export,
+    InDistribution,
+    Input,
+    Licence,
+    Malignancy,
+    Quality,
+    StoredFile,
+    Strict,
+)
 
 SCHEMA_VERSION = 3
 
 MODEL = "model.tflite"
 DETECTOR = "detector.npz"
 
-# The priors that every release has: classes as frequent as in the data set, or all alike.
+# The priors that every release has: class frequencies of the data set, and equal ones.
 DATASET, UNIFORM = PRIORS = ("dataset", "uniform")
-
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-# Of a logit: beyond these it is no calibration.
-Scale = Annotated[float, Meta(gt=0, le=1000)]
-Offset = Annotated[float, Meta(ge=-1000, le=1000)]
 
 
 class ReleaseError(Exception):
     """A release contradicts itself or this code; the message says where."""
 
 
-class Strict(Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of the manifest; a field that is unknown or of another type is refused."""
-
-
-class StoredFile(Strict, frozen=True):
-    size: Annotated[int, Meta(gt=0, le=2**31)]  # bytes
-    sha256: Sha256
-
-
-class Calibration(Strict, frozen=True):
-    """From logits to log-likelihoods: scales * logits + offsets, one of each a class."""
-
-    method: str
-    scales: tuple[Scale, ...]
-    offsets: tuple[Offset, ...]
-
-
-class Malignancy(Strict, frozen=True):
-    """What is flagged: a lesion whose probability of being malignant reaches the threshold."""
-
-    prior: Literal["dataset"]  # under which the flag is decided: the default of an answer
-    threshold: Annotated[float, Meta(gt=0, le=1)]
-    target_sensitivity: Fraction  # on validation, origins weighing alike
-    pooled: tuple[str, ...]  # origins with few malignant images, which weigh as one
-    validation: OperatingPoint
-    test: OperatingPoint
-
-
-class Input(Strict, frozen=True):
-    size: Annotated[int, Meta(ge=1, le=4096)]  # side, pixels
-    preprocessing: dict[str, Any]
-    max_views: Annotated[int, Meta(ge=1, le=len(VIEWS))]  # that may be averaged for one answer
-
-
-class Licence(Strict, frozen=True):
-    code: str
-    weights: str
-    text: str
-
-
-class InDistribution(Strict, frozen=True):
-    """A dermatoscopic image lies within the threshold and has at least the log-odds.
-
-    The rest says how the detector was fitted, and what it accepts and refuses. Releases of before
-    the classifier of three kinds go by the distance alone, and have ``passed`` and ``caught``.
-    """
-
-    threshold: Annotated[float, Meta(gt=0, le=1e6)]  # of the distance
-    method: str
-    layers: tuple[str, ...]
-    components: Count
-    fitted_to: Count  # pictures
-    log_odds: Annotated[float, Meta(ge=-1e6, le=1e6)] = 0.0
-    report: dict[str, Any] = {}  # see training.evaluation.ood_report
-    passed: dict[str, Interval] = {}
-    caught: dict[str, Any] = {}
-
-
-class Quality(Strict, frozen=True):
-    limits: dict[str, Annotated[float, Meta(ge=0, le=1e6)]]  # see lesionlens.imaging.image_quality
-    warned: dict[str, dict[str, Fraction]]
-    balanced_accuracy_by_side: dict[str, Fraction]
-
-
-class Variant(Strict, frozen=True, omit_defaults=True):
-    """One of the exported models among which the release was chosen."""
-
-    name: str
-    precision: str
-    size: Count  # side of the input, pixels
-    bytes: Count
-    latency_ms: Annotated[float, Meta(ge=0, le=1e6)]
-    balanced_accuracy: Fraction
-    parity: Fraction
-    # Nats under a uniform prior, at the best temperature; None in releases before it was measured.
-    log_loss: Annotated[float, Meta(ge=0, le=100)] | None = None
-
-
-class Export(Strict, frozen=True, omit_defaults=True):
-    chosen: str
-    variants: tuple[Variant, ...]
-    refused: dict[str, str]
-    measured_on: str
-    # How the page's interpreter does, see training.releasing.on_device.
-    on_device: str = "not tried"
-
-
-class Counted(Strict, frozen=True):
-    images: Count
-    lesions: Count
-
-
-class Part(Counted, frozen=True):
-    """``sha256``: of the image ids; parts of the same hash hold the same images."""
-
-    sha256: Sha256
-
-
-class Split(Strict, frozen=True):
-    by: str
-    seed: int
-    train: Part
-    validation: Part
-    test: Part
-
-
-class Data(Counted, frozen=True):
-    name: str
-    fingerprint: Sha256
-    distribution: dict[str, Counted]  # by class
-    origins: dict[str, dict[str, Count]]  # images by origin and class
-    split: Split
-
-
 class Manifest(Strict, frozen=True):
-    """``GET /v1/model`` shows it whole."""
+    """The whole manifest, as ``GET /v1/model`` returns it."""
 
     schema_version: int
     version: str
@@ -155,8 +48,8 @@ class Manifest(Strict, frozen=True):
     git_commit: str
     classes: tuple[str, ...]  # in the order of the model's outputs
     input: Input
-    files: dict[str, StoredFile]  # what serving reads
-    archive: dict[str, StoredFile]  # what is kept in the bucket only
+    files: dict[str, StoredFile]  # read for serving
+    archive: dict[str, StoredFile]  # kept in the bucket only
     licence: Licence
     calibration: Calibration
     priors: dict[str, tuple[Annotated[float, Meta(gt=0, le=1)], ...]]
@@ -169,18 +62,21 @@ class Manifest(Strict, frozen=True):
     data: Data
     training: dict[str, Any]  # the configuration
     libraries: dict[str, str]
-    evidence: dict[str, Any] = {}
+    evidence: dict[str, Any] = field(default_factory=dict)
 
     @property
     def preprocessing(self) -> Preprocessing:
+        """How an image becomes the model's input. Raises ValueError for unknown options."""
         return Preprocessing.from_dict({"size": self.input.size, **self.input.preprocessing})
 
     @property
     def in_distribution_threshold(self) -> float | None:
+        """The greatest distance of a dermatoscopic image; None without a detector."""
         return self.in_distribution.threshold if self.in_distribution else None
 
     @property
     def in_distribution_log_odds(self) -> float:
+        """The least log-odds of a dermatoscopic image against the other kinds."""
         return self.in_distribution.log_odds if self.in_distribution else 0.0
 
 
@@ -189,7 +85,7 @@ class _Schema(Struct):
 
 
 def parse(data: bytes) -> Manifest:
-    """Read and check a manifest's JSON. Raises ReleaseError that names the field that is wrong."""
+    """Read and validate a manifest's JSON. Raises ReleaseError that names the invalid field."""
     try:
         schema = msgspec.json.decode(data, type=_Schema).schema_version
         if schema != SCHEMA_VERSION:
@@ -204,13 +100,13 @@ def parse(data: bytes) -> Manifest:
 
 
 def as_document(manifest: Manifest) -> dict[str, Any]:
-    """The manifest as it stands in JSON."""
+    """Return the manifest as it is encoded in JSON, as dictionaries and lists."""
     built: dict[str, Any] = msgspec.to_builtins(manifest)
     return built
 
 
 def _check(manifest: Manifest) -> None:
-    """What must hold between the fields. Raises ReleaseError, ValueError."""
+    """Check what must hold between fields. Raises ReleaseError, ValueError."""
     classes = manifest.classes
     if unknown := sorted(set(classes) - set(TAXONOMY)):
         raise ReleaseError(f"the manifest has unknown classes: {', '.join(unknown)}")

@@ -1,7 +1,7 @@
-"""What a browser needs beside the release's files to answer as this server does.
+"""What a browser needs, besides the files of the release, to classify images as this server does.
 
-Names and cautions, which stand in the code, and two pictures with what came out for them: before a
-browser answers, it must get the same.
+Names and warnings, which are defined in this code, and two test images with their results: a
+browser that computes other results for them must not classify.
 """
 
 import base64
@@ -20,13 +20,17 @@ from .diagnoses import TAXONOMY
 from .posterior import named_prior, posterior
 from .result import NOT_DERMATOSCOPIC, NOTICE
 
-# Of the pictures that a browser is checked with: no square, so that their orientation shows.
+# Of the test images in pixels: not square, so that a wrong orientation shows.
 WIDTH, HEIGHT = 160, 120
 _ORIENTATION, _TURNED = 0x0112, 6
 
 
 class Check(TypedDict):
-    """``picture``: base64; ``exact``: SHA-256 of outputs, float32 in little-endian order."""
+    """A test image and its results.
+
+    ``picture``: the file in base64. ``probabilities``: (classes,) under the default prior.
+    ``exact``: SHA-256 of each output as little-endian float32; empty where browsers may differ.
+    """
 
     picture: str
     probabilities: list[float]
@@ -34,7 +38,7 @@ class Check(TypedDict):
 
 
 def describe(classifier: Classifier) -> dict[str, Any]:
-    """Return the document, made for the release of the classifier."""
+    """Return the document for the release of the classifier."""
     manifest = classifier.manifest
     cautions = {
         FIRST_PICTURE.code: FIRST_PICTURE,
@@ -51,7 +55,7 @@ def describe(classifier: Classifier) -> dict[str, Any]:
         "min_side": sizes.MIN_SIDE,
         "full_side": decode.FULL_SIDE,
         "notice": NOTICE,
-        # Of a PNG all browsers make the same pixels; JPEG decoders differ by a level or two.
+        # All browsers decode PNG to the same pixels; their JPEG decoders differ by a level or two.
         "check": [_check(classifier, "PNG", exact=True), _check(classifier, "JPEG", exact=False)],
     }
 
@@ -80,7 +84,7 @@ def _check(classifier: Classifier, file_format: str, exact: bool) -> Check:
 
 
 def _drawing() -> Image.Image:
-    """A brown spot on skin, with waves of all lengths that colours and edges are made of."""
+    """A brown spot on skin, overlaid with waves of many wavelengths, to test resampling."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     radius = np.hypot(x - WIDTH / 2, y - HEIGHT / 3) / HEIGHT
     inside = 1 / (1 + np.exp((radius - 0.3) / 0.03))

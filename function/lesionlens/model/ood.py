@@ -1,12 +1,12 @@
-"""What a picture is: a dermatoscopic image, a close-up of skin without a dermatoscope, or other.
+"""The kind of an image: dermatoscopic, a close-up of skin without a dermatoscope, or other.
 
-Both parts of the detector use inner layers of the network, averaged over the image. A linear
+Both parts of the detector use activations of inner layers, averaged over the image. A linear
 classifier separates the three kinds that it was trained on (outlier exposure, Hendrycks et al.,
 "Deep Anomaly Detection with Outlier Exposure", ICLR 2019). The Mahalanobis distance from
-dermatoscopic images, in the space of their principal components, rejects kinds that were not in
-training (Lee et al., "A Simple Unified Framework for Detecting Out-of-Distribution Samples and
-Adversarial Attacks", NeurIPS 2018). A picture is dermatoscopic if both accept it.
-`training.evaluation.ood_fit` fits and measures them.
+dermatoscopic images, in the space of their principal components, rejects kinds that the training
+did not have (Lee et al., "A Simple Unified Framework for Detecting Out-of-Distribution Samples and
+Adversarial Attacks", NeurIPS 2018). An image is dermatoscopic if both accept it.
+`training.evaluation.ood_fit` fits and evaluates them.
 """
 
 import io
@@ -24,19 +24,20 @@ DERMATOSCOPIC, CLOSE_UP, OTHER = KINDS = ("dermatoscopic", "close-up", "other")
 
 @dataclass(frozen=True)
 class Recognition:
-    """What a picture was recognized as; ``distance``: about 1 for dermatoscopic images."""
+    """``kind``: one of `KINDS`; ``distance``: at least 0, about 1 for dermatoscopic images."""
 
     kind: str
     distance: float
 
     @property
     def in_distribution(self) -> bool:
+        """Whether the image is dermatoscopic, as the training images are."""
         return self.kind == DERMATOSCOPIC
 
 
 @dataclass(frozen=True)
 class Detector:
-    """Arrays of float32, read from and written to a file of a release.
+    """The fitted detector, a file of the release; all arrays are float32.
 
     ``mean`` (F,) and ``projection`` (F, K) whiten the features of dermatoscopic images; ``weights``
     (F, 3) and ``bias`` (3,) give the logits of `KINDS`.
@@ -60,13 +61,13 @@ class Detector:
     def recognize(
         self, features: NDArray[np.float32], farthest: float, least_log_odds: float
     ) -> Recognition:
-        """Classify a picture by its (F,) features.
+        """Return the kind of an image by its (F,) features.
 
         Dermatoscopic images have at most the distance ``farthest`` and at least ``least_log_odds``.
         """
         distance, logits = self.distances(features), self.logits(features)
         accepted = distance <= farthest and log_odds(logits) >= least_log_odds
-        # The likelier of the two others, also where only the distance rejects.
+        # The likelier of the two other kinds, also if only the distance rejects the image.
         refused = CLOSE_UP if logits[1] > logits[2] else OTHER
         return Recognition(DERMATOSCOPIC if accepted else refused, float(distance))
 
@@ -81,19 +82,19 @@ class Detector:
 
     @classmethod
     def read(cls, data: bytes) -> "Detector":
-        """Raises ReleaseError if ``data`` is not what `write` wrote.
+        """Read what `write` returned. Raises ReleaseError for anything else.
 
-        Arrays are views of bytes that ``data`` contains: nothing is decompressed, and no allocation
-        depends on what a header claims.
+        No allocation depends on a size in a header: the arrays are not compressed, and are views of
+        the bytes in ``data``.
         """
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 arrays = {name: _array(archive, name) for name in _FIELDS[:2]}
-                # Releases that predate the classifier have the distance alone.
+                # Releases that predate the classifier have only the distance.
                 with_classifier = bool({"weights.npy", "bias.npy"} & set(archive.namelist()))
                 for name in _FIELDS[2:] if with_classifier else ():
                     arrays[name] = _array(archive, name)
-        # On hostile bytes the parsers of zip files and array headers raise many exceptions.
+        # For malformed input, the parsers of zip files and array headers raise many exceptions.
         except Exception as error:
             raise ReleaseError(f"the detector cannot be read: {error}") from None
         count, components = len(arrays["mean"]), arrays["projection"].shape[-1]
@@ -118,7 +119,7 @@ _FIELDS = ("mean", "projection", "weights", "bias")
 
 
 def log_odds(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return by how much the dermatoscopic logit exceeds the larger other: (…) of (…, 3) logits."""
+    """Return the dermatoscopic logit minus the larger of the others: (…) of (…, 3) logits."""
     return np.asarray(logits[..., 0] - logits[..., 1:].max(axis=-1))
 
 

@@ -1,4 +1,4 @@
-"""From a model's logits to one posterior over the classes, under one stated prior.
+"""From a model's logits to the posterior over the classes, under a stated prior.
 
 Every number in a result comes from one such posterior: the class probabilities, the most likely
 class, and malignancy as the sum over the malignant classes.
@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .diagnoses import TAXONOMY
-from .manifest import Calibration, Manifest
+from .manifest import Manifest
+from .manifest_sections import Calibration
 
 PREVALENCE = "prevalence"
 # The shares of malignant lesions that a caller may state.
@@ -45,7 +46,7 @@ def named_prior(manifest: Manifest, name: str) -> Prior:
     return _prior(name, manifest.priors[name], manifest.classes)
 
 
-# Every image uses the same few.
+# Requests use few different ones.
 @lru_cache(16)
 def _prior(name: str, weights: tuple[float, ...], classes: tuple[str, ...]) -> Prior:
     shares = np.array(weights, np.float64)
@@ -55,10 +56,9 @@ def _prior(name: str, weights: tuple[float, ...], classes: tuple[str, ...]) -> P
 
 
 def prior_of_prevalence(manifest: Manifest, prevalence: float) -> Prior:
-    """Return the default prior, reweighted to a share ``prevalence``, in (0, 1), of malignancy.
+    """Return the default prior, rescaled so that malignant classes sum to ``prevalence`` in (0, 1).
 
-    Among the malignant classes, and among the benign ones, the shares stay as they are: the odds of
-    malignant against benign are all that changes.
+    Only the odds of malignant against benign change: the shares within each group stay the same.
     """
     usual = named_prior(manifest, manifest.malignancy.prior)
     malignant = is_malignant(manifest.classes)
@@ -83,7 +83,7 @@ def _is_malignant(classes: tuple[str, ...]) -> NDArray[np.bool_]:
 def posterior(
     logits: NDArray[np.floating[Any]], by: Calibration, shares: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Probabilities (…, C) of (…, C) ``logits`` under a prior of (C,) ``shares``.
+    """Return the probabilities (…, C) of (…, C) ``logits`` under a prior of (C,) ``shares``.
 
     They are multiples of 1 / `STEPS` that sum to exactly 1.
     """
@@ -91,7 +91,7 @@ def posterior(
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
     steps = np.rint(STEPS * exponentials / exponentials.sum(axis=-1, keepdims=True))
     first = steps.argmax(axis=-1)[..., np.newaxis] == np.arange(steps.shape[-1])
-    # The rounding error is added to the largest, where its relative effect is smallest.
+    # The rounding error goes to the largest probability, where its relative effect is smallest.
     return np.asarray((steps + first * (STEPS - steps.sum(axis=-1, keepdims=True))) / STEPS)
 
 

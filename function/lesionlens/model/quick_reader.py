@@ -1,9 +1,9 @@
-"""Objects of Cloud Storage read through its JSON API, without the client library.
+"""Reads objects through Cloud Storage's JSON API, without the client library.
 
-Importing the library takes longer than reading a release. Only the case of a normal cold start is
-handled here: credentials of the instance's service account (or an emulator), and a successful
-response. In every other case `QuickReader.read` returns None, and the caller falls back to the
-library, which has the retries and the error messages.
+Importing the library takes longer than reading a release. Only a normal cold start is handled here:
+credentials of the instance's service account (or an emulator), and a successful response. In every
+other case `QuickReader.read` returns None, and the caller falls back to the library, which has
+retries and error messages.
 
 https://cloud.google.com/storage/docs/json_api/v1/objects/get
 https://cloud.google.com/run/docs/container-contract#metadata-server
@@ -19,12 +19,12 @@ from urllib.parse import quote, urlsplit
 ENDPOINT = "https://storage.googleapis.com"
 METADATA_HOST = "metadata.google.internal"
 TOKEN_PATH = "/computeMetadata/v1/instance/service-accounts/default/token"  # noqa: S105 - a path
-TIMEOUT_S = 2.0  # of each socket operation; the fallback has longer ones
+TIMEOUT_S = 2.0  # for each socket operation; those of the fallback are longer
 
 
 @dataclass
 class QuickReader:
-    """Reads objects of one bucket. Safe for use by several threads."""
+    """Reads objects of one bucket; connections are kept open. Thread-safe."""
 
     bucket: str
     endpoint: str
@@ -32,9 +32,10 @@ class QuickReader:
     _idle: list[http.client.HTTPConnection] = field(default_factory=list)
 
     def read(self, name: str, at_most: int) -> tuple[bytes, int] | None:
-        """Return an object's bytes and generation, or None if the library has to be used.
+        """Return an object's content and generation, or None if the library must be used.
 
-        An object of more than ``at_most`` bytes counts as a failure, too.
+        None also for an object of more than ``at_most`` bytes. The content has the CRC32C that
+        Cloud Storage states.
         """
         path = f"/download/storage/v1/b/{quote(self.bucket, '')}/o/{quote(name, '')}?alt=media"
         try:
@@ -44,7 +45,7 @@ class QuickReader:
         try:
             connection.request("GET", path, headers=self.headers)
             response = connection.getresponse()
-            # One byte more shows that the object is too large. A truncated body fails the hash.
+            # One more byte shows that the object is too large. A truncated body has another hash.
             data = response.read(at_most + 1) if response.status == 200 else b""
             headers = response.headers
             generation = int(headers["X-Goog-Generation"])
@@ -62,7 +63,7 @@ class QuickReader:
 
 
 def open_reader(bucket: str) -> QuickReader | None:
-    """Return a reader with the instance's credentials; None where other credentials are set."""
+    """Return a reader with the instance's credentials; None if other credentials are configured."""
     if emulator := os.environ.get("STORAGE_EMULATOR_HOST"):
         return QuickReader(bucket, emulator if "://" in emulator else f"http://{emulator}", {})
     # The first is set wherever the function runs on Google Cloud; the second overrides the
@@ -94,7 +95,7 @@ def _connection(address: str) -> http.client.HTTPConnection:
 
 
 def _intact(data: bytes, hashes: str) -> bool:
-    """Whether the bytes have the CRC32C that the store keeps of them."""
+    """Whether the CRC32C of the bytes is among ``hashes``, the value of X-Goog-Hash."""
     import google_crc32c
 
     found = base64.b64encode(google_crc32c.value(data).to_bytes(4, "big")).decode()

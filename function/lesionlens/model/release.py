@@ -1,13 +1,11 @@
-"""The release: the contract between training and serving, read and checked.
+"""Releases: how they are laid out in object storage, and how serving reads and checks them.
 
-Its layout in object storage::
-
-    current.json               {"version": …}: the pointer
-    VERSION/manifest.json      all that serving needs to know
+    current.json               {"version": …}: names the current release
+    VERSION/manifest.json      all that serving needs to know, see `manifest`
     VERSION/model.tflite       the LiteRT model
-    VERSION/detector.npz       what the features of dermatoscopic images look like
+    VERSION/detector.npz       the detector of dermatoscopic images, see `ood`
 
-`training.releasing.publish` writes it.
+`training.releasing.publish` writes them.
 """
 
 import hashlib
@@ -18,8 +16,9 @@ from typing import Any
 
 import msgspec
 
-from .manifest import Manifest, ReleaseError, StoredFile, parse
-from .storage import Store
+from .manifest import Manifest, ReleaseError, parse
+from .manifest_sections import StoredFile
+from .object_store import Store
 
 CURRENT = "current"
 POINTER = "current.json"
@@ -33,14 +32,16 @@ _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True)
 class Release:
+    """A release whose files have the sizes and hashes of its manifest."""
+
     manifest: Manifest
-    files: dict[str, bytes]  # by name, as the manifest lists them
+    files: dict[str, bytes]  # those that the manifest lists under ``files``, by name
 
 
 def load(store: Store, version: str) -> Release:
-    """Read a release, or the current one, and check every byte of it against its manifest.
+    """Read a release, by its version or `CURRENT`, and check all files against its manifest.
 
-    Raises StorageError, or ReleaseError where the release cannot be trusted.
+    Raises StorageError, or ReleaseError if the release is inconsistent.
     """
     if version == CURRENT:
         version = current(store)
@@ -51,16 +52,16 @@ def load(store: Store, version: str) -> Release:
 
 
 class _Files(msgspec.Struct):
-    """What manifests of every schema say of their files."""
+    """The part that manifests of all schema versions share."""
 
     files: dict[str, StoredFile]
 
 
 def load_file(store: Store, version: str, name: str) -> bytes:
-    """Read one file of a release of any schema, checked against its manifest.
+    """Read one file of a release of any schema version, and check it against the manifest.
 
-    Weights can be trained on long after the manifest beside them can no longer be served. Raises
-    StorageError, or ReleaseError where the release cannot be trusted.
+    Training can start from weights whose manifest is too old to be served. Raises StorageError, or
+    ReleaseError if the release is inconsistent.
     """
     path = f"{check_version(version)}/{MANIFEST}"
     try:
@@ -87,12 +88,13 @@ def _read(store: Store, version: str, name: str, expected: StoredFile) -> bytes:
 
 
 def current(store: Store) -> str:
-    """Return the version that the pointer names."""
+    """Return the version that the pointer names. Raises StorageError, ReleaseError."""
     document = _json(store.read(POINTER, MAX_JSON_BYTES).data, POINTER)
     return check_version(str(document.get("version")))
 
 
 def read_manifest(store: Store, version: str) -> Manifest:
+    """Read and validate the manifest of a version. Raises StorageError, ReleaseError."""
     path = f"{check_version(version)}/{MANIFEST}"
     manifest = parse(store.read(path, MAX_JSON_BYTES).data)
     if manifest.version != version:
@@ -101,7 +103,10 @@ def read_manifest(store: Store, version: str) -> Manifest:
 
 
 def check_version(version: str) -> str:
-    """Return the name of a version. Raises ReleaseError if it is none, or leaves its folder."""
+    """Return ``version`` if it may name a version. Raises ReleaseError otherwise.
+
+    It becomes part of paths, so it must not contain a slash, for example.
+    """
     if not _VERSION.fullmatch(version) or version == CURRENT:
         raise ReleaseError(
             f"{version!r} names no version; accepted are up to 64 letters, digits and . _ -"

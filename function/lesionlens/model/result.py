@@ -1,4 +1,4 @@
-"""From the model's outputs to the result that a client reads."""
+"""From the model's outputs to the result document of one image."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ NOTICE = (
     "when in doubt, show the lesion to a doctor."
 )
 
-# What to tell of an image that is not dermatoscopic, by what it is instead.
+# The warnings about an image that is not dermatoscopic, by its kind.
 NOT_DERMATOSCOPIC = {
     CLOSE_UP: Caution(
         "not-dermatoscopic",
@@ -52,10 +52,10 @@ def build(
     cautions: tuple[Caution, ...],
     timing: Timing,
 ) -> Result:
-    """Return the result for one image.
+    """Return the result document of one image.
 
-    ``logits``: (classes,), averaged over the views; ``recognition``: what the image is, None if
-    there is no detector; ``cautions`` beside those of the file.
+    ``logits``: (classes,), averaged over the views. ``recognition``: the kind of the image; None
+    without a detector. ``cautions``: warnings in addition to those of ``decoded``.
     """
     usual = named_prior(manifest, manifest.malignancy.prior)
     prior = (
@@ -89,7 +89,7 @@ def build(
         "input": {
             "width": decoded.width,
             "height": decoded.height,
-            # Without a detector it is unknown, not "yes".
+            # None without a detector: unknown, not true.
             "kind": recognition.kind if recognition else None,
             "in_distribution": recognized if recognition else None,
             "score": round(recognition.distance, 4) if recognition else None,
@@ -114,7 +114,7 @@ def _malignancy(
     prior: Prior,
     usual: Prior,
 ) -> MalignancyFound:
-    # The flag does not move with what a caller asks: it is always decided under the default prior.
+    # The flag must not depend on the requested prior: it is always decided under the default one.
     decided_on = (
         probabilities if prior is usual else posterior(logits, manifest.calibration, usual.shares)
     )

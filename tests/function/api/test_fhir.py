@@ -177,6 +177,40 @@ def test_what_the_caller_sent_beside_the_image_comes_back(shared_client: Client)
 
 
 @pytest.mark.parametrize(
+    ("text", "coding"),
+    [
+        ("http://snomed.info/sct|123 037", ("http://snomed.info/sct", "123 037")),
+        ("urn:oid:1.2|a|b", ("urn:oid:1.2", "a|b")),
+        # No URI before the bar, or no FHIR code after it.
+        ("left arm: upper|outer", None),
+        ("arm|upper", None),
+        ("1:2|upper", None),
+        ("http://snomed.info/sct| 123", None),
+        ("http://snomed.info/sct|1  2", None),
+        ("http://snomed.info/sct|", None),
+    ],
+)
+def test_a_body_site_is_a_coding_only_if_it_is_a_valid_one(
+    text: str, coding: tuple[str, str] | None
+) -> None:
+    site = checked(fhir.report({**RESULT, "record": {"body_site": text}}))["nv"]["bodySite"]
+    if coding is None:
+        assert site == {"text": text}
+    else:
+        assert site == {"coding": [{"system": coding[0], "code": coding[1]}]}
+
+
+@pytest.mark.parametrize(
+    ("probability", "written"), [(0.5, "50.0%"), (0.99, "99.0%"), (0.9999, "> 99.9%")]
+)
+def test_a_conclusion_is_never_certain(probability: float, written: str) -> None:
+    sure = {**RESULT, "prediction": {**RESULT["prediction"], "probability": probability}}
+    report = fhir.report(sure)
+    checked(report)
+    assert report["conclusion"].startswith(f"Melanoma: {written}.")
+
+
+@pytest.mark.parametrize(
     ("field", "text", "message"),
     [
         ("subject", "Jane Doe", "subject is no reference"),

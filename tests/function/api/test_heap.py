@@ -23,7 +23,7 @@ def upload(size):
     del large, pieces
     barrier.wait()
 
-heap.return_what_is_freed()
+heap.return_freed_memory()
 barrier = Barrier(8)
 before = resident()
 with ThreadPoolExecutor(8) as threads:

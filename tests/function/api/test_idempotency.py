@@ -1,17 +1,15 @@
 """Idempotency-Key: the same response, counted once, and nothing of the image kept."""
 
 import io
-import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 from werkzeug.test import Client
 
-from lesionlens.api import idempotency
-from lesionlens.api.idempotency import Answer, Answers, Memory, Owner, Replay
+from lesionlens.api import answer_store, idempotency
+from lesionlens.api.answer_store import Memory
+from lesionlens.api.idempotency import Answers, Owner, Replay
 from lesionlens.errors import OtherRequest, StillAnswering
-from tests import redis_server
 from tests.conftest import create_client
 from tests.pictures import JPEG, encoded, lesion
 
@@ -144,68 +142,10 @@ def test_nothing_that_is_kept_tells_the_image_or_the_key() -> None:
     assert len({kept.request for kept in store._tiers["p"].values()}) == 2
 
 
-def kept(body: str) -> Answer:
-    return Answer("r", 200, "application/json", body)
-
-
-def test_memory_is_bounded_in_bytes_and_the_oldest_goes_first() -> None:
-    store = Memory(public=100_000)
-    for number in range(50):
-        store.claim(f"p{number}", Answer("r"))
-        store.keep(f"p{number}", kept("é" * 10_000))
-    assert store._tiers["p"].currsize <= 100_000
-    assert store.has("p49")
-    assert not store.has("p0")
-    # A response larger than the store is not kept, and its claim is removed.
-    store.claim("p50", Answer("r"))
-    store.keep("p50", kept("x" * 200_000))
-    assert not store.has("p50")
-    for name in list(store._tiers["p"]):
-        store.drop(name)
-    assert store._tiers["p"].currsize == 0
-
-
 def test_a_crowd_of_anonymous_keys_evicts_no_partners_answer() -> None:
     answers = Answers("memory://")
     claim = answers.claim(Owner("key:1", partner=True), UUID, [JPEG])
     answers.keep(claim, 200, "application/json", "{}")
-    for number in range(2 * idempotency.PUBLIC_BYTES // idempotency.ENTRY_BYTES):
+    for number in range(2 * answer_store.PUBLIC_BYTES // answer_store.ENTRY_BYTES):
         answers.claim(Owner(f"public:{number}", partner=False), UUID, [JPEG])
     assert answers.has(Owner("key:1", partner=True), UUID)
-
-
-def test_a_redis_is_bounded_in_bytes_for_each_tier(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Many anonymous keys fill their own part of the store; partners' responses are still found."""
-    monkeypatch.setattr(idempotency, "KEPT_S", 10**9)  # a single period
-    answer = Answer("of a request", 200, "application/json", "x" * 10_000)
-    with redis_server.running(tmp_path) as address:
-        store = idempotency.Redis(address, partners=50_000, public=50_000)
-        crowd = [f"p{number}" for number in range(20)]
-        for name in crowd:
-            assert store.claim(name, Answer("of a request")) is None
-            store.keep(name, answer)
-        kept = [name for name in crowd if store.has(name)]
-        assert kept == crowd[: len(kept)]
-        assert 2 <= len(kept) <= 4
-        # Claims without a response are removed.
-        assert store.claim(crowd[-1], Answer("of a request")) is None
-        assert store.claim(crowd[0], Answer("of a request")) == answer
-        assert store.claim("k1", Answer("of a request")) is None
-        store.keep("k1", answer)
-        assert store.claim("k1", Answer("of a request")) == answer
-
-
-def test_an_answer_is_forgotten_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    store = Memory()
-    store.keep("ka", kept("{}"))
-    store.claim("kb", Answer("r"))
-    now[0] = idempotency.CLAIMED_S + 1.0
-    assert (store.has("ka"), store.has("kb")) == (True, False)
-    now[0] = idempotency.KEPT_S - 1.0
-    assert store.claim("ka", Answer("r")) is not None
-    now[0] = idempotency.KEPT_S + 1.0
-    assert store.claim("ka", Answer("r")) is None

@@ -1,24 +1,15 @@
-"""Partners' API keys: creation, configuration, comparison, and use in requests."""
+"""The command that creates, lists and revokes partners' keys."""
 
-import hmac
-import json
 import stat
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from werkzeug.test import Client
 
 from lesionlens.api import keys
-from lesionlens.api.keys import Keyring, KeysError
-from lesionlens.api.rate import Rate
-from tests.conftest import create_client
-from tests.multipart_forms import multipart
-from tests.pictures import JPEG
+from lesionlens.api.keyring import read
 
 TODAY = datetime.now(UTC).date()
-RATE = Rate(600, "minute")
 
 
 def made(capsys: pytest.CaptureFixture[str], file: Path, *options: str) -> str:
@@ -35,7 +26,7 @@ def test_a_key_is_created_listed_and_revoked(
     assert text not in file.read_text()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
-    key = keys.read(str(file)).find(text)
+    key = read(str(file)).find(text)
     assert key is not None
     assert (key.partner, str(key.rate), key.batch) == ("Example Clinic", "30/hour", 4)
     assert key.expires == TODAY + timedelta(days=10)
@@ -45,129 +36,11 @@ def test_a_key_is_created_listed_and_revoked(
     assert f"{key.id}  until {key.expires}  30/hour, 4 a batch  Example Clinic" in listed
 
     assert keys.main([str(file), "revoke", key.id]) == 0
-    left = keys.read(str(file))
+    left = read(str(file))
     assert left.find(text) is None
     assert left.find(other) is not None
     assert keys.main([str(file), "revoke", key.id]) == 1
     assert f"there is no key '{key.id}'" in capsys.readouterr().err
-
-
-def test_a_key_has_256_random_bits() -> None:
-    text, _ = keys.create("a", RATE, 16, TODAY)
-    assert len(text) == len(keys.PREFIX) + 43  # base64 of 32 bytes
-    assert text != keys.create("a", RATE, 16, TODAY)[0]
-
-
-def test_a_key_opens_until_the_day_it_expires() -> None:
-    for days, opens in ((1, True), (0, False), (-1, False)):
-        text, key = keys.create("a", RATE, 16, TODAY + timedelta(days=days))
-        assert (Keyring((key,)).find(text) is not None) is opens
-
-
-def test_every_key_is_compared_whichever_matches(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = [keys.create(str(n), RATE, 16, date.max) for n in range(3)]
-    ring = Keyring(tuple(key for _, key in made))
-    compared = []
-    real = hmac.compare_digest
-
-    def comparing(one: str, other: str) -> bool:
-        compared.append(one)
-        return real(one, other)
-
-    monkeypatch.setattr(hmac, "compare_digest", comparing)
-    for text in (made[0][0], made[2][0], "ll_wrong", ""):
-        compared.clear()
-        ring.find(text)
-        assert len(compared) == 3
-
-
-ENTRY = keys._entry(keys.create("Example Clinic", RATE, 16, date(2030, 1, 1))[1])
-
-
-@pytest.mark.parametrize(
-    ("document", "message"),
-    [
-        ("{", "neither a JSON object nor the path"),
-        ("/nowhere/keys.json", "neither a JSON object nor the path"),
-        ({"key": []}, 'no object {"keys"'),
-        ({"keys": [{**ENTRY, "hash": ""}]}, "key 0 has not exactly the fields"),
-        ({"keys": [ENTRY, ENTRY]}, "two keys have the same id"),
-        ({"keys": [{**ENTRY, "salt": "00"}]}, "too short"),
-        ({"keys": [{**ENTRY, "sha256": "xyz"}]}, "key 0 is wrong"),
-        ({"keys": [{**ENTRY, "rate": "many"}]}, "accepted is a number of images"),
-        ({"keys": [{**ENTRY, "rate": 5}]}, "key 0 is wrong"),
-        ({"keys": [{**ENTRY, "batch": 101}]}, "a batch of 1 to 100"),
-        ({"keys": [{**ENTRY, "test": "yes"}]}, "key 0 has a test that is not true or false"),
-        ({"keys": [{**ENTRY, "partner": ""}]}, "needs an id, a partner"),
-        ({"keys": [{**ENTRY, "expires": "soon"}]}, "key 0 is wrong"),
-    ],
-)
-def test_a_wrong_document_is_refused(document: object, message: str) -> None:
-    text = document if isinstance(document, str) else json.dumps(document)
-    with pytest.raises(KeysError) as refused:
-        keys.read(text)
-    assert message in str(refused.value)
-
-
-# ---- In requests ----
-
-
-@pytest.fixture(scope="module")
-def keyring() -> tuple[str, str, str]:
-    """A valid key, an expired key, and the document with both."""
-    good, one = keys.create("Example Clinic", RATE, 2, date(2999, 1, 1))
-    old, other = keys.create("Former Clinic", RATE, 2, date(2020, 1, 1))
-    return good, old, json.dumps({"keys": [keys._entry(one), keys._entry(other)]})
-
-
-@pytest.fixture
-def guarded(monkeypatch: pytest.MonkeyPatch, keyring: tuple[str, str, str]) -> Client:
-    monkeypatch.setenv("API_KEYS", keyring[2])
-    return create_client()
-
-
-def test_both_headers_carry_a_key(
-    monkeypatch: pytest.MonkeyPatch,
-    keyring: tuple[str, str, str],
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    good, _, document = keyring
-    monkeypatch.setenv("API_KEYS", document)
-    guarded = create_client()
-    for headers in (
-        {"Authorization": f"Bearer {good}"},
-        {"Authorization": f"bearer {good}"},
-        {"X-API-Key": good},
-        {"X-API-Key": good, "Authorization": f"Bearer {good}"},
-    ):
-        assert guarded.get("/v1/labels", headers=headers).status_code == 200
-    written = capsys.readouterr().out
-    assert '"partner": "Example Clinic"' in written
-    assert good not in written
-
-
-@pytest.mark.parametrize("configured", [True, False])
-def test_an_invalid_key_does_not_count_as_no_key(
-    monkeypatch: pytest.MonkeyPatch, keyring: tuple[str, str, str], configured: bool
-) -> None:
-    good, old, document = keyring
-    if configured:
-        monkeypatch.setenv("API_KEYS", document)
-    client = create_client()
-    for headers in (
-        {"X-API-Key": "ll_wrong"},
-        {"X-API-Key": ""},
-        {"X-API-Key": old},
-        {"X-API-Key": good[:-1]},
-        {"Authorization": "Bearer"},
-        {"Authorization": "Basic dXNlcjpwYXNz"},
-        {"Authorization": f"Bearer {good}, Bearer {good}"},
-        {"X-API-Key": "\xff\u20ac".encode().decode("latin-1")},
-    ):
-        response = client.get("/v1/labels", headers=headers)
-        assert response.status_code == 401, headers
-        assert response.content_type == "application/problem+json"
-        assert response.headers["WWW-Authenticate"].startswith("Bearer ")
 
 
 def test_a_test_key_is_created_and_listed_as_one(
@@ -177,107 +50,30 @@ def test_a_test_key_is_created_and_listed_as_one(
     text = made(capsys, file, "--test")
     assert text.startswith("ll_test_")
     assert not made(capsys, file).startswith("ll_test_")
-    assert [key.test for key in keys.read(str(file)).keys] == [True, False]
+    assert [key.test for key in read(str(file)).keys] == [True, False]
     assert keys.main([str(file), "list"]) == 0
     first, second = capsys.readouterr().out.splitlines()
     assert first.endswith("Example Clinic  (test)")
     assert second.endswith("Example Clinic")
 
 
-@pytest.fixture(scope="module")
-def pair() -> tuple[str, str, str]:
-    """A partner's key and test key, each for one image a day, and the document with both."""
-    real, one = keys.create("Example Clinic", Rate(1, "day"), 2, date(2999, 1, 1))
-    trial, other = keys.create("Example Clinic", Rate(1, "day"), 2, date(2999, 1, 1), test=True)
-    return real, trial, json.dumps({"keys": [keys._entry(one), keys._entry(other)]})
-
-
-def test_a_test_key_gets_real_answers_that_are_marked_and_leaves_the_other_limit_alone(
-    monkeypatch: pytest.MonkeyPatch,
-    pair: tuple[str, str, str],
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    real, trial, document = pair
-    monkeypatch.setenv("API_KEYS", document)
-    client = create_client()
-
-    def classify(key: str) -> tuple[int, dict[str, Any]]:
-        answer = client.post(
-            "/v1/classify", data=JPEG, content_type="image/jpeg", headers={"X-API-Key": key}
-        )
-        return answer.status_code, answer.json
-
-    status, marked = classify(trial)
-    assert (status, marked.pop("test")) == (200, True)
-    assert '"test": true' in capsys.readouterr().out
-    assert classify(trial)[0] == 429
-    status, plain = classify(real)
-    assert status == 200
-    for name in ("probabilities", "malignancy", "input"):
-        assert marked[name] == plain[name]
-    assert "test" not in plain
-
-
 @pytest.mark.parametrize(
-    ("path", "field", "accept", "mark"),
+    ("option", "value", "accepted"),
     [
-        ("/v1/batch", "images", "application/json", '"test":true'),
-        ("/v1/batch", "images", "application/jsonl", '"test":true'),
-        ("/v1/batch", "images", "application/fhir+json", '"code":"HTEST"'),
-        ("/v1/classify", "image", "application/fhir+json", '"code":"HTEST"'),
-        ("/v1/classify", "image", "text/html", "Test data:"),
+        ("--days", "0", "a number from 1 to 3650"),
+        ("--days", "-1", "a number from 1 to 3650"),
+        ("--days", "99999999999", "a number from 1 to 3650"),
+        ("--batch", "0", "a number from 1 to 100"),
+        ("--batch", "101", "a number from 1 to 100"),
+        ("--rate", "many", "invalid parse value"),
     ],
 )
-def test_every_form_of_an_answer_is_marked(
-    monkeypatch: pytest.MonkeyPatch,
-    pair: tuple[str, str, str],
-    path: str,
-    field: str,
-    accept: str,
-    mark: str,
+def test_a_key_that_could_not_be_used_is_not_created(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, value: str, accepted: str
 ) -> None:
-    real, trial, document = pair
-    monkeypatch.setenv("API_KEYS", document)
-    client = create_client()
-    body, media_type = multipart((field, "lesion.jpg", JPEG))
-    for key, marked in ((trial, True), (real, False)):
-        headers = {"Accept": accept, "X-API-Key": key}
-        answer = client.post(path, data=body, content_type=media_type, headers=headers)
-        assert answer.status_code == 200
-        assert (mark in answer.text) is marked
-
-
-def test_two_different_keys_are_400(guarded: Client, keyring: tuple[str, str, str]) -> None:
-    headers = {"Authorization": f"Bearer {keyring[0]}", "X-API-Key": "other"}
-    response = guarded.get("/v1/labels", headers=headers)
-    assert response.status_code == 400
-    assert "hold different keys" in response.json["detail"]
-
-
-def test_without_a_key_the_public_tier_answers(guarded: Client) -> None:
-    assert guarded.post("/v1/classify", data=JPEG, content_type="image/jpeg").status_code == 200
-
-
-def test_a_wrong_key_does_not_stop_a_probe(guarded: Client) -> None:
-    assert guarded.get("/health", headers={"X-API-Key": "wrong"}).status_code == 200
-
-
-def test_clients_that_guess_keys_are_blocked(
-    guarded: Client, keyring: tuple[str, str, str]
-) -> None:
-    def ask(key: str, address: str = "192.0.2.1") -> int:
-        of = {"REMOTE_ADDR": address}
-        response = guarded.get("/v1/labels", headers={"X-API-Key": key}, environ_overrides=of)
-        return response.status_code
-
-    assert [ask(f"ll_{n}") for n in range(12)] == [401] * 10 + [429] * 2
-    # Not even the right key is accepted: that would confirm a guess.
-    assert ask(keyring[0]) == 429
-    assert ask(keyring[0], "192.0.2.2") == 200
-
-
-def test_no_key_is_shown_where_the_document_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("API_KEYS", '{"keys": ["secret-of-somebody"]}')
-    with pytest.raises(Exception, match="API_KEYS cannot be used: key 0") as refused:
-        create_client()
-    assert "secret-of-somebody" not in str(refused.value)
+    file = tmp_path / "keys.json"
+    with pytest.raises(SystemExit) as refused:
+        keys.main([str(file), "create", "Example Clinic", f"{option}={value}"])
+    assert refused.value.code == 2
+    assert accepted in capsys.readouterr().err
+    assert not file.exists()

@@ -1,7 +1,6 @@
 """Rate limits: counting, clients, and response headers; in memory and in a real Redis."""
 
 import io
-import json
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 from werkzeug.test import Client, TestResponse
 
-from lesionlens.api import keys
+from lesionlens.api import keyring
 from lesionlens.api.authentication import Caller
 from lesionlens.api.rate import Rate
 from lesionlens.api.rate_limit import Quota
@@ -125,8 +124,8 @@ def test_without_a_limit_there_is_none(shared_client: Client) -> None:
 
 
 def test_a_key_has_limits_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    text, key = keys.create("Example Clinic", Rate(5, "day"), 2, date(2999, 1, 1))
-    monkeypatch.setenv("API_KEYS", json.dumps({"keys": [keys._entry(key)]}))
+    text, key = keyring.create("Example Clinic", Rate(5, "day"), 2, date(2999, 1, 1))
+    monkeypatch.setenv("API_KEYS", keyring.document([key]))
     monkeypatch.setenv("RATE_LIMIT", "1/hour")
     client = create_client()
     known = {"X-API-Key": text}

@@ -9,8 +9,8 @@ from typing import Any
 import flask
 import pytest
 
-from lesionlens.api import upload
-from lesionlens.api.upload import Request
+from lesionlens.api import json_body, upload
+from lesionlens.api.request_body import Request
 
 
 def test_a_large_upload_in_a_form_touches_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,14 +43,14 @@ def test_large_json_bodies_are_parsed_one_after_the_other(
     read: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Small bodies do not wait."""
-    image = bytes(upload.LARGE_JSON)
+    image = bytes(json_body.LARGE_JSON)
     running, most = 0, 0
     counting, small_passed = threading.Lock(), threading.Event()
     parsed = json.loads
 
     def loads(body: bytes) -> Any:
         nonlocal running, most
-        if len(body) > upload.LARGE_JSON:
+        if len(body) > json_body.LARGE_JSON:
             assert small_passed.wait(60)
             with counting:
                 running += 1

@@ -9,10 +9,10 @@ import pytest
 
 from lesionlens.model import release
 from lesionlens.model.classifier import Classifier, Slot
+from lesionlens.model.file_store import FileStore
 from lesionlens.model.manifest import DETECTOR, MODEL, ReleaseError
 from lesionlens.model.ood import Detector
 from lesionlens.model.release import Release
-from lesionlens.model.storage import FileStore
 from tests import releases
 from tests.conftest import RELEASES
 

@@ -2,7 +2,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from lesionlens.model.manifest import PRIORS, Calibration
+from lesionlens.model.manifest import PRIORS
+from lesionlens.model.manifest_sections import Calibration
 from lesionlens.model.posterior import (
     malignant_share,
     named_prior,

@@ -8,7 +8,8 @@ import google_crc32c
 import pytest
 
 from lesionlens.model import quick_reader
-from lesionlens.model.storage import ABSENT, CloudStore
+from lesionlens.model.cloud_store import CloudStore
+from lesionlens.model.object_store import ABSENT
 from tests import emulator, python_program
 
 DATA = b"manifest"
@@ -130,7 +131,7 @@ def test_other_credentials_are_left_to_the_library(
 
 READ = """
 import sys
-from lesionlens.model.storage import CloudStore
+from lesionlens.model.cloud_store import CloudStore
 print(CloudStore({bucket!r}, "quick").read("object", 10))
 assert "google.cloud.storage" not in sys.modules
 """

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from lesionlens.model import release
+from lesionlens.model.file_store import FileStore
 from lesionlens.model.manifest import DETECTOR, MODEL, ReleaseError
-from lesionlens.model.storage import FileStore, NotFound
+from lesionlens.model.object_store import NotFound
 from tests import releases
 
 

@@ -8,7 +8,7 @@ import pytest
 from lesionlens.imaging.model_input import Caution, Prepared
 from lesionlens.model import result
 from lesionlens.model.diagnoses import TAXONOMY
-from lesionlens.model.manifest import Calibration
+from lesionlens.model.manifest_sections import Calibration
 from lesionlens.model.ood import CLOSE_UP, DERMATOSCOPIC, OTHER, Recognition
 from lesionlens.model.options import Options
 from lesionlens.model.result import Timing

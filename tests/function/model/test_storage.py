@@ -6,17 +6,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from lesionlens.model import quick_reader, release, storage
-from lesionlens.model.storage import (
-    ABSENT,
-    CloudStore,
-    FileStore,
-    NotFound,
-    PreconditionFailed,
-    StorageError,
-    Store,
-    open_store,
-)
+from lesionlens.model import cloud_store, quick_reader, release
+from lesionlens.model.cloud_store import CloudStore
+from lesionlens.model.file_store import FileStore
+from lesionlens.model.object_store import ABSENT, NotFound, PreconditionFailed, StorageError, Store
+from lesionlens.model.storage import open_store
 from tests import emulator
 from tests.conftest import RELEASES
 
@@ -110,7 +104,7 @@ def test_a_release_is_loaded_over_http(
 
 def test_a_store_that_cannot_be_reached_is_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
-    monkeypatch.setattr(storage, "RETRY_FOR_S", 0.1)
+    monkeypatch.setattr(cloud_store, "RETRY_FOR_S", 0.1)
     with pytest.raises(StorageError, match=r"gs://b/f/current\.json cannot be read"):
         CloudStore("b", "f").read("current.json", 10)
     with pytest.raises(StorageError, match=r"gs://b/f/current\.json cannot be written"):

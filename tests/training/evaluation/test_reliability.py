@@ -6,7 +6,7 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import brier_score_loss, log_loss
 
-from lesionlens.model.manifest import Calibration
+from lesionlens.model.manifest_sections import Calibration
 from tests import releases
 from training.data.dataset import Dataset, Record
 from training.evaluation import metrics, reliability

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from lesionlens.model.manifest import Calibration
+from lesionlens.model.manifest_sections import Calibration
 from tests import releases
 from training.data.dataset import CLASSES, Dataset, Record
 from training.evaluation import metrics, subgroups

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from lesionlens.model import release
+from lesionlens.model.file_store import FileStore
 from lesionlens.model.manifest import DETECTOR, MODEL, Manifest, ReleaseError, parse
-from lesionlens.model.storage import ABSENT, FileStore, NotFound
+from lesionlens.model.object_store import ABSENT, NotFound
 from tests import releases
 from tests.conftest import RELEASES
 from training.releasing import publish
