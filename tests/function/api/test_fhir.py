@@ -193,7 +193,8 @@ def test_what_the_caller_sent_beside_the_image_comes_back(shared_client: Client)
 def test_a_body_site_is_a_coding_only_if_it_is_a_valid_one(
     text: str, coding: tuple[str, str] | None
 ) -> None:
-    site = checked(fhir.report({**RESULT, "record": {"body_site": text}}))["nv"]["bodySite"]
+    result: Any = {**RESULT, "record": {"body_site": text}}
+    site = checked(fhir.report(result))["nv"]["bodySite"]
     if coding is None:
         assert site == {"text": text}
     else:
@@ -204,7 +205,7 @@ def test_a_body_site_is_a_coding_only_if_it_is_a_valid_one(
     ("probability", "written"), [(0.5, "50.0%"), (0.99, "99.0%"), (0.9999, "> 99.9%")]
 )
 def test_a_conclusion_is_never_certain(probability: float, written: str) -> None:
-    sure = {**RESULT, "prediction": {**RESULT["prediction"], "probability": probability}}
+    sure: Any = {**RESULT, "prediction": {**RESULT["prediction"], "probability": probability}}
     report = fhir.report(sure)
     checked(report)
     assert report["conclusion"].startswith(f"Melanoma: {written}.")
