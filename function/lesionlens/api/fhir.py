@@ -46,8 +46,10 @@ NOT_RECOGNIZED = (
     "The image was not recognized as one of a lesion like those that the model has learned: "
     "no probability is given."
 )
-# A coded body site: the system is a URI, the code is of FHIR's type `code`.
-_CODED_SITE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:[^\s|]+)\|(\S+(?:\s\S+)*)")
+# FHIR's type `code`: single spaces inside, none around (https://hl7.org/fhir/R4B/datatypes.html#code).
+_CODE = r"\S+(?:\s\S+)*"
+# A coded body site: the system is a URI.
+_CODED_SITE = re.compile(rf"([A-Za-z][A-Za-z0-9+.-]*:[^\s|]+)\|({_CODE})")
 # IssueType by HTTP status: https://hl7.org/fhir/R4B/valueset-issue-type.html
 ISSUES = {
     401: "login", 404: "not-found", 405: "not-supported", 406: "not-supported", 408: "timeout",
@@ -138,7 +140,8 @@ def _named(resource: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
     """Tag a resource of a bundle with the image's index and, if there is one, the caller's id."""
     tags = [{"system": "urn:x-lesionlens:index", "code": str(entry["index"])}]
     if "id" in entry:
-        tags.append({"system": "urn:x-lesionlens:id", "code": entry["id"]})
+        kind = "code" if re.fullmatch(_CODE, entry["id"]) else "display"
+        tags.append({"system": "urn:x-lesionlens:id", kind: entry["id"]})
     return {**resource, "meta": {**resource.get("meta", {}), "tag": tags}}
 
 
@@ -151,10 +154,21 @@ def _narrative(sentences: list[str]) -> dict[str, str]:
 
 
 def _conclusion(result: Result) -> list[str]:
-    best = result["prediction"]
-    first = f"{best['name']}: {percent(best['probability'], 1)}." if best else NOT_RECOGNIZED
+    best, malignancy = result["prediction"], result["malignancy"]
+    if best is None or malignancy is None:
+        first = [NOT_RECOGNIZED]
+    else:
+        # The flag first: a flagged lesion may well have a benign class as its most probable one.
+        flag = "Flagged" if malignancy["flag"] else "Not flagged"
+        probability = percent(malignancy["decision"]["probability"], 1)
+        threshold = percent(malignancy["decision"]["threshold"], 1)
+        first = [
+            f"{flag} as possibly malignant: probability of malignancy {probability}, "
+            f"flagged from {threshold}.",
+            f"Most probable class: {best['name']}, {percent(best['probability'], 1)}.",
+        ]
     warnings = [warning["message"] for warning in result["input"]["warnings"]]
-    return [first, *warnings, result["notice"]]
+    return [*first, *warnings, result["notice"]]
 
 
 def _device(result: Result) -> dict[str, Any]:

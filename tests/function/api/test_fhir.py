@@ -58,7 +58,10 @@ def test_a_report_has_an_observation_of_each_class_and_one_of_malignancy() -> No
     assert report["identifier"] == [{"system": fhir.REQUEST_ID, "value": "mine"}]
     assert report["category"][0]["coding"][0]["code"] == "IMG"
     assert "Several pictures." in report["text"]["div"]
-    assert report["conclusion"] == f"Melanoma: 50.0%. Several pictures. {NOTICE}"
+    assert report["conclusion"] == (
+        "Flagged as possibly malignant: probability of malignancy 60.0%, flagged from 31.0%. "
+        f"Most probable class: Melanoma, 50.0%. Several pictures. {NOTICE}"
+    )
     for entry in ENTRIES:
         observation = contained[entry["label"]]
         assert observation["status"] == "preliminary"
@@ -193,7 +196,8 @@ def test_what_the_caller_sent_beside_the_image_comes_back(shared_client: Client)
 def test_a_body_site_is_a_coding_only_if_it_is_a_valid_one(
     text: str, coding: tuple[str, str] | None
 ) -> None:
-    site = checked(fhir.report({**RESULT, "record": {"body_site": text}}))["nv"]["bodySite"]
+    result: Any = {**RESULT, "record": {"body_site": text}}
+    site = checked(fhir.report(result))["nv"]["bodySite"]
     if coding is None:
         assert site == {"text": text}
     else:
@@ -204,10 +208,20 @@ def test_a_body_site_is_a_coding_only_if_it_is_a_valid_one(
     ("probability", "written"), [(0.5, "50.0%"), (0.99, "99.0%"), (0.9999, "> 99.9%")]
 )
 def test_a_conclusion_is_never_certain(probability: float, written: str) -> None:
-    sure = {**RESULT, "prediction": {**RESULT["prediction"], "probability": probability}}
+    sure: Any = {**RESULT, "prediction": {**RESULT["prediction"], "probability": probability}}
     report = fhir.report(sure)
     checked(report)
-    assert report["conclusion"].startswith(f"Melanoma: {written}.")
+    assert f"Most probable class: Melanoma, {written}." in report["conclusion"]
+
+
+def test_a_conclusion_says_what_is_not_flagged() -> None:
+    decision = {"prior": "dataset", "probability": 0.0004, "threshold": 0.026}
+    quiet: Any = {
+        **RESULT, "malignancy": {"probability": 0.0004, "flag": False, "decision": decision}
+    }  # fmt: skip
+    assert fhir.report(quiet)["conclusion"].startswith(
+        "Not flagged as possibly malignant: probability of malignancy < 0.1%, flagged from 2.6%. "
+    )
 
 
 @pytest.mark.parametrize(
@@ -237,10 +251,10 @@ def test_a_batch_is_a_bundle(shared_client: Client) -> None:
     images = [
         {
             "image": base64.b64encode(data).decode(),
-            "id": f"<{len(data)}>",
+            "id": id,
             "subject": "Patient/1",
         }
-        for data in (JPEG, JPEG[:900])
+        for data, id in ((JPEG, " two  spaces"), (JPEG[:900], "<900>"))
     ]
     headers = {"Accept": "application/fhir+json"}
     answer = shared_client.post("/v1/batch", json={"images": images}, headers=headers)
@@ -249,7 +263,10 @@ def test_a_batch_is_a_bundle(shared_client: Client) -> None:
     entries = [entry["resource"] for entry in json.loads(answer.data)["entry"]]
     assert [entry["resourceType"] for entry in entries] == ["DiagnosticReport", "OperationOutcome"]
     assert entries[0]["subject"] == {"reference": "Patient/1"}
-    assert entries[1]["meta"]["tag"][1]["code"] == "<900>"
+    tags = [entry["meta"]["tag"][1] for entry in entries]
+    # Of FHIR's type `code` are only texts without such spaces.
+    assert [tag.get("display") for tag in tags] == [" two  spaces", None]
+    assert [tag.get("code") for tag in tags] == [None, "<900>"]
 
 
 @pytest.mark.parametrize(
