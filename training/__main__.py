@@ -41,6 +41,7 @@ STAGES = {
 EXPERIMENTS = {
     "detectors": "compare out-of-distribution detectors on the trained model's features",
     "paper": "train and evaluate with the paper's split and with a split by lesion",
+    "pictures": "compare ways to combine several pictures of a lesion into one flag",
     "compare": "compare two runs' balanced accuracy on validation",
 }
 # Commands that several workers can run; the stages of run after train are the chief's alone.
@@ -109,6 +110,8 @@ def _experiment(options: argparse.Namespace) -> None:
 
     if options.command == "detectors":
         experiments.compare_detectors(_job(options))
+    elif options.command == "pictures":
+        experiments.compare_pictures(_job(options))
     elif options.command == "compare":
         experiments.compare_runs(options.first, options.second)
     else:
@@ -184,7 +187,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     forced = argparse.ArgumentParser(add_help=False)
     forced.add_argument("--force", action="store_true", help="promote even a worse version")
-    runs = {**STAGES, **{name: EXPERIMENTS[name] for name in ("detectors", "paper")}}
+    runs = {**STAGES, **{name: EXPERIMENTS[name] for name in ("detectors", "paper", "pictures")}}
     for name, text in runs.items():
         stage = commands.add_parser(name, help=text, description=text, parents=[store, forced])
         stage.add_argument("--config", default="full", help="name in configs/ (%(default)s)")

@@ -1,11 +1,26 @@
 """Experiments on a data set or a finished run, beside the stages; each prints its result."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
+from lesionlens.model.classifier import Classifier
+from lesionlens.model.release import CURRENT, load
+from lesionlens.model.storage import open_store
+
 from . import artifacts
 from .data import kinds
-from .evaluation import leakage, ood_comparison, predictions
+from .data.dataset import HAM10000
+from .data.split import HELD_OUT
+from .evaluation import (
+    leakage,
+    ood_comparison,
+    predictions,
+    served_predictions,
+    several_pictures,
+)
 from .evaluation.evaluate import text
 from .job import evaluate_model, split_data, train_model
 from .workspace import Job
@@ -34,6 +49,24 @@ def compare_detectors(job: Job) -> None:
     table = ood_comparison.compare(job.network(), pictures, job.config.preprocessing)
     for name, shares in table.items():
         print(f"| {name} | " + " | ".join(f"{share}" for share in shares.values()) + " |")
+
+
+def compare_pictures(job: Job) -> None:
+    """Compare ways to flag a lesion with several pictures, on HAM10000's held-out parts.
+
+    Elsewhere pictures of one group need not show one lesion. The release is the store's
+    ``job.version``, or its current one.
+    """
+    indices = np.concatenate([getattr(job.split, part) for part in HELD_OUT])
+    records = [r for r in job.dataset.subset(indices) if r.origin == HAM10000]
+    classifier = Classifier(
+        load(open_store(job.store), job.version or CURRENT), os.cpu_count() or 1
+    )
+    answers = served_predictions.collect(classifier, records)
+    lesions, malignant, found = several_pictures.compare(answers, seed=0)
+    print(f"{lesions} lesions with several pictures, {malignant} of them malignant")
+    for way, rates in found.items():
+        print(f"{way:<26}" + "".join(f"  {name} {text(rates[name])}" for name in rates))
 
 
 def compare_runs(first: Path, second: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.smoke import SHORT, options
 from training.__main__ import main
-from training.evaluation import leakage, ood_comparison
+from training.evaluation import leakage, ood_comparison, several_pictures
 
 
 def test_a_run_is_as_good_as_itself(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,6 +28,17 @@ def test_every_choice_of_layers_is_judged_alike(
         assert accepted == "None"
         assert len(refused) == 3
         assert all(0 <= float(share) <= 1 for share in refused)
+
+
+def test_each_way_to_combine_pictures_is_measured(
+    made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = ("--store", (made / "store").as_uri())
+    assert main(["pictures", *options(made), *store]) == 0
+    counts, *rows = capsys.readouterr().out.splitlines()
+    assert "lesions with several pictures" in counts
+    assert [row.partition("  ")[0] for row in rows] == list(several_pictures.WAYS)
+    assert all("sensitivity" in row and "specificity" in row for row in rows)
 
 
 @pytest.mark.slow
