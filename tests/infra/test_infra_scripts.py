@@ -201,8 +201,8 @@ def test_all_wrong_settings_are_told_at_once(scripts: Scripts) -> None:
 def test_every_setting_has_a_comment_and_is_used() -> None:
     lines = (INFRA / "settings.sh").read_text().splitlines()
     used = "".join(path.read_text() for path in INFRA.rglob("*") if path.suffix in (".sh", ".yaml"))
-    made_of_others = lines.index("## Made of the above")
-    settings = [re.match(r"([A-Z_]+)=", line) for line in lines[:made_of_others]]
+    derived = lines.index("## Derived from the above")
+    settings = [re.match(r"([A-Z_]+)=", line) for line in lines[:derived]]
     for number, match in enumerate(settings):
         if match:
             previous = lines[number - 1]
