@@ -2,8 +2,9 @@
 
 import shutil
 
-# The headless shell has no windows and opens a page in half the time.
-_NAMES = ("chromium-headless-shell", "chromium")
+# Has no windows, and no back/forward cache, and opens a page in half the time.
+_SHELL = "chromium-headless-shell"
+_WHOLE = "chromium"
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -15,6 +16,9 @@ FLAGS = (
 )
 
 
-def path() -> str | None:
-    """Return the path of the executable; None if Chromium is not installed."""
-    return next(filter(None, map(shutil.which, _NAMES)), None)
+def path(whole: bool = False) -> str | None:
+    """Return the path of the executable; None if Chromium is not installed.
+
+    The headless shell, where it is installed, unless the ``whole`` browser is asked for.
+    """
+    return (None if whole else shutil.which(_SHELL)) or shutil.which(_WHOLE)

@@ -35,14 +35,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def launch() -> Iterator[Callable[..., Any]]:
     """Start Chromium, for one module: Playwright's event loop must not outlive its tests."""
-    executable = chromium.path()
-    if executable is None:
-        pytest.skip("Chromium is not installed")
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as engine:
-        yield lambda **options: engine.chromium.launch(
-            executable_path=executable, args=chromium.FLAGS, **options
-        )
+
+        def start(whole: bool = False, **options: Any) -> Any:
+            executable = chromium.path(whole)
+            if executable is None:
+                pytest.skip("Chromium is not installed")
+            return engine.chromium.launch(
+                executable_path=executable, args=chromium.FLAGS, **options
+            )
+
+        yield start
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +59,7 @@ def browser(launch: Callable[..., Any]) -> Iterator[Any]:
 @pytest.fixture
 def keeping_page(launch: Callable[..., Any]) -> Iterator[Any]:
     """A page in a browser with the back/forward cache, which automation disables by default."""
-    browser = launch(ignore_default_args=["--disable-back-forward-cache"])
+    browser = launch(whole=True, ignore_default_args=["--disable-back-forward-cache"])
     yield browser.new_page()
     browser.close()
 
