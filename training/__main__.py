@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 # TensorFlow's start-up messages would hide this program's output.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from lesionlens.model.classifier import Classifier
 from lesionlens.model.manifest import ReleaseError
 from lesionlens.model.object_store import StorageError
-from lesionlens.model.release import CURRENT, current, load, read_manifest
+from lesionlens.model.release import current, read_manifest
 from lesionlens.model.storage import open_store
 
 from . import config
@@ -94,10 +93,9 @@ def _evaluate_labelled(options: argparse.Namespace) -> None:
 
         job.evaluate_external(_job(options), options.images, options.labels)
         return
-    from .evaluation import external
+    from .evaluation import external, served_predictions
 
-    loaded = load(open_store(options.store), options.version or CURRENT)
-    classifier = Classifier(loaded, os.cpu_count() or 1)
+    classifier = served_predictions.released(options.store, options.version)
     evaluation = external.evaluate(classifier, options.images, options.labels, seed=0)
     path = options.json or HERE / "runs" / f"{options.images.resolve().name}.json"
     evaluation.write(path)

@@ -1,14 +1,9 @@
 """Experiments on a data set or a finished run, beside the stages; each prints its result."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-
-from lesionlens.model.classifier import Classifier
-from lesionlens.model.release import CURRENT, load
-from lesionlens.model.storage import open_store
 
 from . import artifacts
 from .data import kinds
@@ -59,9 +54,7 @@ def compare_pictures(job: Job) -> None:
     """
     indices = np.concatenate([getattr(job.split, part) for part in HELD_OUT])
     records = [r for r in job.dataset.subset(indices) if r.origin == HAM10000]
-    classifier = Classifier(
-        load(open_store(job.store), job.version or CURRENT), os.cpu_count() or 1
-    )
+    classifier = served_predictions.released(job.store, job.version)
     answers = served_predictions.collect(classifier, records)
     lesions, malignant, found = several_pictures.compare(answers, seed=0)
     print(f"{lesions} lesions with several pictures, {malignant} of them malignant")

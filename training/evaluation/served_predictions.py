@@ -1,6 +1,7 @@
 """Predictions of the serving code for labelled images: decoded, run and calibrated by it."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,8 @@ from lesionlens.model.posterior import (
     prior_of_prevalence,
     scaled,
 )
+from lesionlens.model.release import CURRENT, load
+from lesionlens.model.storage import open_store
 
 from ..data import decoding
 from ..data.dataset import Record
@@ -125,6 +128,14 @@ class Answers:
         neutral = Calibration("none", scales=(1.0,) * count, offsets=(0.0,) * count)
         manifest = msgspec.structs.replace(self.manifest, calibration=neutral)
         return dataclasses.replace(self, manifest=manifest)
+
+
+def released(store: str, version: str | None) -> Classifier:
+    """Return the classifier of a version in the store, or of its current one, on all cores.
+
+    Raises ReleaseError and StorageError.
+    """
+    return Classifier(load(open_store(store), version or CURRENT), os.cpu_count() or 1)
 
 
 def collect(

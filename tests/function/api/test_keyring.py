@@ -92,10 +92,15 @@ def keyring() -> tuple[str, str, str]:
     return good, old, document([one, other])
 
 
+def client_with(monkeypatch: pytest.MonkeyPatch, configured: str) -> Client:
+    """The function with the keys of the document ``configured``."""
+    monkeypatch.setenv("API_KEYS", configured)
+    return create_client()
+
+
 @pytest.fixture
 def guarded(monkeypatch: pytest.MonkeyPatch, keyring: tuple[str, str, str]) -> Client:
-    monkeypatch.setenv("API_KEYS", keyring[2])
-    return create_client()
+    return client_with(monkeypatch, keyring[2])
 
 
 def test_both_headers_carry_a_key(
@@ -104,8 +109,7 @@ def test_both_headers_carry_a_key(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     good, _, configured = keyring
-    monkeypatch.setenv("API_KEYS", configured)
-    guarded = create_client()
+    guarded = client_with(monkeypatch, configured)
     for headers in (
         {"Authorization": f"Bearer {good}"},
         {"Authorization": f"bearer {good}"},
@@ -123,9 +127,7 @@ def test_an_invalid_key_does_not_count_as_no_key(
     monkeypatch: pytest.MonkeyPatch, keyring: tuple[str, str, str], any_configured: bool
 ) -> None:
     good, old, configured = keyring
-    if any_configured:
-        monkeypatch.setenv("API_KEYS", configured)
-    client = create_client()
+    client = client_with(monkeypatch, configured) if any_configured else create_client()
     for headers in (
         {"X-API-Key": "ll_wrong"},
         {"X-API-Key": ""},
@@ -156,8 +158,7 @@ def test_a_test_key_gets_real_answers_that_are_marked_and_leaves_the_other_limit
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     real, trial, configured = pair
-    monkeypatch.setenv("API_KEYS", configured)
-    client = create_client()
+    client = client_with(monkeypatch, configured)
 
     def classify(key: str) -> tuple[int, dict[str, Any]]:
         answer = client.post(
@@ -195,8 +196,7 @@ def test_every_form_of_an_answer_is_marked(
     mark: str,
 ) -> None:
     real, trial, configured = pair
-    monkeypatch.setenv("API_KEYS", configured)
-    client = create_client()
+    client = client_with(monkeypatch, configured)
     body, media_type = multipart((field, "lesion.jpg", JPEG))
     for key, marked in ((trial, True), (real, False)):
         headers = {"Accept": accept, "X-API-Key": key}
