@@ -35,14 +35,14 @@ test test-all: export PYTHONDONTWRITEBYTECODE =
 
 test: $(VENV)/.testing ## Check style and types, and run the tests on all cores
 	$(MAKE) --no-print-directory --jobs lint test-spread
-	$(BIN)/python -m pytest --cov --cov-append --cov-report=term -m "alone and not (slow or matrix)"
+	$(BIN)/python -m pytest --cov --cov-append --cov-report=term -m "alone and not slow"
 
 test-spread: $(VENV)/.testing
-	$(SPREAD) --cov --cov-report= -m "not (slow or matrix or alone)"
+	$(SPREAD) --cov --cov-report= -m "not (slow or alone)"
 
-test-all: $(VENV)/.testing $(BEAM)/.ready ## Run the longer tests, such as the browser matrix
-	$(SPREAD) -m "(slow or matrix) and not alone"
-	$(BIN)/python -m pytest -m "alone and (slow or matrix)"
+test-all: $(VENV)/.testing $(BEAM)/.ready ## Run the longer tests: deployments, attacks, all states of the page
+	$(SPREAD) -m "slow and not alone"
+	$(BIN)/python -m pytest -m "alone and slow"
 
 lint: types style leaks ## Check style and types, and search the files for secrets
 

@@ -38,7 +38,7 @@ def attack(sizes: Sizes, only: list[str] | None = None) -> Iterator[Found]:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tests.chaos", description=__doc__)
     parser.add_argument("--soak", type=float, default=Sizes.soak_s, help="seconds")
-    parser.add_argument("--short", action="store_true", help="as in make test")
+    parser.add_argument("--short", action="store_true", help="few requests, to try the scenarios")
     parser.add_argument("--only", nargs="*", help="names of scenarios (default: all)")
     parser.add_argument("--to", type=Path, default=REPORT, help="file for the report")
     options = parser.parse_args(arguments)

@@ -53,7 +53,7 @@ BACK_TO, BACK_PLUS_S, BACK_WITHIN_S = 2.0, 0.02, 10.0
 
 @dataclass(frozen=True)
 class Sizes:
-    """Durations and counts; `SHORT` is for `make test`."""
+    """Durations and counts. `SHORT` tries the scenarios: `python -m tests.chaos --short`."""
 
     soak_s: float = 600.0
     overload_s: float = 15.0

@@ -16,8 +16,10 @@ from tests.chaos.gate import Gate
 from tests.chaos.scenarios import SHORT, Found, Sizes
 
 
-def check(sizes: Sizes) -> None:
-    everything = list(attack(sizes))
+@pytest.mark.alone
+@pytest.mark.slow
+def test_the_service_holds_under_attack() -> None:
+    everything = list(attack(Sizes(soak_s=60, patience=8.0)))
     assert len(everything) == len(scenarios.ALL)
     for found in everything:
         print(report.line(found))
@@ -25,17 +27,6 @@ def check(sizes: Sizes) -> None:
     assert failures == {}
     if skipped := [found.skipped for found in everything if found.skipped]:
         pytest.skip("; ".join(skipped))
-
-
-@pytest.mark.alone
-def test_the_service_holds_under_a_short_attack() -> None:
-    check(SHORT)
-
-
-@pytest.mark.alone
-@pytest.mark.slow
-def test_the_service_holds_under_a_long_attack() -> None:
-    check(Sizes(soak_s=60, patience=8.0))
 
 
 # ---- the clients --------------------------------------------------------------------------------

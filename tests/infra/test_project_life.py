@@ -16,6 +16,8 @@ from tests.infra.programs import Output
 from tests.infra.project import SERVICE, Project
 from tests.infra.recording import Done
 
+pytestmark = pytest.mark.slow
+
 MODELS = "demo-project-lesionlens-models"
 BUILD = "demo-project-lesionlens-build"
 BUILDER = "lesionlens-build@demo-project.iam.gserviceaccount.com"

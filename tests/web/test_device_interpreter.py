@@ -15,6 +15,8 @@ from training.evaluation import inference
 from training.learning import mobilenet
 from training.releasing import export, on_device
 
+pytestmark = pytest.mark.slow
+
 SHIPPED = sorted(path.parent.name for path in RELEASES.glob(f"*/{MODEL}"))
 
 

@@ -13,6 +13,8 @@ from tests.web import device_pictures, visitor
 from tests.web.conftest import Visit
 from tests.web.visitor import WEB
 
+pytestmark = pytest.mark.slow
+
 ANSWER_MS = 120_000  # on a busy machine
 PAGE_BYTES = 600_000  # as in web/js/device.js
 MODEL = "**/releases/*/model.tflite"

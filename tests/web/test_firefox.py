@@ -13,7 +13,7 @@ from tests.releases import VERSION
 from tests.web import audit
 from tests.web.visitor import LANGUAGES, WEB
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.slow
 
 LIMIT_S = 400
 

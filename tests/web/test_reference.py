@@ -142,6 +142,7 @@ def test_everybody_can_read_what_a_problem_means(visit: Any, path: str) -> None:
     picture_of(page, path.strip("/").replace("/", "-"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everybody_can_read_it(visit: Any, scheme: str) -> None:
     page = visit(

@@ -11,6 +11,8 @@ from tests.pictures import dermatoscopic
 from tests.web import service, visitor
 from tests.web.conftest import Visit
 
+pytestmark = pytest.mark.slow
+
 
 def _files(*pictures: bytes) -> list[dict[str, Any]]:
     return [

@@ -8,7 +8,7 @@ import pytest
 from tests.web import service, visitor
 from tests.web.conftest import Visit
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.slow
 
 BLURRED = {"warnings": [{"code": "blurred", "message": "The image is blurred."}]}
 ERRORS = {

@@ -9,7 +9,7 @@ from tests import npm
 from tests.web import audit
 from tests.web.visitor import WEB
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.slow
 
 
 def test_the_html_is_valid() -> None:
