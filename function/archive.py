@@ -1,10 +1,11 @@
 """Classifies all images of a folder or a ``gs://`` prefix, with the code that serves requests.
 
-    python function/archive.py SOURCE RESULTS
+    python archive.py SOURCE RESULTS
 
 RESULTS ends in .jsonl or .csv and gets one line per file, ordered by name. The line of an unusable
 file holds the problem, and the run continues. After an interruption, the same command resumes after
-the last complete line. Environment variables select the model, as for the function.
+the last complete line. The environment variable MODEL_URI names the folder of the releases, as for
+the function: file:///FOLDER or gs://BUCKET/FOLDER; MODEL_VERSION selects one of them.
 """
 
 import argparse
@@ -47,7 +48,7 @@ def row(name: str, store: Store, classifier: Classifier, at_most: int) -> dict[s
     """
     try:
         data = store.read(name, at_most).data
-        result = pipeline.examine(data, classifier)
+        result = pipeline.classify(data, classifier)
     except Problem as problem:
         reported = {"title": problem.title, "detail": problem.detail}
     except StorageError as error:
@@ -92,9 +93,6 @@ class Results:
     """The file of results, to which an interrupted run can be appended."""
 
     def __init__(self, path: Path, classes: tuple[str, ...]) -> None:
-        """Raises SystemExit if the suffix of ``path`` is neither .jsonl nor .csv."""
-        if path.suffix not in (".jsonl", ".csv"):
-            raise SystemExit(f"{path} is no file of results; accepted are names in .jsonl and .csv")
         self._path, self._csv = path, path.suffix == ".csv"
         self._names = ("file", "version", "label", *classes, *COLUMNS)
 
@@ -140,6 +138,7 @@ def run(source: str, path: Path, configured: settings.Settings) -> None:
     ReleaseError, StorageError or OSError if the model or a file cannot be read.
     """
     store = _source(source)
+    _require_table(path)
     models = open_store(configured.model_uri)
     loaded = release.load(models, configured.model_version)
     classifier = Classifier(loaded, configured.interpreters)
@@ -160,12 +159,17 @@ def run(source: str, path: Path, configured: settings.Settings) -> None:
         results.write(line)
 
 
+def _require_table(path: Path) -> None:
+    if path.suffix not in (".jsonl", ".csv"):
+        raise SystemExit(f"the name of the results must end in .jsonl or .csv, and {path} does not")
+
+
 def _source(source: str) -> Store:
     if source.startswith("gs://"):
         return open_store(source)
     folder = Path(source)
     if not folder.is_dir():
-        raise SystemExit(f"{source} is no folder; accepted are a folder and gs://BUCKET/FOLDER")
+        raise SystemExit(f"{source} is not a folder; accepted are a folder and gs://BUCKET/FOLDER")
     return FileStore(folder)
 
 

@@ -16,7 +16,7 @@ from lesionlens import pipeline, settings
 from lesionlens.api import app, gunicorn_worker, security_headers
 
 _settings = settings.from_environment(os.environ)
-_app = app.create(_settings, pipeline.examine)
+_app = app.create(_settings, pipeline.classify)
 gunicorn_worker.install(_app)
 
 if flask.has_app_context():

@@ -134,7 +134,7 @@ def table(minimum_instances: int = 0) -> str:
         lines.append(f"| {item} | " + " | ".join(f"{m[item]:.2f}" for m in months.values()) + " |")
     total = " | ".join(f"**{sum(m.values()):.2f}**" for m in months.values())
     each = " | ".join(f"{sum(m.values()) / n * 1000:.2f}" for n, m in months.items())
-    return "\n".join([*lines, f"| **together** | {total} |", f"| for 1,000 images | {each} |"])
+    return "\n".join([*lines, f"| **total** | {total} |", f"| per 1,000 images | {each} |"])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Names of the files that the stages of a job write to the run's folder."""
 
 # Inputs of the run: configuration, code and library versions, split.
-CONFIG, ORIGIN, SPLIT = "config.json", "origin.json", "split.json"
+CONFIG, PROVENANCE, SPLIT = "config.json", "origin.json", "split.json"
 # Hash of the split that was trained on, which later stages check.
 TRAINING = "training.json"
 # The trained model, and its figures by epoch.
@@ -11,9 +11,9 @@ EVALUATION, LEAKAGE = "evaluation.json", "leakage.json"
 # The exported model's figures, those of its safeguards, and the folder of all variants.
 EXPORT, SAFEGUARDS, VARIANTS = "export.json", "safeguards.json", "variants"
 # The exported model's figures for the model card: on the test part and on an external set.
-EVIDENCE, ELSEWHERE = "evidence.json", "elsewhere.json"
+EVIDENCE, EXTERNAL = "evidence.json", "elsewhere.json"
 # Folders of predictions by image: of the Keras model, and of the exported variant.
-KERAS_ANSWERS, ANSWERS = "answers-keras", "answers"
+KERAS_PREDICTIONS, PREDICTIONS = "answers-keras", "answers"
 DISTRIBUTION, CURVES, CONFUSION, ROC, RELIABILITY = (
     f"figures/{name}.png" for name in ("distribution", "curves", "confusion", "roc", "reliability")
 )

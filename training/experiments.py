@@ -64,7 +64,7 @@ def compare_pictures(job: Job) -> None:
 
 def compare_runs(first: Path, second: Path) -> None:
     """Compare two runs' balanced accuracy on validation; the arguments are their folders."""
-    answers = Path(artifacts.KERAS_ANSWERS) / "validation.csv"
+    answers = Path(artifacts.KERAS_PREDICTIONS) / "validation.csv"
     compared = predictions.compare(first / answers, second / answers, seed=0)
     for name, figure in compared.items():
         print(f"{name:<12}{text(figure)}")

@@ -73,7 +73,10 @@ def _show_distribution(job: Job) -> None:
 
 
 def split_data(job: Job) -> None:
-    """Split the data set and write the split. Raises ValueError if a trained run has another."""
+    """Split the data set and write the split.
+
+    Raises ValueError if the run was trained on another split.
+    """
     parts = split.make(job.dataset, job.config.data, job.config.seed)
     if not job.has_training:
         split.write(job.dataset, parts, job.run / artifacts.SPLIT)
@@ -94,26 +97,27 @@ def train_model(job: Job) -> None:
     config, images = job.config, job.dataset
     if job.resume and job.has_training:
         job.require_own_training()
-    if not (job.resume and (job.run / artifacts.ORIGIN).exists()):
-        job.write(artifacts.ORIGIN, provenance.origin(datetime.now(UTC)))
+    # A resumed run keeps the record of its first start.
+    if not (job.resume and (job.run / artifacts.PROVENANCE).exists()):
+        job.write(artifacts.PROVENANCE, provenance.origin(datetime.now(UTC)))
     job.write(artifacts.CONFIG, config.as_json())
     job.write(artifacts.TRAINING, TrainingRecord(split_sha256=job.split_sha256))
     examples = Examples(
         frames=decoding.cached(images, *config.data.frame, config.preprocessing, job.cache),
         labels=images.labels,
         positions=job.split.train,
-        validation_frames=decoding.squares(
+        validation_frames=decoding.model_inputs(
             images.subset(job.split.validation), config.preprocessing
         ),
         validation_labels=images.labels[job.split.validation],
         origins=images.origins,
         validation_origins=images.origins[job.split.validation],
     )
-    start = None
+    initial_weights = None
     if config.start:
-        start = release.load_file(storage.open_store(job.store), config.start, MODEL)
-    network, history = fit.fit(config, examples, job.run, job.resume, start, job.team)
-    job.team.leave_to_chief()
+        initial_weights = release.load_file(storage.open_store(job.store), config.start, MODEL)
+    network, history = fit.fit(config, examples, job.run, job.resume, initial_weights, job.team)
+    job.team.exit_unless_chief()
     network.save(job.run / artifacts.MODEL)
     job.write(artifacts.HISTORY, history)
     plots.curves(history, job.run / artifacts.CURVES)
@@ -123,17 +127,17 @@ def evaluate_model(job: Job) -> None:
     """Evaluate the Keras model on validation and test."""
     job.require_own_training()
     network = job.network()
-    found = evaluate.evaluate(
+    evaluation = evaluate.evaluate(
         lambda frames: inference.predict_keras(network, frames),
         job.dataset,
         job.split,
         job.config.preprocessing,
         job.config.seed,
-        job.run / artifacts.KERAS_ANSWERS,
+        job.run / artifacts.KERAS_PREDICTIONS,
     )
-    job.write(artifacts.EVALUATION, found)
-    print(evaluate.summary(found.metrics))
-    held_out = predictions.held_out(job.run / artifacts.KERAS_ANSWERS)
+    job.write(artifacts.EVALUATION, evaluation)
+    print(evaluate.summary(evaluation.metrics))
+    held_out = predictions.held_out(job.run / artifacts.KERAS_PREDICTIONS)
     leaked = leakage.measure(job.dataset, job.split, held_out, job.config.seed)
     job.write(artifacts.LEAKAGE, leaked)
     if not job.config.data.by_lesion:
@@ -157,26 +161,26 @@ def export_model(job: Job) -> None:
     chosen, variants, refused = export.export(job.network(), images, labels)
     export.save(variants, job.run / artifacts.VARIANTS)
     served = dataclasses.replace(job.config.preprocessing, size=chosen.size)
-    found = evaluate.evaluate(
+    evaluation = evaluate.evaluate(
         lambda frames: inference.predict(chosen.data, frames),
         job.dataset,
         job.split,
         served,
         job.config.seed,
-        job.run / artifacts.ANSWERS,
+        job.run / artifacts.PREDICTIONS,
     )
     table = tuple(variant.row() for variant in variants)
     in_browser = on_device.check(chosen.data, images[chosen.size].validation)
     exported = Exported(
         model_sha256=hashlib.sha256((job.run / artifacts.MODEL).read_bytes()).hexdigest(),
         export=Export(chosen.name, table, refused, provenance.processor(), in_browser),
-        evaluation=found,
+        evaluation=evaluation,
     )
     job.write(artifacts.EXPORT, exported)
-    matrix = found.metrics["test"].confusion_matrix
+    matrix = evaluation.metrics["test"].confusion_matrix
     plots.confusion(matrix, CLASSES, job.run / artifacts.CONFUSION)
-    print(evaluate.summary(found.metrics))
-    print(evaluate.flag_summary(found.malignancy))
+    print(evaluate.summary(evaluation.metrics))
+    print(evaluate.flag_summary(evaluation.malignancy))
     for row in table:
         mark = "* " if row.name == chosen.name else "  "
         print(mark + msgspec.json.encode(row).decode())
@@ -185,47 +189,47 @@ def export_model(job: Job) -> None:
 
 def _images_by_size(job: Job) -> dict[int, export.Images]:
     """By input size, the images with which variants are quantized and compared."""
-    chosen = np.random.default_rng(job.config.seed).permutation(job.split.train)
-    for_quantization = chosen[: export.CALIBRATION_IMAGES]
-    found = {}
+    shuffled = np.random.default_rng(job.config.seed).permutation(job.split.train)
+    for_quantization = shuffled[: export.QUANTIZATION_IMAGES]
+    images = {}
     for size in job.config.export_sizes or (job.config.preprocessing.size,):
         preprocessing = dataclasses.replace(job.config.preprocessing, size=size)
-        found[size] = export.Images(
-            decoding.squares(job.dataset.subset(for_quantization), preprocessing),
-            decoding.squares(job.dataset.subset(job.split.validation), preprocessing),
+        images[size] = export.Images(
+            decoding.model_inputs(job.dataset.subset(for_quantization), preprocessing),
+            decoding.model_inputs(job.dataset.subset(job.split.validation), preprocessing),
         )
-    return found
+    return images
 
 
 def safeguard_model(job: Job) -> None:
-    """Fit the out-of-distribution detector; choose quality limits; measure both, and views."""
+    """Fit the out-of-distribution detector; choose quality limits; measure these and `views`."""
     model, preprocessing = workspace.variant(job)
     subject = guardrails.Subject(
         model, preprocessing, job.dataset, job.split, job.close_ups, job.config.seed
     )
-    found, detector = guardrails.measure(subject)
+    safeguards, detector = guardrails.measure(subject)
     (job.run / DETECTOR).write_bytes(detector)
-    job.write(artifacts.SAFEGUARDS, found)
-    print(guardrails.summary(found))
+    job.write(artifacts.SAFEGUARDS, safeguards)
+    print(guardrails.summary(safeguards))
 
 
 def gather_evidence(job: Job) -> None:
     """Measure the exported model, run as in serving, for the model card."""
     records = job.dataset.subset(job.split.test)
     classifier = workspace.shippable(job).classifier()
-    found = analysis.gather(classifier, records, job.config.seed)
-    plots.roc(found.roc, job.run / artifacts.ROC)
-    plots.reliability(found.calibration, job.run / artifacts.RELIABILITY)
-    job.write(artifacts.EVIDENCE, found)
-    print(analysis.summary(found))
+    evidence = analysis.gather(classifier, records, job.config.seed)
+    plots.roc(evidence.roc, job.run / artifacts.ROC)
+    plots.reliability(evidence.calibration, job.run / artifacts.RELIABILITY)
+    job.write(artifacts.EVIDENCE, evidence)
+    print(analysis.summary(evidence))
 
 
 def evaluate_external(job: Job, images: Path, labels: Path) -> None:
     """Evaluate the exported model on an external labelled set, for the model card."""
     classifier = workspace.shippable(job).classifier()
-    found = external.evaluate(classifier, images, labels, job.config.seed)
-    found.write(job.run / artifacts.ELSEWHERE)
-    print(found.table())
+    evaluation = external.evaluate(classifier, images, labels, job.config.seed)
+    evaluation.write(job.run / artifacts.EXTERNAL)
+    print(evaluation.table())
 
 
 def publish_release(job: Job) -> str:

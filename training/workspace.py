@@ -200,7 +200,7 @@ def shippable(job: Job) -> Shippable:
         safeguards,
         served,
         archived,
-        origin=job.read(artifacts.ORIGIN, Origin),
+        origin=job.read(artifacts.PROVENANCE, Origin),
         version=job.version,
     )
     return Shippable(described, served, archived)
@@ -212,9 +212,9 @@ def evidence(job: Job, described: Manifest) -> Evidence:
         raise ValueError(f"{job.run} has no {artifacts.EVIDENCE}; run the stage evidence")
     found = job.read(artifacts.EVIDENCE, Evidence)
     elsewhere = None
-    if (job.run / artifacts.ELSEWHERE).exists():
-        elsewhere = job.read(artifacts.ELSEWHERE, External)
-    for name, part in ((artifacts.EVIDENCE, found), (artifacts.ELSEWHERE, elsewhere or found)):
+    if (job.run / artifacts.EXTERNAL).exists():
+        elsewhere = job.read(artifacts.EXTERNAL, External)
+    for name, part in ((artifacts.EVIDENCE, found), (artifacts.EXTERNAL, elsewhere or found)):
         if part.model_sha256 != described.files[MODEL].sha256:
             raise ValueError(f"{job.run / name} is of another export; measure it again")
     # The paper's experiment uses HAM10000 alone, whatever else this model was trained on.

@@ -58,11 +58,12 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     variables = {name: value.strip() for name, value in environment.items() if value.strip()}
 
     def refuse(name: str, accepted: str) -> None:
-        problems.append(f"{name} is {variables.get(name, '')!r}; accepted is {accepted}")
+        given = f"is {variables[name][:200]!r}" if name in variables else "is not set"
+        problems.append(f"{name} {given}; accepted is {accepted}")
 
     def number(name: str, default: int, least: int = 1) -> int:
         text = variables.get(name, str(default))
-        if not (text.isascii() and text.isdigit()) or int(text) < least:
+        if not re.fullmatch("[0-9]{1,18}", text) or int(text) < least:
             refuse(name, f"a whole number above {least - 1}" if least else "a whole number")
             return default
         return int(text)

@@ -73,10 +73,10 @@ def ways(image: Path, size: int) -> dict[str, float]:
 
     The variants alternate, so that other load on the machine affects each equally.
     """
-    from lesionlens.imaging import decode, decoders, model_input, preprocess
+    from lesionlens.imaging import decode, decoder_pool, model_input, preprocess
 
     rule, data = model_input.Preprocessing(size), image.read_bytes()
-    pool = decoders.Decoders()
+    pool = decoder_pool.DecoderPool()
 
     def shrunk() -> None:
         # Maximum shrinking while decoding JPEG, which the rule forbids for small pictures.

@@ -114,8 +114,8 @@ def test_any_name_is_written_and_results_cut_anywhere_go_on(
 @pytest.mark.parametrize(
     ("source", "results", "message"),
     [
-        ("archive", "a.txt", "accepted are names in .jsonl and .csv"),
-        ("missing", "a.csv", "missing is no folder; accepted are a folder and gs://"),
+        ("archive", "a.txt", "must end in .jsonl or .csv"),
+        ("missing", "a.csv", "missing is not a folder; accepted are a folder and gs://"),
         ("empty", "a.csv", "empty holds no files"),
         ("archive", "missing/a.csv", "No such file or directory"),
         ("archive", "other.csv", "other.csv has other columns"),

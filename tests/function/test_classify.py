@@ -297,7 +297,7 @@ def test_an_unexpected_error_tells_the_client_nothing_and_the_log_where(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("sec" + "ret of the inside")
 
-    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", fail)
+    monkeypatch.setattr("lesionlens.imaging.decoder_pool.DecoderPool.prepare", fail)
     response = post_raw(create_client(), JPEG)
     assert response.status_code == 500
     assert "secret" not in response.text

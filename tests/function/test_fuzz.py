@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydicom.uid import ImplicitVRLittleEndian, JPEGBaseline8Bit
 
 from lesionlens.errors import ImageProblem, UnsupportedType
-from lesionlens.imaging import decoders
+from lesionlens.imaging import decoder_pool
 from lesionlens.imaging.model_input import Preprocessing
 from tests.conftest import ROOT
 from tests.dicom import photograph
@@ -71,7 +71,7 @@ def mutated(draw: st.DrawFn, seed: bytes) -> bytes:
 def test_a_mutated_file_decodes_or_raises_a_problem(name: str, data: Any) -> None:
     file = data.draw(mutated(SEEDS[name]))
     try:
-        prepared = decoders.shared.prepare(file, RULE)
+        prepared = decoder_pool.shared.prepare(file, RULE)
     except (ImageProblem, UnsupportedType):
         return
     assert prepared.pixels.shape == (32, 32, 3)

@@ -18,8 +18,8 @@ from werkzeug.test import Client, TestResponse
 
 from lesionlens import errors
 from lesionlens.api import app, fhir
-from lesionlens.imaging import decoder, decoders, sizes
-from lesionlens.imaging.decoders import Decoders
+from lesionlens.imaging import decoder_client, decoder_pool, sizes
+from lesionlens.imaging.decoder_pool import DecoderPool
 from lesionlens.imaging.lane import Lane
 from lesionlens.model.figures import PartMetrics
 from lesionlens.model.manifest import Manifest
@@ -150,8 +150,8 @@ def fields(schema: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def test_it_has_every_route_and_no_other() -> None:
     settings = from_environment({"MODEL_URI": "file:///nowhere"})
-    examine: Any = lambda *_: {}  # noqa: E731
-    rules = app.create(settings, examine).url_map.iter_rules()
+    classify: Any = lambda *_: {}  # noqa: E731
+    rules = app.create(settings, classify).url_map.iter_rules()
     routes = {
         (method, re.sub("<(.*?)>", r"{\1}", rule.rule))
         for rule in rules
@@ -428,7 +428,7 @@ def test_a_batch_as_a_page_is_refused_as_documented(shared_client: Client) -> No
 
 
 def test_an_internal_error_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", lambda *_: 1 / 0)
+    monkeypatch.setattr("lesionlens.imaging.decoder_pool.DecoderPool.prepare", lambda *_: 1 / 0)
     assert_as_documented(create_client().post(CLASSIFY, **raw(JPEG)), "internal-error")
 
 
@@ -446,14 +446,14 @@ def test_an_early_repetition_is_as_documented(monkeypatch: pytest.MonkeyPatch) -
     client = create_client()
     key = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
     repeated = []
-    real = Decoders.prepare
+    real = DecoderPool.prepare
 
     def replaced(*arguments: Any) -> Any:
         # While the first request is being answered.
         repeated.append(client.post(CLASSIFY, **raw(JPEG, headers=key)))
         return real(*arguments)
 
-    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", replaced)
+    monkeypatch.setattr("lesionlens.imaging.decoder_pool.DecoderPool.prepare", replaced)
     assert client.post(CLASSIFY, **raw(JPEG, headers=key)).status_code == 200
     assert_as_documented(repeated[0], "still-answering")
 
@@ -497,15 +497,15 @@ def test_a_costly_image_is_as_documented(
     """As if its decoder had reached its limits."""
 
     def exceed(*_: object) -> None:
-        raise decoder.Exceeded
+        raise decoder_client.Exceeded
 
-    monkeypatch.setattr("lesionlens.imaging.decoder.Decoder.prepare", exceed)
+    monkeypatch.setattr("lesionlens.imaging.decoder_client.Decoder.prepare", exceed)
     assert_as_documented(shared_client.post(CLASSIFY, **raw(JPEG)), "too-costly-image")
 
 
 def test_an_overload_is_as_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     """With no slot and no queue for decoding."""
-    monkeypatch.setattr(decoders.shared, "_modest", Lane(places=0, waiting=0))
+    monkeypatch.setattr(decoder_pool.shared, "_modest", Lane(places=0, waiting=0))
     assert_as_documented(create_client().post(CLASSIFY, **raw(JPEG)), "overloaded")
 
 

@@ -41,7 +41,7 @@ def test_every_variable_is_read() -> None:
 
 
 def test_in_the_cloud_there_is_no_default_model() -> None:
-    with pytest.raises(SettingsError, match="MODEL_URI is ''; accepted is gs://BUCKET/FOLDER"):
+    with pytest.raises(SettingsError, match="MODEL_URI is not set; accepted is gs://BUCKET/FOLDER"):
         from_environment({"K_SERVICE": "lesionlens"})
 
 
@@ -60,6 +60,8 @@ def test_in_the_cloud_there_is_no_default_model() -> None:
         ("MAX_UPLOAD_BYTES", "0", "a whole number above 0"),
         ("MAX_UPLOAD_BYTES", "-3", "a whole number above 0"),
         ("INTERPRETERS", "two", "a whole number above 0"),
+        ("INTERPRETERS", "9" * 5000, "a whole number above 0"),
+        ("TRUSTED_HOPS", "²", "a whole number"),
         ("WEB_DIR", "/nowhere", "a folder that holds index.html"),
         ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING or ERROR"),
     ],

@@ -21,7 +21,7 @@ from .dataset import Dataset, DatasetError, Record
 Taken = TypeVar("Taken")
 
 
-def squares(records: Sequence[Record], preprocessing: Preprocessing) -> NDArray[np.uint8]:
+def model_inputs(records: Sequence[Record], preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """(N, S, S, 3) uint8: images as preprocessed by serving. Raises DatasetError as `frames`."""
     return frames(records, preprocessing.size, preprocessing.size, preprocessing)
 

@@ -87,7 +87,7 @@ def _deletion(classifier: Classifier, records: Sequence[Record], seed: int) -> D
     chosen = np.random.default_rng(seed).permutation(len(records))[:DELETED_FROM]
     some = [records[index] for index in sorted(chosen)]
     preprocessing = classifier.manifest.preprocessing
-    frames = decoding.squares(some, preprocessing)
+    frames = decoding.model_inputs(some, preprocessing)
     lesions = np.array([record.lesion_id for record in some])
     return faithfulness.report(classifier, frames, lesions, seed)
 

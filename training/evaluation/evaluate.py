@@ -54,7 +54,7 @@ def evaluate(
     answers = {}
     for part in HELD_OUT:
         indices = getattr(split, part)
-        logits = predict(decoding.squares(dataset.subset(indices), preprocessing))
+        logits = predict(decoding.model_inputs(dataset.subset(indices), preprocessing))
         answers[part] = Predictions(
             dataset.labels[indices], logits, dataset.lesions[indices], dataset.origins[indices]
         )

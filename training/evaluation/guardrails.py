@@ -44,7 +44,7 @@ class Subject:
 
     def frames(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """(N, S, S, 3): images of the data set as preprocessed by serving."""
-        return decoding.squares(self.dataset.subset(indices), self.preprocessing)
+        return decoding.model_inputs(self.dataset.subset(indices), self.preprocessing)
 
     def features(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, F): the detector's features of (N, S, S, 3) frames."""

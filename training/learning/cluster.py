@@ -62,7 +62,7 @@ class Cluster:
         if self.is_chief:
             action()
 
-    def leave_to_chief(self) -> None:
+    def exit_unless_chief(self) -> None:
         """End the process with status 0 unless this is the chief. Raises SystemExit."""
         if not self.is_chief:
             raise SystemExit(0)

@@ -31,7 +31,7 @@ LOSS_BOUND = 0.01
 # Latencies within this ratio count as equal; the smaller file is then preferred.
 LATENCY_TIE = 1.1
 LATENCY_RUNS = 50
-CALIBRATION_IMAGES = 200
+QUANTIZATION_IMAGES = 200
 
 
 class ParityError(ValueError):
@@ -169,7 +169,7 @@ def convert(network: keras.Model, precision: str, calibration: NDArray[np.uint8]
         if precision == "int8":
 
             def representative() -> Iterator[list[NDArray[np.float32]]]:
-                for image in calibration[:CALIBRATION_IMAGES]:
+                for image in calibration[:QUANTIZATION_IMAGES]:
                     yield [image[np.newaxis].astype(np.float32)]
 
             converter.representative_dataset = representative

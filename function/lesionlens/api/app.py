@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import flask
 
 from ..errors import Later, ModelUnavailable
-from ..imaging import decoders
+from ..imaging import decoder_pool
 from ..model import release
 from ..model.classifier import Classifier, Slot
 from ..model.manifest import ReleaseError
@@ -29,7 +29,7 @@ from . import (
     structured_log,
 )
 from .admission import CLASSIFICATIONS, Admission
-from .classification import Examine
+from .classification import Classify
 from .context import Context
 from .request_body import Request
 
@@ -51,8 +51,8 @@ LOGGED_PATH = 200  # characters of a path, at most
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
-def create(settings: "Settings", examine: Examine) -> flask.Flask:
-    """Return the application; ``examine`` classifies one image, see `pipeline.examine`.
+def create(settings: "Settings", classify: Classify) -> flask.Flask:
+    """Return the application; ``classify`` classifies one image, see `pipeline.classify`.
 
     The model is loaded by the first request that needs it, or by `preload`.
     """
@@ -77,7 +77,7 @@ def create(settings: "Settings", examine: Examine) -> flask.Flask:
     response_headers.register(app)
     admission = Admission(settings)
     admission.register(app)
-    classification.register(app, slot, admission, examine)
+    classification.register(app, slot, admission, classify)
     routes.register(app, settings, slot)
     return app
 
@@ -105,11 +105,11 @@ def preload(app: flask.Flask) -> None:
 def _load(settings: "Settings") -> Classifier:
     started = time.perf_counter()
     # The decoder processes start while the model is loaded.
-    decoders.shared.start()
+    decoder_pool.shared.start()
     try:
         loaded = release.load(open_store(settings.model_uri), settings.model_version)
         classifier = Classifier(loaded, settings.interpreters)
-        decoders.shared.wait()
+        decoder_pool.shared.wait()
     except (StorageError, ReleaseError) as error:
         structured_log.error(
             "the model could not be loaded", error, reason=str(error), model_uri=settings.model_uri

@@ -16,15 +16,15 @@ from .admission import Admission
 from .context import Context
 from .upload import Upload
 
-# The signature of `pipeline.examine`, which classifies one image.
-Examine = Callable[[bytes, Classifier, Options, str, float], Result]
+# The signature of `pipeline.classify`, which classifies one image.
+Classify = Callable[[bytes, Classifier, Options, str, float], Result]
 Entry = dict[str, Any]
 
 # For all images of a request, from its last byte on, so that an answer is sent within 8 s.
 DECODE_SECONDS = 7.0
 
 
-def register(app: flask.Flask, slot: Slot, admission: Admission, examine: Examine) -> None:
+def register(app: flask.Flask, slot: Slot, admission: Admission, classify: Classify) -> None:
     """Add the routes.
 
     Each accepts every kind of body; the longer paths exist for generated clients, whose types need
@@ -34,7 +34,7 @@ def register(app: flask.Flask, slot: Slot, admission: Admission, examine: Examin
     @app.post("/v1/classify", endpoint="classify")
     @app.post("/v1/classify/raw", endpoint="classify_raw")
     @app.post("/v1/classify/base64", endpoint="classify_base64")
-    def classify() -> flask.Response | str:
+    def single() -> flask.Response | str:
         request = flask.request
         form = negotiation.chosen(request, negotiation.ONE)
         classifier = slot.get()
@@ -45,7 +45,7 @@ def register(app: flask.Flask, slot: Slot, admission: Admission, examine: Examin
         context.current().decode_until = time.monotonic() + DECODE_SECONDS
         admission.admit(_parts(posted), 1, options.views)
         known = context.current()
-        result = _examined(examine, posted, classifier, options, known)
+        result = _classified(classify, posted, classifier, options, known)
         # A page that may be stored for repeated requests must not contain the image.
         picture = b"" if known.claim else posted.data
         return negotiation.render(form, result, classifier, picture)
@@ -65,17 +65,17 @@ def register(app: flask.Flask, slot: Slot, admission: Admission, examine: Examin
         known.decode_until = time.monotonic() + DECODE_SECONDS
         parts = [part for one in posted for part in _parts(one)]
         admission.admit(parts, len(posted), options.views)
-        entries = _entries(examine, posted, classifier, options, known)
+        entries = _entries(classify, posted, classifier, options, known)
         if form == negotiation.JSON_LINES:
             return negotiation.lines(entries)
         document = {"request_id": known.request_id, "results": list(entries)}
         return negotiation.render(form, document, classifier)
 
 
-def _examined(
-    examine: Examine, posted: Upload, classifier: Classifier, options: Options, known: Context
+def _classified(
+    classify: Classify, posted: Upload, classifier: Classifier, options: Options, known: Context
 ) -> Result:
-    result = examine(posted.data, classifier, options, known.request_id, known.decode_until)
+    result = classify(posted.data, classifier, options, known.request_id, known.decode_until)
     known.add_stages(result["timing_ms"])
     if record := posted.record.document():
         result["record"] = record
@@ -85,7 +85,7 @@ def _examined(
 
 
 def _entries(
-    examine: Examine,
+    classify: Classify,
     posted: Sequence[Upload],
     classifier: Classifier,
     options: Options,
@@ -94,7 +94,7 @@ def _entries(
     """Yield the entries of a batch in their order, each with a result or a problem.
 
     Does not use Flask's context, which ends before a streamed answer is produced. Images are
-    examined one after the other, so that a batch holds one decoded image in memory, and other
+    classified one after the other, so that a batch holds one decoded image in memory, and other
     requests can use the other interpreters.
     """
     full: Overloaded | None = None
@@ -106,7 +106,7 @@ def _entries(
                 raise full
             if not one.data:
                 raise MalformedRequest("The image is empty (0 bytes).")
-            entry["result"] = _examined(examine, one, classifier, options, known)
+            entry["result"] = _classified(classify, one, classifier, options, known)
         except Problem as problem:
             full = problem if isinstance(problem, Overloaded) else None
             entry["problem"] = problem.document(known.request_id)

@@ -12,6 +12,7 @@ not use up the limit of the partner's other key.
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -60,7 +61,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     making = commands.add_parser("create", help="create a key and print it, this once")
     making.add_argument("partner", type=_text)
-    making.add_argument("--rate", type=Rate.parse, default="600/minute", help="images per time")
+    making.add_argument("--rate", type=_rate, default="600/minute", help="images per time")
     making.add_argument(
         "--batch", type=_from_one_to(MAX_BATCH), default=16, help="images a request"
     )
@@ -77,9 +78,17 @@ def _text(text: str) -> str:
     return text.strip()
 
 
+def _rate(text: str) -> Rate:
+    try:
+        return Rate.parse(text)
+    except ValueError as error:
+        # argparse prints the message of its own error only.
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _from_one_to(most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= most:
+        if not re.fullmatch("[0-9]{1,18}", text) or not 1 <= int(text) <= most:
             raise argparse.ArgumentTypeError(f"{text!r}; accepted is a number from 1 to {most}")
         return int(text)
 

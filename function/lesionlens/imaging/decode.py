@@ -39,7 +39,7 @@ def decode(data: bytes, modest: bool = False) -> Decoded:
     where it is transparent, and shrunk as `Decoded` says. ``modest``: raise `sizes.NeedsMore`,
     before anything is decoded, for a picture that needs much memory.
 
-    For trusted files only; `decoders` does the same in processes with limits.
+    For trusted files only; `decoder_pool` does the same in processes with limits.
     Raises UnsupportedType, Undecodable, Truncated, TooSmall, TooManyPixels.
     """
     file = formats.open_file(data, modest)

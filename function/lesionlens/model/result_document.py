@@ -113,7 +113,7 @@ class Result(TypedDict):
     """The result of one image.
 
     ``prediction`` and ``malignancy`` are None for an image that is not dermatoscopic;
-    ``probabilities`` are sorted from the highest. `pipeline.examine` adds ``explanation``, the
+    ``probabilities`` are sorted from the highest. `pipeline.classify` adds ``explanation``, the
     routes ``record`` and ``test``.
     """
 

@@ -201,7 +201,7 @@ def test_nothing_of_an_image_or_its_metadata_is_logged(
 
     assert post(marked) == 200
     assert post(marked[:3000]) == 422
-    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", lambda *_: 1 / 0)
+    monkeypatch.setattr("lesionlens.imaging.decoder_pool.DecoderPool.prepare", lambda *_: 1 / 0)
     assert post(marked) == 500
     assert "Marked" not in capsys.readouterr().out
 

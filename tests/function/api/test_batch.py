@@ -11,7 +11,7 @@ from werkzeug.test import Client
 
 from lesionlens.api import classification
 from lesionlens.errors import Overloaded
-from lesionlens.imaging.decoders import Decoders
+from lesionlens.imaging.decoder_pool import DecoderPool
 from tests import hostile
 from tests.conftest import create_client
 from tests.multipart_forms import multipart
@@ -48,12 +48,12 @@ def test_one_bad_image_does_not_fail_the_others(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     marked = b"\xff\xd8 marked"
-    real = Decoders.prepare
+    real = DecoderPool.prepare
 
-    def replaced(decoders: Decoders, data: bytes, *options: Any) -> Any:
-        return 1 / 0 if data == marked else real(decoders, data, *options)
+    def replaced(pool: DecoderPool, data: bytes, *options: Any) -> Any:
+        return 1 / 0 if data == marked else real(pool, data, *options)
 
-    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", replaced)
+    monkeypatch.setattr("lesionlens.imaging.decoder_pool.DecoderPool.prepare", replaced)
     answer = post(create_client(), JPEG, JPEG[:9000], b"%PDF-1.7", b"", marked, JPEG)
     entries = answer.json["results"]
     assert answer.status_code == 200
@@ -155,11 +155,11 @@ def test_after_one_image_met_an_overload_the_rest_are_not_tried(
 ) -> None:
     tried = []
 
-    def prepare(_: Decoders, data: bytes, *options: Any) -> Any:
+    def prepare(_: DecoderPool, data: bytes, *options: Any) -> Any:
         tried.append(data)
         raise Overloaded("No room.")
 
-    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", prepare)
+    monkeypatch.setattr("lesionlens.imaging.decoder_pool.DecoderPool.prepare", prepare)
     results = post(shared_client, JPEG, JPEG, JPEG).json["results"]
     assert [entry["problem"]["status"] for entry in results] == [503, 503, 503]
     assert len(tried) == 1
@@ -169,14 +169,14 @@ def test_after_one_image_met_an_overload_the_rest_are_not_tried(
 def test_all_images_of_a_request_share_the_time_from_its_last_byte(
     shared_client: Client, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    """Together with the decoders' limits (`test_decoders.py`), this bounds a response to 8 s."""
+    """With the decoders' limits (`test_decoder_pool.py`), this bounds a response to 8 s."""
     field = "images" if path == "/v1/batch" else "image"
     images = [JPEG] * (3 if path == "/v1/batch" else 1)
     body, media_type = multipart(*((field, "a.jpg", image) for image in images))
     read_at: list[float] = []
     untils: list[float] = []
     begun: list[float] = []
-    real = Decoders.prepare
+    real = DecoderPool.prepare
 
     class Body(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
@@ -189,12 +189,12 @@ def test_all_images_of_a_request_share_the_time_from_its_last_byte(
             read_at.append(time.monotonic())
             return count
 
-    def prepare(decoders: Decoders, data: bytes, rule: Any, until: float) -> Any:
+    def prepare(pool: DecoderPool, data: bytes, rule: Any, until: float) -> Any:
         untils.append(until)
         begun.append(time.monotonic())
-        return real(decoders, data, rule, until)
+        return real(pool, data, rule, until)
 
-    monkeypatch.setattr("lesionlens.imaging.decoders.Decoders.prepare", prepare)
+    monkeypatch.setattr("lesionlens.imaging.decoder_pool.DecoderPool.prepare", prepare)
     answer = shared_client.post(
         path, input_stream=Body(body), content_length=len(body), content_type=media_type
     )

@@ -55,7 +55,7 @@ def test_a_repetition_is_answered_after_the_limit_is_used_up(limited: Client) ->
 def test_temporary_errors_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     client = create_client()
     with monkeypatch.context() as patch:
-        patch.setattr("lesionlens.imaging.decoders.Decoders.prepare", lambda *_: 1 / 0)
+        patch.setattr("lesionlens.imaging.decoder_pool.DecoderPool.prepare", lambda *_: 1 / 0)
         assert post(client).status_code == 500
     assert post(client).status_code == 200
 
@@ -69,7 +69,7 @@ def test_a_batch_with_a_fault_of_ours_in_it_is_not_kept(monkeypatch: pytest.Monk
         return answer.json["results"][0]
 
     with monkeypatch.context() as patch:
-        patch.setattr("lesionlens.imaging.decoders.Decoders.prepare", lambda *_: 1 / 0)
+        patch.setattr("lesionlens.imaging.decoder_pool.DecoderPool.prepare", lambda *_: 1 / 0)
         assert batch()["problem"]["status"] == 500
     assert "result" in batch()
 

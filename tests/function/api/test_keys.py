@@ -65,7 +65,8 @@ def test_a_test_key_is_created_and_listed_as_one(
         ("--days", "99999999999", "a number from 1 to 3650"),
         ("--batch", "0", "a number from 1 to 100"),
         ("--batch", "101", "a number from 1 to 100"),
-        ("--rate", "many", "invalid parse value"),
+        ("--batch", "9" * 5000, "a number from 1 to 100"),
+        ("--rate", "many", "accepted is a number of images above 0 and a time"),
     ],
 )
 def test_a_key_that_could_not_be_used_is_not_created(

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from lesionlens.errors import ImageProblem, UnsupportedType
-from lesionlens.imaging import decoders, preprocess
+from lesionlens.imaging import decoder_pool, preprocess
 from lesionlens.imaging.model_input import Preprocessing
 from tests.dicom import photograph
 from tests.pictures import dermatoscopic, encoded
@@ -39,7 +39,7 @@ def corpus(tmp_path: Path) -> Path:
 def outcome(data: bytes) -> str:
     """Decode a file; return the outcome. Exceptions other than Problem fail the test."""
     try:
-        prepared = decoders.shared.prepare(data, RULE)
+        prepared = decoder_pool.shared.prepare(data, RULE)
     except (ImageProblem, UnsupportedType) as problem:
         return f"refused: {problem.title}"
     expected = twin(data)

@@ -29,7 +29,7 @@ from lesionlens.errors import (
     Undecodable,
     UnsupportedType,
 )
-from lesionlens.imaging import colour, decode, decoders, preprocess
+from lesionlens.imaging import colour, decode, decoder_pool, preprocess
 from lesionlens.imaging.model_input import Preprocessing
 from tests import python_program
 from tests.dicom import DERMOSCOPIC, MARK, PHOTOGRAPHIC, photograph
@@ -182,7 +182,7 @@ def test_other_encodings_hold_the_same_picture(change: Callable[[Dataset], None]
     difference = np.abs(np.asarray(decoded.image, int) - np.asarray(lesion(), int))
     assert difference.mean() < 2
     # Also in the sandbox, where nothing can be imported.
-    prepared = decoders.shared.prepare(data, Preprocessing(96))
+    prepared = decoder_pool.shared.prepare(data, Preprocessing(96))
     expected = preprocess.prepare(data, Preprocessing(96))
     np.testing.assert_array_equal(prepared.pixels, expected.pixels)
 

@@ -26,7 +26,7 @@ def test_the_answers_that_are_left_have_the_figures_that_are_returned(
         ids, predicted = predictions.read(tmp_path / "answers" / f"{part}.csv")
         records = drawn.subset(getattr(parts, part))
         assert ids == [record.image_id for record in records]
-        expected = by_colour(decoding.squares(records, Preprocessing(16)))
+        expected = by_colour(decoding.model_inputs(records, Preprocessing(16)))
         np.testing.assert_allclose(predicted.logits, expected, atol=1e-5)
         with (tmp_path / "answers" / f"isic-{part}.csv").open() as file:
             header, *rows = csv.reader(file)

@@ -16,7 +16,7 @@ def test_answers_are_those_of_the_function(drawn: Dataset, classifier: Classifie
     records = drawn.records[:5]
     found = served_predictions.collect(classifier, records)
     for place, record in enumerate(records):
-        served = pipeline.examine(record.path.read_bytes(), classifier)
+        served = pipeline.classify(record.path.read_bytes(), classifier)
         shares = {entry["label"]: entry["probability"] for entry in served["probabilities"]}
         assert dict(zip(found.classes, found.probabilities()[place], strict=True)) == shares
         # The function gives no prediction for pictures that are not dermatoscopic.

@@ -150,11 +150,11 @@ def test_the_chief_writes_into_the_folder_itself_and_goes_on() -> None:
         if index:
             assert worker.own_folder(Path("run")) == Path(f"run/worker-{index}")
             with pytest.raises(SystemExit) as left:
-                worker.leave_to_chief()
+                worker.exit_unless_chief()
             assert left.value.code == 0
         else:
             assert worker.own_folder(Path("run")) == Path("run")
-            worker.leave_to_chief()
+            worker.exit_unless_chief()
     assert called == [0]
 
 

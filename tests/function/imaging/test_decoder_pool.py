@@ -21,8 +21,8 @@ from lesionlens.errors import (
     Undecodable,
     UnsupportedType,
 )
-from lesionlens.imaging import decoders, file_kinds, preprocess
-from lesionlens.imaging.decoders import Decoders
+from lesionlens.imaging import decoder_pool, file_kinds, preprocess
+from lesionlens.imaging.decoder_pool import DecoderPool
 from lesionlens.imaging.model_input import Preprocessing
 from tests import hostile, python_program
 from tests.conftest import ROOT
@@ -47,16 +47,16 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def pool() -> Iterator[Decoders]:
-    made = Decoders()
+def pool() -> Iterator[DecoderPool]:
+    made = DecoderPool()
     yield made
     made.close()
 
 
 @pytest.fixture
-def own() -> Iterator[Decoders]:
+def own() -> Iterator[DecoderPool]:
     """A pool for tests that damage it."""
-    made = Decoders()
+    made = DecoderPool()
     yield made
     made.close()
 
@@ -65,7 +65,7 @@ def soon(seconds: float = 60) -> float:
     return time.monotonic() + seconds
 
 
-def fork_server(pool: Decoders) -> int:
+def fork_server(pool: DecoderPool) -> int:
     return pool._fork_servers[file_kinds.USUAL]._process.pid
 
 
@@ -94,7 +94,7 @@ def wait_until_ended(*pids: int) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_decoder_makes_what_this_process_would_make(pool: Decoders, name: str) -> None:
+def test_a_decoder_makes_what_this_process_would_make(pool: DecoderPool, name: str) -> None:
     expected = preprocess.prepare(FILES[name], RULE)
     for _ in range(2):
         found = pool.prepare(FILES[name], RULE, soon())
@@ -103,14 +103,14 @@ def test_a_decoder_makes_what_this_process_would_make(pool: Decoders, name: str)
         assert found.warnings == expected.warnings
 
 
-def test_refusals_are_those_of_this_process(pool: Decoders) -> None:
+def test_refusals_are_those_of_this_process(pool: DecoderPool) -> None:
     with pytest.raises(Truncated, match="ends too early"):
         pool.prepare(JPEG[:5000], RULE, soon())
     with pytest.raises(UnsupportedType, match="a PDF document"):
         pool.prepare(b"%PDF-1.7", RULE, soon())
 
 
-def test_warnings_are_passed_on(pool: Decoders) -> None:
+def test_warnings_are_passed_on(pool: DecoderPool) -> None:
     several = encoded(lesion(), "GIF", save_all=True, append_images=[Image.new("RGB", (320, 240))])
     assert [w.code for w in pool.prepare(several, RULE, soon()).warnings] == ["first-picture"]
 
@@ -120,17 +120,19 @@ COSTLY = {"memory": hostile.tiff_of_strips(18_000_000), "processor": SLOW}
 
 
 @pytest.mark.parametrize("name", COSTLY)
-def test_what_costs_too_much_is_refused_and_its_process_replaced(pool: Decoders, name: str) -> None:
+def test_what_costs_too_much_is_refused_and_its_process_replaced(
+    pool: DecoderPool, name: str
+) -> None:
     pool.prepare(JPEG, RULE, soon())
     before = fork_server(pool)
     with pytest.raises(TooCostly, match=r"would cost more than 512 MiB or 4 s .* to decode"):
         pool.prepare(COSTLY[name], RULE, soon())
     assert pool.prepare(JPEG, RULE, soon()).width == 600
     assert fork_server(pool) == before
-    assert len(children(before)) <= decoders.MODEST_PLACES
+    assert len(children(before)) <= decoder_pool.MODEST_PLACES
 
 
-def test_a_file_on_which_a_codec_crashes_is_damaged(own: Decoders) -> None:
+def test_a_file_on_which_a_codec_crashes_is_damaged(own: DecoderPool) -> None:
     own.prepare(JPEG, RULE, soon())
     parent = fork_server(own)
     with ThreadPoolExecutor(1) as threads:
@@ -146,7 +148,7 @@ def test_a_file_on_which_a_codec_crashes_is_damaged(own: Decoders) -> None:
     assert fork_server(own) == parent
 
 
-def test_decoders_are_used_again(pool: Decoders) -> None:
+def test_decoders_are_used_again(pool: DecoderPool) -> None:
     pool.prepare(JPEG, RULE, soon())
     before = children(fork_server(pool))
     for _ in range(5):
@@ -154,7 +156,7 @@ def test_decoders_are_used_again(pool: Decoders) -> None:
     assert children(fork_server(pool)) == before
 
 
-def test_an_idle_decoder_keeps_little_of_the_last_picture(own: Decoders) -> None:
+def test_an_idle_decoder_keeps_little_of_the_last_picture(own: DecoderPool) -> None:
     def private_mib(pid: int) -> float:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
@@ -168,22 +170,22 @@ def test_an_idle_decoder_keeps_little_of_the_last_picture(own: Decoders) -> None
         assert private_mib(decoder) - before < 33
 
 
-def test_many_threads_share_few_decoders(pool: Decoders) -> None:
+def test_many_threads_share_few_decoders(pool: DecoderPool) -> None:
     pictures = [encoded(dermatoscopic(160, 120, seed)) for seed in range(4)]
     expected = [preprocess.prepare(data, RULE).pixels for data in pictures]
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(lambda i: pool.prepare(pictures[i % 4], RULE, soon()), range(80)))
     for index, prepared in enumerate(found):
         np.testing.assert_array_equal(prepared.pixels, expected[index % 4])
-    assert len(children(fork_server(pool))) <= decoders.MODEST_PLACES
+    assert len(children(fork_server(pool))) <= decoder_pool.MODEST_PLACES
 
 
-def test_nobody_waits_for_the_imports_of_a_format_that_others_sent(own: Decoders) -> None:
+def test_nobody_waits_for_the_imports_of_a_format_that_others_sent(own: DecoderPool) -> None:
     own.prepare(JPEG, RULE, soon())
     starting = own._running("DICOM")._process.pid
     os.kill(starting, signal.SIGSTOP)
-    with ThreadPoolExecutor(decoders.MODEST_PLACES + 1) as threads:
-        files = [FILES["DICOM"]] * (decoders.MODEST_PLACES + 1)
+    with ThreadPoolExecutor(decoder_pool.MODEST_PLACES + 1) as threads:
+        files = [FILES["DICOM"]] * (decoder_pool.MODEST_PLACES + 1)
         answers = [threads.submit(own.prepare, file, RULE, soon()) for file in files]
         try:
             assert own.prepare(JPEG, RULE, soon()).width == 600
@@ -193,7 +195,7 @@ def test_nobody_waits_for_the_imports_of_a_format_that_others_sent(own: Decoders
         assert {answer.result().width for answer in answers} == {320}
 
 
-def test_no_wait_outlives_a_pictures_budget(own: Decoders) -> None:
+def test_no_wait_outlives_a_pictures_budget(own: DecoderPool) -> None:
     """Neither for a fork server that does not start, nor for a decoder that does not respond."""
     own.prepare(JPEG, RULE, soon())
     (decoder,) = children(fork_server(own))
@@ -213,7 +215,7 @@ def test_no_wait_outlives_a_pictures_budget(own: Decoders) -> None:
     assert own._running("DICOM")._process.pid == starting
 
 
-def test_a_decoder_that_was_killed_is_replaced(own: Decoders) -> None:
+def test_a_decoder_that_was_killed_is_replaced(own: DecoderPool) -> None:
     own.prepare(JPEG, RULE, soon())
     (decoder,) = children(fork_server(own))
     os.kill(decoder, signal.SIGKILL)
@@ -221,7 +223,7 @@ def test_a_decoder_that_was_killed_is_replaced(own: Decoders) -> None:
     assert own.prepare(JPEG, RULE, soon()).width == 600
 
 
-def test_a_fork_server_that_was_killed_is_replaced_and_its_decoders_end(own: Decoders) -> None:
+def test_a_fork_server_that_was_killed_is_replaced_and_its_decoders_end(own: DecoderPool) -> None:
     own.prepare(JPEG, RULE, soon())
     first = fork_server(own)
     left = children(first)
@@ -231,7 +233,7 @@ def test_a_fork_server_that_was_killed_is_replaced_and_its_decoders_end(own: Dec
     assert fork_server(own) != first
 
 
-def test_a_picture_is_not_blamed_for_the_end_of_the_fork_server(own: Decoders) -> None:
+def test_a_picture_is_not_blamed_for_the_end_of_the_fork_server(own: DecoderPool) -> None:
     own.prepare(JPEG, RULE, soon())
     outcome: list[Problem] = []
 
@@ -254,7 +256,7 @@ def test_a_picture_is_not_blamed_for_the_end_of_the_fork_server(own: Decoders) -
     assert own.prepare(JPEG, RULE, soon()).width == 600
 
 
-def test_without_time_left_the_decoders_are_overloaded(pool: Decoders) -> None:
+def test_without_time_left_the_decoders_are_overloaded(pool: DecoderPool) -> None:
     with pytest.raises(Overloaded):
         pool.prepare(JPEG, RULE, time.monotonic() - 1)
     with pytest.raises(Overloaded):
@@ -262,7 +264,7 @@ def test_without_time_left_the_decoders_are_overloaded(pool: Decoders) -> None:
     assert pool.prepare(JPEG, RULE, soon()).width == 600
 
 
-def test_usual_pictures_do_not_wait_for_large_ones(pool: Decoders) -> None:
+def test_usual_pictures_do_not_wait_for_large_ones(pool: DecoderPool) -> None:
     """While one large picture is decoded and others wait."""
     with pool._large.enter(soon()):
         assert pool.prepare(JPEG, RULE, soon()).width == 600
@@ -273,11 +275,11 @@ def test_usual_pictures_do_not_wait_for_large_ones(pool: Decoders) -> None:
 PROCESS = """
 import os, sys, time
 from pathlib import Path
-from lesionlens.imaging import decoders
+from lesionlens.imaging import decoder_pool
 from lesionlens.imaging.model_input import Preprocessing
 data = Path('../infra/smoke.jpg').read_bytes()
-decoders.shared.prepare(data, Preprocessing(96), time.monotonic() + 60)
-print(decoders.shared._fork_servers['']._process.pid, flush=True)
+decoder_pool.shared.prepare(data, Preprocessing(96), time.monotonic() + 60)
+print(decoder_pool.shared._fork_servers['']._process.pid, flush=True)
 {end}
 """
 ENDS = {
@@ -286,10 +288,10 @@ ENDS = {
     "after a fork": """
 if os.fork() == 0:
     # The child has decoders of its own, and leaves its parent's alone.
-    decoders.shared.prepare(data, Preprocessing(96), time.monotonic() + 60)
+    decoder_pool.shared.prepare(data, Preprocessing(96), time.monotonic() + 60)
     sys.exit()
 assert os.wait()[1] == 0
-decoders.shared.prepare(data, Preprocessing(96), time.monotonic() + 60)
+decoder_pool.shared.prepare(data, Preprocessing(96), time.monotonic() + 60)
 """,
 }
 
@@ -307,12 +309,12 @@ from pathlib import Path
 from lesionlens.imaging import fork_server
 fork_server.start_ahead()
 print(pid := fork_server._ahead._process.pid, flush=True)
-from lesionlens.imaging import decoders
+from lesionlens.imaging import decoder_pool
 from lesionlens.imaging.model_input import Preprocessing
 def decoded_by():
     data = Path('../infra/smoke.jpg').read_bytes()
-    decoders.shared.prepare(data, Preprocessing(96), time.monotonic() + 60)
-    return decoders.shared._fork_servers['']._process.pid
+    decoder_pool.shared.prepare(data, Preprocessing(96), time.monotonic() + 60)
+    return decoder_pool.shared._fork_servers['']._process.pid
 {then}
 """
 THEN = {
@@ -339,7 +341,9 @@ def test_what_was_started_ahead_serves_one_process_and_ends_with_it(user: str) -
     wait_until_ended(int(done.stdout))
 
 
-def test_the_environment_is_not_handed_on(own: Decoders, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_not_handed_on(
+    own: DecoderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("API_KEYS", "secret")
     own.prepare(JPEG, RULE, soon())
     environment = Path(f"/proc/{fork_server(own)}/environ").read_bytes()

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from ..errors import Overloaded, TooCostly, Undecodable
 from . import file_kinds, fork_server
-from .decoder import Decoder, Exceeded
+from .decoder_client import Decoder, Exceeded
 from .fork_server import GONE, ForkServer
 from .lane import Lane
 from .model_input import Prepared, Preprocessing
@@ -36,7 +36,7 @@ _TOO_COSTLY = (
 )
 
 
-class Decoders:
+class DecoderPool:
     """The decoder processes of this server process. Thread-safe.
 
     Each kind of file (`file_kinds.kind`) has its own fork server, started with the first such file
@@ -177,6 +177,6 @@ def _unhurried() -> float:
 
 
 # One per process, even if it has several applications.
-shared = Decoders()
+shared = DecoderPool()
 atexit.register(shared.close)
 os.register_at_fork(after_in_child=shared.abandon)
