@@ -14,7 +14,7 @@ def test_from_picture_to_result_with_the_real_model(visit: Visit, lesion: bytes)
     assert page.is_visible("#question")
 
     visitor.choose(page, lesion)
-    assert "600 × 450" in page.inner_text("#preview-text")
+    assert "has been removed" in page.inner_text("#preview-text")
     assert visitor.faults(page) == []
 
     # Nothing is sent without consent.

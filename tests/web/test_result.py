@@ -44,6 +44,12 @@ def test_a_marked_mole_is_explained(visit: Visit, lesion: bytes) -> None:
     assert shown.index("Show it to a doctor") < shown.index("about 14 were")
     assert shown.index("about 14 were") < shown.index("Most like: Mole, 78%")
     assert "Most were not, but some were" in shown
+    assert shown.index("Most like: Mole, 78%") < shown.index("does not change the advice")
+    # Advice on the other degrees of urgency would compete with that of the result.
+    urgencies = page.locator(".ll-grid--levels > :visible").evaluate_all(
+        "levels => levels.map(level => level.dataset.urgency)"
+    )
+    assert urgencies == ["now"]
 
 
 def test_what_was_missed_stands_where_nothing_was_marked(
@@ -113,7 +119,7 @@ def _faulty(code: str, looks: str = "mole", kind: str = "dermatoscopic") -> dict
 
 
 @pytest.mark.parametrize("code", FAULTS)
-@pytest.mark.parametrize("kind", ["dermatoscopic", "other"])
+@pytest.mark.parametrize("kind", ["dermatoscopic", "close-up", "other"])
 def test_a_faulty_picture_without_a_mark_gets_one_box_that_says_what_to_do(
     visit: Visit, lesion: bytes, code: str, kind: str
 ) -> None:
@@ -140,7 +146,7 @@ def test_a_fault_takes_no_mark_back(visit: Visit, lesion: bytes, looks: str) -> 
 
     assert page.get_attribute(".ll-advice", "data-urgency") == LEVELS[looks]
     told = page.inner_text(".ll-advice")
-    assert told.index("doctor") < told.index("blurred")
+    assert told.index("doctor") < told.index("blurred") < told.index("Do not wait")
     assert page.is_visible(".ll-chance")
 
 
@@ -311,7 +317,7 @@ def test_what_was_filled_in_survives_a_change_of_language(visit: Visit, lesion: 
     page = visit()
     service.answer(page, service.result())
     visitor.check(page, lesion)
-    page.click("text=Take it to the doctor")
+    page.click("text=Make a page for your doctor")
     page.fill("#letter-site", "left shoulder")
 
     page.click(".ll-languages summary")

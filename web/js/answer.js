@@ -15,14 +15,18 @@ export function kind({ input, prediction }) {
   return input.kind === "close-up" ? "close-up" : "other";
 }
 
+/** The most probable class. */
+export const headline = ({ prediction, probabilities }) => probabilities.find(({ label }) => label === prediction.label);
+
 /** How soon a doctor should see the lesion. @returns {"soon" | "appointment" | "watch"} */
-export function level({ prediction, malignancy, probabilities }) {
-  const headline = probabilities.find(({ label }) => label === prediction.label);
-  if (!malignancy.flag && !headline.malignant) return "watch";
+export function level(result) {
+  const { malignancy, probabilities } = result;
+  const first = headline(result);
+  if (!malignancy.flag && !first.malignant) return "watch";
   // Melanoma counts even if another class ranks first, as soon as its own probability reaches the threshold.
   const { threshold } = malignancy.decision;
   const enough = probabilities.filter(({ probability }) => probability >= threshold);
-  return [headline, ...enough].some(({ label, malignant }) => malignant && urgency(label) === "soon")
+  return [first, ...enough].some(({ label, malignant }) => malignant && urgency(label) === "soon")
     ? "soon" : "appointment";
 }
 
@@ -41,7 +45,7 @@ export const warnings = ({ input, prediction }) =>
 export function advised(result) {
   const [found, faulty] = [kind(result), warnings(result).some(({ code }) => FAULTS.includes(code))];
   const retake = (words) => ({ urgency: "unknown", retake: true, title: text("retake.title"), words: text(words) });
-  if (found === "other" && faulty) return retake("retake.other");
+  if (found !== "dermatoscopic" && faulty) return retake("retake.other");
   if (found !== "dermatoscopic") return { urgency: "unknown", title: text(`kind.${found}`), words: text(`kind.${found}Text`) };
   const urgency = level(result);
   if (urgency === "watch") return faulty ? retake("retake.watch") : { urgency, title: text("level.watch"), words: text("level.watchText") };

@@ -27,7 +27,7 @@ export async function offer(pictures) {
   const readable = pictures.every(({ redrawn, file }) => redrawn && READ.includes(file.type));
   const ready = kept && (!current || isCurrent(kept, current));
   const source = current ?? kept;
-  const values = source && { size: megabytes(size(source)), picture: number(pictures.reduce((sum, { blob }) => sum + blob.size, 0) / 1024) };
+  const values = source && { size: megabytes(size(source)) };
   byId("device-text").textContent = !readable ? text("here.elsewhere")
     : ready ? text("here.ready") : !source ? text("here.unknown") : text(kept ? "here.newer" : "here.costs", values);
   const button = byId("device-check");

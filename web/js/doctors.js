@@ -48,15 +48,15 @@ function way({ kind, name, phone, source }) {
 /** A link to another site, in a new tab so that the result is kept. */
 const outside = (address, words) => make("a", { href: address, target: "_blank", rel: "noopener" }, words);
 
-/** The section beside a result: contacts in the visitor's country, and a choice of country. */
-export function nearest() {
+/** The section beside a result: contacts in the visitor's country, and a choice of country. @param {string} urgency of the advice */
+export function nearest(urgency) {
   const box = make("section", { class: "ll-doctor" });
   const fill = () => {
     const own = countries.find((entry) => entry.country === home);
     // A skin lesion is no emergency: the emergency number is left out.
     const useful = own?.ways.filter(({ kind }) => !["emergency", "information"].includes(kind)) ?? [];
     box.replaceChildren(make("h2", {}, text("doctor.title")),
-      make("p", {}, text("doctor.general")),
+      make("p", {}, text(urgency === "soon" ? "doctor.soon" : "doctor.general")),
       useful.length ? ways({ ways: useful }) : "", choice(fill));
   };
   fill();
@@ -65,7 +65,7 @@ export function nearest() {
 
 function choice(changed) {
   const options = countries.map(({ country: code }) => [code, country(code)]);
-  const select = make("select", { "aria-label": text("doctor.country"), change: () => {
+  const select = make("select", { change: () => {
     home = select.value || undefined;
     changed();
     // The select was replaced; restore its focus.
@@ -73,5 +73,5 @@ function choice(changed) {
     draw();
   } }, [...options, ["", text("doctor.elsewhere")]].map(([code, name]) =>
     make("option", { value: code, selected: code === (home ?? "") }, name)));
-  return select;
+  return make("label", { class: "ll-doctor__country" }, text("doctor.country"), select);
 }

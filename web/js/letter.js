@@ -33,20 +33,20 @@ export function letter(result, picture, agreement) {
     make("h2", { id: "letter-title", tabindex: "-1" }, text("letter.open")),
     make("p", {}, text("letter.lead")),
     make("div", { class: "ll-letter__fields" },
-      field("site", draw), field("since", draw), changes(draw), field("changed", draw), field("notes", draw, true)),
+      field("site", draw), field("since", draw), changes(draw), field("changed", draw, "further"), field("notes", draw, "notes", true)),
     make("button", { class: "ll-button ll-button--main", type: "button", click: () => print() }, text("letter.print")));
   draw();
   return make("section", { class: "ll-letter", "aria-labelledby": "letter-title", "data-open": shown }, form, page);
 }
 
-function field(key, draw, long) {
+function field(key, draw, label = key, long = false) {
   const control = make(long ? "textarea" : "input", { id: `letter-${key}`, type: long ? false : "text", maxlength: 300,
     autocomplete: "off", input: () => {
       filled[key] = control.value;
       draw();
     } });
   control.value = filled[key] ?? "";
-  return make("div", {}, make("label", { for: control.id }, text(`letter.${key}`)), control);
+  return make("div", {}, make("label", { for: control.id }, text(`letter.${label}`)), control);
 }
 
 function changes(draw) {

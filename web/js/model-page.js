@@ -43,6 +43,8 @@ function* numbers(document) {
   yield make("h2", {}, text("model.measured"));
   yield make("p", { class: "ll-text" }, text("model.measuredText", {
     images: number(metrics.test.images), lesions: number(metrics.test.lesions) }));
+  yield make("p", { class: "ll-text" }, text("model.threshold", {
+    sensitivity: interval(malignancy.test.sensitivity), specificity: interval(malignancy.test.specificity) }));
   yield make("dl", { class: "ll-figures" },
     figure("model.balanced", interval(metrics.test.balanced_accuracy)),
     figure("model.accuracy", interval(metrics.test.accuracy)),
@@ -51,8 +53,6 @@ function* numbers(document) {
     const { images, sensitivity: found, specificity, auc } = metrics.test.per_class[label];
     return [lesion(label), number(images), interval(found), interval(specificity), interval(auc, plain)];
   }));
-  yield make("p", { class: "ll-text" }, text("model.threshold", {
-    sensitivity: interval(malignancy.test.sensitivity), specificity: interval(malignancy.test.specificity) }));
   yield make("h2", {}, text("table.origins"));
   yield make("p", { class: "ll-text" }, text("model.originsText"));
   yield origins(document);

@@ -6,7 +6,7 @@ import { facts } from "./facts.js";
 import { cut } from "./picture.js";
 import { faults } from "./quality.js";
 import * as tray from "./tray.js";
-import { number, text } from "./text.js";
+import { text } from "./text.js";
 
 const SETTLED = 150; // milliseconds without a movement of the square
 
@@ -14,9 +14,9 @@ const SETTLED = 150; // milliseconds without a movement of the square
 export function show() {
   tray.draw();
   const picture = tray.current();
-  const { name, blob, redrawn, width, height } = picture;
+  const { name, redrawn } = picture;
   byId("preview-text").textContent = redrawn
-    ? text("upload.redrawn", { width, height, size: `${number(blob.size / 1024)} KB` })
+    ? text("upload.redrawn")
     : text("upload.unchanged", { name });
   byId("crop").replaceChildren(...(redrawn ? crop(picture, picture.square, (square, moved) => {
     Object.assign(picture, { square, moved });

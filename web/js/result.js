@@ -40,8 +40,8 @@ export function redraw() {
   const open = [...byId("result").querySelectorAll("details")].map((part) => part.open);
   byId("result").replaceChildren(...[
     shown.example ? make("p", { class: "ll-note" }, text("examples.note", { name: lesion(shown.example) })) : null,
-    first(result, picture), list(found), ...(judged ? resembles(result) : [helps(result)]), actions(result, picture, judged),
-    letter.letter(result, picture, agreement(found)), judged ? heatmap(result, picture) : null,
+    first(result, picture), list(found), judged ? null : helps(result), actions(result, picture, judged),
+    letter.letter(result, picture, agreement(found)), ...(judged ? [...resembles(result), heatmap(result, picture)] : []),
     notice(result), practitioner(result, arrived(), found)].filter(Boolean));
   byId("result").querySelectorAll("details").forEach((part, i) => (part.open = open[i] ?? part.open));
 }
@@ -61,13 +61,15 @@ function first(result, picture) {
     make("div", { class: "ll-picture" }, picture.address
       ? make("img", { src: picture.address, alt: text("heatmap.picture") })
       : make("p", { class: "ll-small" }, text("heatmap.none"))),
-    doctors.nearest());
+    doctors.nearest(answer.advised(result).urgency));
 }
 
 /** One box with the advice and the remarks on the picture. */
 function advice(result) {
   const { urgency, retake, title, words } = answer.advised(result);
-  const parts = [make("p", {}, words), answer.warnings(result).map((warning) => make("p", { class: "ll-fault" }, answer.warned(warning)))];
+  const warnings = answer.warnings(result).map((warning) => make("p", { class: "ll-fault" }, answer.warned(warning)));
+  if (warnings.length && ["soon", "appointment"].includes(urgency)) warnings.push(make("p", {}, text("level.faultToo")));
+  const parts = [make("p", {}, words), warnings];
   return make("section", { class: "ll-advice", "data-urgency": urgency, "data-probable": Boolean(result.malignancy) && answer.probable(result) },
     make("h1", { id: "result-title", tabindex: "-1" }, title), retake ? parts.reverse() : parts);
 }
@@ -76,8 +78,9 @@ function* resembles(result) {
   const { prediction: { label, name }, probabilities } = result;
   const plain = lesion(label, name);
   yield make("section", {}, make("h2", {}, text("result.resembles")),
-    make("p", {}, make("strong", {}, answer.likely(result))),
-    name !== plain ? make("p", { class: "ll-small" }, text("result.formal", { name })) : null,
+    make("p", {}, answer.likely(result)),
+    answer.level(result) !== "watch" && !answer.headline(result).malignant ? make("p", {}, text("result.still")) : null,
+    !plain.startsWith(name) ? make("p", { class: "ll-small" }, text("result.formal", { name })) : null,
     byId(`disease-${label}`) ? make("p", { class: "ll-links" }, make("a", { href: `#disease-${label}` }, text("result.more"))) : null,
     make("details", {}, make("summary", {}, text("result.all")), chart(probabilities)));
 }
@@ -100,9 +103,12 @@ function notice(result) {
 function actions(result, picture, judged) {
   const button = (key, click, main) =>
     make("button", { class: main ? "ll-button ll-button--main" : "ll-button", type: "button", click }, text(key));
+  const { retake } = answer.advised(result);
+  const again = button("result.again", shown.restart, retake);
   return make("div", { class: "ll-actions" },
+    retake ? again : null,
     button("letter.open", letter.open, judged),
     canShare() ? button("result.share", () => share(result, picture)) : null,
     judged && answer.level(result) === "watch" ? button("result.remind", remind) : null,
-    button("result.again", shown.restart, answer.advised(result).retake));
+    retake ? null : again);
 }

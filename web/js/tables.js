@@ -19,10 +19,13 @@ export function table(label, heads, rows) {
           cells.map((cell, i) => make("td", { "data-head": heads[i + 1] }, cell)))))));
 }
 
+/** Names of origins that the release gives otherwise than they are written. */
+const NAMES = { ham10000: "HAM10000" };
+
 /** Sensitivity and specificity of the flag, on all test pictures and by origin. */
 export function origins({ malignancy }) {
   const parts = [[text("table.all"), malignancy.test], ...Object.entries(malignancy.test.by_origin ?? {})];
   const heads = ["origin", "sensitivity", "specificity"].map((key) => text(`table.${key}`));
   return table(text("table.origins"), heads,
-    parts.map(([name, { sensitivity, specificity }]) => [name, interval(sensitivity), interval(specificity)]));
+    parts.map(([name, { sensitivity, specificity }]) => [NAMES[name] ?? name, interval(sensitivity), interval(specificity)]));
 }
