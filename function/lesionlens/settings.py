@@ -95,7 +95,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         refuse("ALLOWED_ORIGINS", "origins such as https://example.org, separated by commas, or *")
 
     web_dir = Path(variables["WEB_DIR"]) if "WEB_DIR" in variables else None
-    if web_dir is not None and not (web_dir / "index.html").is_file():
+    if web_dir is not None and not _has_page(web_dir):
         refuse("WEB_DIR", "a folder that holds index.html")
 
     level = variables.get("LOG_LEVEL", "INFO")
@@ -151,3 +151,10 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 def _is_origin(text: str) -> bool:
     # Strict, because flask-cors treats some strings as regular expressions.
     return text == "*" or re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", text) is not None
+
+
+def _has_page(folder: Path) -> bool:
+    try:
+        return (folder / "index.html").is_file()
+    except OSError:  # a name that is too long, for example
+        return False

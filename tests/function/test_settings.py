@@ -62,6 +62,7 @@ def test_in_the_cloud_there_is_no_default_model() -> None:
         ("INTERPRETERS", "two", "a whole number above 0"),
         ("INTERPRETERS", "9" * 5000, "a whole number above 0"),
         ("TRUSTED_HOPS", "²", "a whole number"),
+        ("WEB_DIR", "/" + "x" * 5000, "a folder that holds index.html"),
         ("WEB_DIR", "/nowhere", "a folder that holds index.html"),
         ("LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING or ERROR"),
     ],

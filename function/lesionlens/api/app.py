@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import flask
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import RequestRedirect
 
 from ..errors import Later, ModelUnavailable
 from ..imaging import decoder_pool
@@ -62,6 +64,7 @@ def create(settings: "Settings", classify: Classify) -> flask.Flask:
     # send its image unencrypted.
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
+
     app.json = json_text.Provider(app)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     app.config["UPLOAD_SECONDS"] = settings.upload_seconds
@@ -72,6 +75,13 @@ def create(settings: "Settings", classify: Classify) -> flask.Flask:
         _allow_origins(app, settings.allowed_origins)
     problem_details.register(app)
     _surround(app, settings, slot)
+
+    @app.before_request
+    def refuse_redirects() -> None:
+        """Answer 404 where Flask would add a slash, with a URL from the request's Host."""
+        if isinstance(flask.request.routing_exception, RequestRedirect):
+            raise NotFound
+
     # Flask runs these in reverse order after a request: an answer is stored for its Idempotency-Key
     # as it is, then compressed, then logged.
     response_headers.register(app)

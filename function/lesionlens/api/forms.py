@@ -46,13 +46,14 @@ def parse(
         )
     form = Form()
     beginning = b""
-    delimiter = b"--" + _encoded(boundary)
+    encoded = _encoded(boundary)
+    delimiter = b"--" + encoded
     content: list[bytes] | None = None  # of the part being read; None for a part that is skipped
     start = b""  # of that part's content, as many bytes as the delimiter has
     text = ""  # the name of that part, if it is a requested text field
     try:
         parser = PushMultipartParser(
-            boundary.encode("latin-1"),
+            encoded,
             max_header_size=MAX_HEADER_BYTES,
             max_header_count=MAX_HEADERS,
             max_segment_count=MAX_PARTS,
@@ -102,7 +103,12 @@ def _encoded(boundary: str) -> bytes:
             f"The boundary of the form has {len(boundary)} characters; "
             f"accepted are up to {MAX_BOUNDARY}."
         )
-    return boundary.encode("latin-1")
+    try:
+        return boundary.encode("latin-1")
+    except UnicodeEncodeError:
+        raise MalformedRequest(
+            "The boundary of the form has characters outside ASCII; accepted are those of RFC 2046."
+        ) from None
 
 
 def _begin(form: Form, segment: MultipartSegment, name: str) -> list[bytes] | None:

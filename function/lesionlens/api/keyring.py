@@ -77,7 +77,7 @@ def read(configured: str) -> Keyring:
     try:
         text = configured if configured.lstrip().startswith("{") else Path(configured).read_text()
         parsed = json.loads(text)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise KeysError("it is neither a JSON object nor the path of a file with one") from None
     if not isinstance(parsed, dict) or not isinstance(parsed.get("keys"), list):
         raise KeysError('it is no object {"keys": […]}')
@@ -133,6 +133,8 @@ def _key(number: int, entry: Any) -> Key:
         raise KeysError(f"key {number} has a salt or a hash that is too short")
     if not isinstance(key.test, bool):
         raise KeysError(f"key {number} has a test that is not true or false")
+    if not (key.id + key.partner).isprintable():
+        raise KeysError(f"key {number} has an id or a partner with unprintable characters")
     if not key.id or not key.partner or not 1 <= key.batch <= MAX_BATCH:
         raise KeysError(f"key {number} needs an id, a partner and a batch of 1 to {MAX_BATCH}")
     return key

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import flask
-from werkzeug.http import http_date
+from werkzeug.http import http_date, parse_date
 
 from . import context
 
@@ -38,8 +38,21 @@ class Ending:
 ENDINGS: dict[str, Ending] = {}
 
 
+# As WSGI names them.
+_CONDITIONS = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE")
+
+
 def register(app: flask.Flask) -> None:
     """Set these headers on every answer, and compress JSON."""
+
+    @app.before_request
+    def ignore_impossible_dates() -> None:
+        """Drop dates on which Werkzeug's parser fails; RFC 9110, 13.1.3, has them ignored."""
+        for name in _CONDITIONS:
+            try:
+                parse_date(flask.request.environ.get(name))
+            except OverflowError:
+                del flask.request.environ[name]
 
     @app.after_request
     def deliver(response: flask.Response) -> flask.Response:

@@ -88,14 +88,14 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     Samples of 16 bits are scaled; Pillow would clip them at 255. Raises Undecodable for samples of
     32 bits.
     """
-    if image.mode in ("F", "I"):
-        found = "floating-point values" if image.mode == "F" else "values of 32 bits"
-        raise Undecodable(f"The image holds {found}; whole numbers of 8 or 16 bits are accepted.")
+    if image.mode == "I":
+        raise Undecodable("The image holds values of 32 bits; accepted are 8 and 16 bits.")
     if image.mode.startswith("I;"):
         samples = np.asarray(image)
+        bits = tiff.bits(image)
         if tiff.is_inverted(image):
-            samples = 65535 - samples
-        grey = Image.fromarray((samples >> 8).astype(np.uint8))
+            samples = 2**bits - 1 - samples
+        grey = Image.fromarray((samples >> (bits - 8)).astype(np.uint8))
         key = image.info.get("transparency")
         if key is None:
             return grey

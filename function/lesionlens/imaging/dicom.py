@@ -30,8 +30,8 @@ _PALETTE = [
 ]
 _FIELDS = [
     *("SOPClassUID", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration"),
-    *("NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored", "PixelRepresentation"),
-    *("PixelData", "ICCProfile", "OpticalPathSequence", *_PALETTE),
+    *("NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit"),
+    *("PixelRepresentation", "PixelData", "ICCProfile", "OpticalPathSequence", *_PALETTE),
 ]
 # Segmented palettes are compressed ones.
 _FIELDS += [f"Segmented{name}" for name in _PALETTE if name.endswith("Data")]
@@ -103,6 +103,8 @@ def _open(data: bytes, check_size: CheckSize) -> Frame:
         min(frames, width, height) < 1
     ):
         raise Undecodable("The DICOM file contradicts itself: samples, frames, rows or columns.")
+    if int(file.get("HighBit", file.BitsStored - 1)) != file.BitsStored - 1:
+        raise Undecodable("The DICOM file holds its samples in other bits than the lowest.")
     if file.file_meta.TransferSyntaxUID in dicom_types.JPEG:
         image = _jpeg(file, frames, check_size)
     else:
@@ -145,7 +147,8 @@ def _eight_bits(file: "Dataset") -> NDArray[np.uint8]:
     if bits > 8:
         pixels = pixels >> (bits - 8)
     elif bits < 8:
-        pixels = pixels * (255 // (2**bits - 1))
+        most = 2**bits - 1
+        pixels = (pixels.astype(np.uint16) * 255 + most // 2) // most
     return np.ascontiguousarray(pixels.astype(np.uint8))
 
 

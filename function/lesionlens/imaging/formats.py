@@ -95,7 +95,8 @@ def _opened(data: bytes, name: str, check_size: CheckSize) -> File:
         image = bmp.open_masked(data, check_size)
     elif name == TIFF:
         tiff.check(data)
-        image = tiff_planes.open_image(data, check_size)
+        if planes := tiff_planes.open_first(data, check_size):
+            return File(planes.image, planes.profile, b"", planes.several)
     elif name == WEBP:
         # Pillow allocates the canvas already when it opens the file.
         webp.check(data, check_size)

@@ -76,6 +76,7 @@ def test_model_shows_the_manifest_its_licence_and_the_notice(shared_client: Clie
         ("GET", "/v1/classify/", 404, "There is nothing here"),
         ("POST", "/v1//classify", 404, "There is nothing here"),
         ("GET", "/%2e%2e/etc/passwd", 404, "There is nothing here"),
+        ("GET", "/reference", 404, "There is nothing here"),
     ],
 )
 def test_wrong_addresses_and_methods(

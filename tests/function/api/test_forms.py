@@ -30,6 +30,12 @@ def test_files_of_the_field_come_in_their_order_and_others_are_skipped() -> None
     assert form.names == ["note", "image", "image", "x"]
 
 
+@pytest.mark.parametrize("boundary", ["€", "\ud800"])
+def test_a_boundary_outside_ascii_is_malformed(boundary: str) -> None:
+    with pytest.raises(MalformedRequest, match="characters outside ASCII"):
+        parsed(b"--edge--", boundary)
+
+
 @pytest.mark.parametrize(
     "disposition",
     [

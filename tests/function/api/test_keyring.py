@@ -56,6 +56,7 @@ ENTRY = json.loads(document([create("Example Clinic", RATE, 16, date(2030, 1, 1)
     [
         ("{", "neither a JSON object nor the path"),
         ("/nowhere/keys.json", "neither a JSON object nor the path"),
+        ('{"keys": ' + "[" * 100_000, "neither a JSON object nor the path"),
         ({"key": []}, 'no object {"keys"'),
         ({"keys": [{**ENTRY, "hash": ""}]}, "key 0 has not exactly the fields"),
         ({"keys": [ENTRY, ENTRY]}, "two keys have the same id"),
@@ -64,6 +65,7 @@ ENTRY = json.loads(document([create("Example Clinic", RATE, 16, date(2030, 1, 1)
         ({"keys": [{**ENTRY, "rate": "many"}]}, "accepted is a number of images"),
         ({"keys": [{**ENTRY, "rate": 5}]}, "key 0 is wrong: rate is not a string"),
         ({"keys": [{**ENTRY, "partner": None}]}, "key 0 is wrong: partner is not a string"),
+        ({"keys": [{**ENTRY, "partner": "\ud800"}]}, "unprintable"),
         ({"keys": [{**ENTRY, "id": 7}]}, "key 0 is wrong: id is not a string"),
         ({"keys": [{**ENTRY, "batch": 1.5}]}, "key 0 is wrong: batch is not a whole number"),
         ({"keys": [{**ENTRY, "batch": True}]}, "key 0 is wrong: batch is not a whole number"),

@@ -10,8 +10,19 @@ from werkzeug.test import Client
 
 from lesionlens.api import response_headers
 from lesionlens.api.response_headers import CATALOGUES, Ending
-from tests.conftest import ROOT
+from tests.conftest import ROOT, create_client
 from tests.pictures import JPEG
+
+
+@pytest.mark.parametrize("name", ["If-Modified-Since", "If-Unmodified-Since", "If-Range"])
+def test_a_date_that_cannot_be_is_ignored(
+    monkeypatch: pytest.MonkeyPatch, shared_client: Client, name: str
+) -> None:
+    headers = {name: "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "Range": "bytes=0-9"}
+    assert shared_client.get("/v1/labels", headers=headers).json["labels"]
+    monkeypatch.setenv("WEB_DIR", str(ROOT / "web"))
+    with create_client().get("/", headers=headers) as page:
+        assert page.status_code in (200, 206)
 
 
 @pytest.mark.parametrize("path", CATALOGUES)

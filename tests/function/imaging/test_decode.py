@@ -78,16 +78,6 @@ def test_an_iphones_heic_is_decoded() -> None:
         decode.decode(HEIC[: len(HEIC) // 2])
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.int32])
-def test_values_of_32_bits_are_refused(kind: type) -> None:
-    picture = Image.fromarray(np.ones((64, 64), kind))
-    with pytest.raises(
-        Undecodable,
-        match=r"(32 bits|floating-point values); whole numbers of",
-    ):
-        decode.decode(encoded(picture, "TIFF"))
-
-
 @pytest.mark.parametrize("kind", [b"IDAT", b"teXt", b"eXIf"])
 def test_a_png_of_countless_chunks_takes_little_beside_its_bytes(kind: bytes) -> None:
     sound = encoded(dermatoscopic(), "PNG")

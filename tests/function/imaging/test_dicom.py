@@ -238,6 +238,17 @@ def test_monochrome_becomes_grey_rgb(options: dict[str, Any]) -> None:
     assert np.abs(pixels - np.asarray(grey, int)[..., None]).mean() < 2
 
 
+@pytest.mark.parametrize("bits", range(1, 8))
+def test_samples_of_fewer_bits_reach_from_black_to_white(bits: int) -> None:
+    most = 2**bits - 1
+    samples = np.asarray(lesion().convert("L")) >> (8 - bits)
+    data = photograph(
+        Image.fromarray(samples), photometric="MONOCHROME2", BitsStored=bits, HighBit=bits - 1
+    )
+    found = np.asarray(decode.decode(data).image)
+    np.testing.assert_array_equal(found[..., 0], np.round(samples * (255 / most)))
+
+
 @pytest.mark.parametrize("options", [{}, {"planar": 1}, JPEG])
 def test_the_first_of_several_frames_is_used_and_said(options: dict[str, Any]) -> None:
     decoded = decode.decode(photograph(frames=3, **options))
@@ -285,6 +296,7 @@ BAD: dict[str, tuple[bytes, type[Problem], str]] = {
     ),
     "32 bits": (photograph(BitsAllocated=32), UnsupportedType, "samples of 32 bits"),
     "samples": (photograph(SamplesPerPixel=4), Undecodable, "contradicts itself"),
+    "high bits": (photograph(BitsAllocated=16, BitsStored=12, HighBit=15), Undecodable, "lowest"),
     "no rows": (photograph(Rows=0), Undecodable, "contradicts itself"),
     "other size": (
         photograph(Rows=65535, Columns=65535, **JPEG),

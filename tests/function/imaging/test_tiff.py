@@ -10,7 +10,9 @@ import pytest
 import tifffile
 
 from lesionlens.errors import Undecodable, UnsupportedType
-from lesionlens.imaging import decode, exif
+from lesionlens.imaging import colour, decode, exif
+from lesionlens.imaging.colour import CodePoints
+from lesionlens.imaging.model_input import FIRST_PICTURE
 from tests.pictures import dermatoscopic, encoded
 
 PIXELS = np.asarray(dermatoscopic(96, 64))
@@ -22,6 +24,23 @@ def written(pixels: np.ndarray, **options: Any) -> bytes:
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, pixels, **options)
     return buffer.getvalue()
+
+
+def with_tag(data: bytes, tag: int, value: int) -> bytes:
+    """The file with another value of a tag, which is a single number."""
+    for kind, form in ((3, "<H"), (4, "<I")):
+        entry = struct.pack("<HHI", tag, kind, 1)
+        if (at := data.find(entry) + len(entry)) >= len(entry):
+            return data[:at] + struct.pack(form, value) + data[at + struct.calcsize(form) :]
+    raise ValueError(f"no tag {tag}")
+
+
+def of_twelve_bits(grey: np.ndarray) -> bytes:
+    """Two samples in three bytes; rows of an even number of samples."""
+    first, second = grey[:, ::2].astype(np.uint16) * 16, grey[:, 1::2].astype(np.uint16) * 16
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], axis=-1)
+    data = written(packed.astype(np.uint8).reshape(len(grey), -1), photometric="minisblack")
+    return with_tag(with_tag(data, 256, grey.shape[1]), 258, 12)
 
 
 FILES = {
@@ -50,6 +69,13 @@ FILES = {
     "planes of 16 bits in tiles": written(
         DEEP.transpose(2, 0, 1), photometric="rgb", planarconfig="separate", tile=(32, 32)
     ),
+    "planes of 16 bits, the fourth of no meaning": written(
+        np.concatenate([DEEP, 0 * DEEP[..., :1]], axis=-1).transpose(2, 0, 1),
+        photometric="rgb",
+        planarconfig="separate",
+        extrasamples=[0],
+    ),
+    "grey of 12 bits": of_twelve_bits(GREY),
     "colour of 16 bits": written(DEEP, photometric="rgb"),
     "big endian": written(DEEP, photometric="rgb", byteorder=">"),
     "tiles": written(PIXELS, photometric="rgb", tile=(32, 32)),
@@ -89,6 +115,15 @@ REFUSED = {
         "floating-point values",
     ),
     "half precision": (written(GREY.astype(np.float16)), "floating-point values"),
+    "32 bits": (written(GREY.astype(np.uint32)), "values of 32 bits; accepted are 8 and 16 bits"),
+    "signed": (written((GREY.astype(np.int16) - 128).astype(np.int8)), "signed values"),
+    "signed of 16 bits": (written(GREY.astype(np.int16)), "signed values"),
+    "signed planes": (
+        written(
+            PIXELS.astype(np.int16).transpose(2, 0, 1), photometric="rgb", planarconfig="separate"
+        ),
+        "signed values",
+    ),
 }
 
 
@@ -104,11 +139,8 @@ def test_what_cannot_be_read_right_is_named(name: str) -> None:
 )
 def test_compressions_are_named(compression: int, name: str) -> None:
     plain = written(PIXELS, photometric="rgb")
-    entry = struct.pack("<HHI", 259, 3, 1)
-    at = plain.index(entry) + len(entry)
-    data = plain[:at] + struct.pack("<H", compression) + plain[at + 2 :]
     with pytest.raises(Undecodable, match=f"compressed as {name}, which is not supported"):
-        decode.decode(data)
+        decode.decode(with_tag(plain, 259, compression))
 
 
 @pytest.mark.parametrize("extra", [1, 2])
@@ -125,6 +157,22 @@ def test_transparency_in_planes_of_16_bits_becomes_white(extra: int) -> None:
     found = np.asarray(decode.decode(data).image)
     np.testing.assert_array_equal(found[:, :48], PIXELS[:, :48])
     assert (found[:, 48:] == 255).all()
+
+
+def test_planes_of_16_bits_keep_their_profile_and_the_number_of_pictures() -> None:
+    profile = colour._icc(CodePoints(12, 13))
+    options: dict[str, Any] = {"photometric": "rgb", "iccprofile": profile}
+    planes = written(DEEP.transpose(2, 0, 1), planarconfig="separate", **options)
+    interleaved = written(PIXELS, **options)
+    found = decode.decode(planes)
+    np.testing.assert_array_equal(found.image, decode.decode(interleaved).image)
+    assert not found.warnings
+
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        for _ in range(2):
+            file.write(DEEP.transpose(2, 0, 1), photometric="rgb", planarconfig="separate")
+    assert decode.decode(buffer.getvalue()).warnings == (FIRST_PICTURE,)
 
 
 def test_a_preview_is_not_taken_for_the_photograph() -> None:
