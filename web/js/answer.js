@@ -15,13 +15,10 @@ export function kind({ input, prediction }) {
   return input.kind === "close-up" ? "close-up" : "other";
 }
 
-/** The most probable class. */
-export const headline = ({ prediction, probabilities }) => probabilities.find(({ label }) => label === prediction.label);
-
 /** How soon a doctor should see the lesion. @returns {"soon" | "appointment" | "watch"} */
 export function level(result) {
-  const { malignancy, probabilities } = result;
-  const first = headline(result);
+  const { prediction, malignancy, probabilities } = result;
+  const first = probabilities.find(({ label }) => label === prediction.label);
   if (!malignancy.flag && !first.malignant) return "watch";
   // Melanoma counts even if another class ranks first, as soon as its own probability reaches the threshold.
   const { threshold } = malignancy.decision;
@@ -33,9 +30,19 @@ export function level(result) {
 /** Whether the probability of malignancy is at least one half. */
 export const probable = ({ malignancy }) => malignancy.probability >= 0.5;
 
-/** The warnings to show. The kind of picture is left out where it already is the answer. */
-export const warnings = ({ input, prediction }) =>
+/** The warnings of the answer. The kind of picture is left out where it already is the answer. */
+const warnings = ({ input, prediction }) =>
   input.warnings.filter(({ code }) => prediction || !["not-dermatoscopic", "close-up"].includes(code));
+
+const isFault = ({ code }) => FAULTS.includes(code);
+
+/** The remarks on the picture, in the visitor's language. Where a doctor is to be seen anyway, no better picture is asked for. */
+export function remarks(result) {
+  const all = warnings(result);
+  const { urgency } = advised(result);
+  if (!["soon", "appointment"].includes(urgency)) return all.map(warned);
+  return [...all.filter((one) => !isFault(one)).map(warned), ...(all.some(isFault) ? [text("level.faultToo")] : [])];
+}
 
 /**
  * The advice: a heading and a paragraph. A picture of poor quality in which nothing was flagged should be
@@ -43,7 +50,7 @@ export const warnings = ({ input, prediction }) =>
  * @returns {{urgency: "soon" | "appointment" | "watch" | "unknown", retake?: true, title: string, words: string}}
  */
 export function advised(result) {
-  const [found, faulty] = [kind(result), warnings(result).some(({ code }) => FAULTS.includes(code))];
+  const [found, faulty] = [kind(result), warnings(result).some(isFault)];
   const retake = (words) => ({ urgency: "unknown", retake: true, title: text("retake.title"), words: text(words) });
   if (found !== "dermatoscopic" && faulty) return retake("retake.other");
   if (found !== "dermatoscopic") return { urgency: "unknown", title: text(`kind.${found}`), words: text(`kind.${found}Text`) };
@@ -77,7 +84,7 @@ export const likely = ({ prediction }) => text("result.likely", {
   name: lesion(prediction.label, prediction.name), percent: percent(prediction.probability) });
 
 /** A warning in the visitor's language; the service's own text if the page has no translation. */
-export const warned = ({ code, message }) => (has(`warning.${code}`) ? text(`warning.${code}`) : message);
+const warned = ({ code, message }) => (has(`warning.${code}`) ? text(`warning.${code}`) : message);
 
 /** The disclaimer under every answer. */
 export const notice = ({ prediction }) => text(prediction ? "result.notice" : "result.noEstimate");

@@ -15,7 +15,9 @@ export function chanceOf(result, facts) {
     make("p", {}, chance(result)),
     dots(ofHundred(malignancy.probability)),
     malignancy.flag && !probable(result) ? make("p", { class: "ll-missed" }, text("chance.although")) : null,
-    make("p", { class: "ll-small" }, text("chance.all", { n: number(ofHundred(prior.malignant)) })),
+    // A lower chance than that of all pictures would speak against the advice to see a doctor.
+    malignancy.probability > prior.malignant
+      ? make("p", { class: "ll-small" }, text("chance.all", { n: number(ofHundred(prior.malignant)) })) : null,
     level(result) === "watch" ? make("p", { class: "ll-missed" }, missed(facts)) : null);
 }
 

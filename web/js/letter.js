@@ -71,7 +71,7 @@ function* paper(result, picture, agreement) {
   yield make("h3", {}, text("letter.said"));
   yield make("p", {}, make("strong", {}, `${answer.advice(result)}.`), " ", answer.chance(result));
   if (agreement) yield make("p", {}, agreement);
-  for (const warning of answer.warnings(result)) yield make("p", {}, answer.warned(warning));
+  for (const remark of answer.remarks(result)) yield make("p", {}, remark);
   if (judged) {
     yield make("ol", {}, result.probabilities.map(({ label, name, probability }) =>
       make("li", {}, `${lesion(label, name)}: ${percent(probability)}`)));

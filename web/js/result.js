@@ -67,9 +67,7 @@ function first(result, picture) {
 /** One box with the advice and the remarks on the picture. */
 function advice(result) {
   const { urgency, retake, title, words } = answer.advised(result);
-  const warnings = answer.warnings(result).map((warning) => make("p", { class: "ll-fault" }, answer.warned(warning)));
-  if (warnings.length && ["soon", "appointment"].includes(urgency)) warnings.push(make("p", {}, text("level.faultToo")));
-  const parts = [make("p", {}, words), warnings];
+  const parts = [make("p", {}, words), answer.remarks(result).map((remark) => make("p", { class: "ll-fault" }, remark))];
   return make("section", { class: "ll-advice", "data-urgency": urgency, "data-probable": Boolean(result.malignancy) && answer.probable(result) },
     make("h1", { id: "result-title", tabindex: "-1" }, title), retake ? parts.reverse() : parts);
 }
@@ -77,11 +75,13 @@ function advice(result) {
 function* resembles(result) {
   const { prediction: { label, name }, probabilities } = result;
   const plain = lesion(label, name);
+  // What is said of a class that is less urgent than the advice would contradict it.
+  const agrees = byId(`disease-${label}`)?.dataset.urgency === answer.level(result);
   yield make("section", {}, make("h2", {}, text("result.resembles")),
     make("p", {}, answer.likely(result)),
-    answer.level(result) !== "watch" && !answer.headline(result).malignant ? make("p", {}, text("result.still")) : null,
+    !agrees && answer.level(result) !== "watch" ? make("p", {}, text("result.still")) : null,
     !plain.startsWith(name) ? make("p", { class: "ll-small" }, text("result.formal", { name })) : null,
-    byId(`disease-${label}`) ? make("p", { class: "ll-links" }, make("a", { href: `#disease-${label}` }, text("result.more"))) : null,
+    agrees ? make("p", { class: "ll-links" }, make("a", { href: `#disease-${label}` }, text("result.more"))) : null,
     make("details", {}, make("summary", {}, text("result.all")), chart(probabilities)));
 }
 

@@ -63,6 +63,6 @@ const left = (why) => `${text("several.left")} ${why}`;
 
 function told(result) {
   if (answer.judged(result)) return `${answer.advice(result)}. ${answer.chance(result)}`;
-  const [fault] = answer.warnings(result);
-  return left(fault ? answer.warned(fault) : `${answer.advice(result)}.`);
+  const [fault] = answer.remarks(result);
+  return left(fault ?? `${answer.advice(result)}.`);
 }
