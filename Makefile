@@ -10,6 +10,8 @@ PEERS := .venv-peers
 INSTALL := pip install --quiet --disable-pip-version-check --no-deps
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make lock' $(UPGRADE) pyproject.toml
+# The modules with such tests, so that the other modules and TensorFlow are not imported for them.
+ALONE = $(shell grep -rl --include='test_*.py' 'mark\.alone' tests)
 # On all cores, scheduled by tests/conftest.py. BLAS threads would compete with other tests for the
 # cores: a small fit then takes thirteen times the processor time.
 SPREAD := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadscope \
@@ -35,14 +37,14 @@ test test-all: export PYTHONDONTWRITEBYTECODE =
 
 test: $(VENV)/.testing ## Check style and types, and run the tests on all cores
 	$(MAKE) --no-print-directory --jobs lint test-spread
-	$(BIN)/python -m pytest --cov --cov-append --cov-report=term -m "alone and not slow"
+	$(BIN)/python -m pytest --cov --cov-append --cov-report=term -m "alone and not slow" $(ALONE)
 
 test-spread: $(VENV)/.testing
 	$(SPREAD) --cov --cov-report= -m "not (slow or alone)"
 
 test-all: $(VENV)/.testing $(BEAM)/.ready ## Run the longer tests: deployments, attacks, all states of the page
 	$(SPREAD) -m "slow and not alone"
-	$(BIN)/python -m pytest -m "alone and slow"
+	$(BIN)/python -m pytest -m "alone and slow" $(ALONE)
 
 lint: types style leaks ## Check style and types, and search the files for secrets
 

@@ -5,8 +5,10 @@ posts the results. No driver is needed, so any browser can be used.
 """
 
 import json
+import os
 import queue
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -99,11 +101,17 @@ def _opened(browser: str, address: str) -> Iterator[None]:
             # Without a port for a debugger the headless shell ends at once.
             options = ("--headless", "--remote-debugging-port=0", f"--user-data-dir={profile}")
             command = [executable, *chromium.FLAGS, *options, address]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        # A session of its own, since Debian's command is a script that starts the browser.
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         try:
             yield
         finally:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)
             process.wait(60)
 
 
