@@ -4,6 +4,9 @@ import { read } from "./api.js";
 import { byId, make } from "./dom.js";
 import { country, text } from "./text.js";
 
+/** What to say on the telephone, by the urgency of the advice. */
+const SAY = { soon: "doctor.soon", appointment: "doctor.appointment" };
+
 let countries = [];
 /** The visitor's country, guessed or chosen; undefined when unknown. */
 let home;
@@ -56,7 +59,7 @@ export function nearest(urgency) {
     // A skin lesion is no emergency: the emergency number is left out.
     const useful = own?.ways.filter(({ kind }) => !["emergency", "information"].includes(kind)) ?? [];
     box.replaceChildren(make("h2", {}, text("doctor.title")),
-      make("p", {}, text(urgency === "soon" ? "doctor.soon" : "doctor.general")),
+      make("p", {}, text(SAY[urgency] ?? "doctor.general")),
       useful.length ? ways({ ways: useful }) : "", choice(fill));
   };
   fill();
