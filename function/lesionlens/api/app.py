@@ -64,7 +64,6 @@ def create(settings: "Settings", classify: Classify) -> flask.Flask:
     # send its image unencrypted.
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
-
     app.json = json_text.Provider(app)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     app.config["UPLOAD_SECONDS"] = settings.upload_seconds

@@ -98,15 +98,18 @@ def _plane(data: bytes, plane: int, count: int) -> bytes:
 
 def _following(data: bytes, order: str) -> bytes:
     """The offset of the second directory, 0 if there is none."""
-    (start,) = struct.unpack_from(f"{order}I", data, 4)
-    (number,) = struct.unpack_from(f"{order}H", data, start)
-    at = start + 2 + 12 * number
-    return data[at : at + 4]
+    end = _places(data, order)[-1]
+    return data[end : end + 4]
 
 
 def _entries(data: bytes, order: str) -> Iterator[tuple[int, int, int, bytes]]:
     """The first directory: tag, type, number of values, and the values or their offset."""
+    for at in _places(data, order)[:-1]:
+        yield struct.unpack_from(f"{order}HHI4s", data, at)
+
+
+def _places(data: bytes, order: str) -> range:
+    """Where the entries of the first directory begin, and where the last one ends."""
     (start,) = struct.unpack_from(f"{order}I", data, 4)
     (number,) = struct.unpack_from(f"{order}H", data, start)
-    for at in range(start + 2, start + 2 + 12 * number, 12):
-        yield struct.unpack_from(f"{order}HHI4s", data, at)
+    return range(start + 2, start + 2 + 12 * number + 1, 12)
