@@ -80,7 +80,7 @@ def prepare(folder: Path, keras: Path | None, variants: Path | None) -> None:
         # Random weights would give denormal numbers, which are slow.
         known = mobilenet.imagenet_weights() if width == 1 else None
         backbone = known if isinstance(known, Path) else None
-        network = mobilenet.build(len(classes), width, 0.0, backbone)
+        network = mobilenet.build(len(classes), width, 0.0, backbone, seed=0)
         network.save(folder / KERAS)
     else:
         network = framework.models.load_model(keras, compile=False)

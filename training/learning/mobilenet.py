@@ -18,10 +18,15 @@ HEAD = "logits"
 FEATURE_LAYERS = ("conv_pw_5_relu", "conv_pw_8_relu", "conv_pw_11_relu")
 
 
-def build(classes: int, width: float, dropout: float, weights: Path | str | None) -> keras.Model:
+def build(
+    classes: int, width: float, dropout: float, weights: Path | str | None, seed: int
+) -> keras.Model:
     """Return a model that maps (N, S, S, 3) raw RGB in [0, 255], any S, to (N, classes) logits.
 
     The paper's final softmax is applied outside the model, after serving has calibrated the logits.
+
+    The initial weights and the dropout follow from ``seed`` alone: Keras would seed each layer from
+    Python's global generator, from which other threads draw too.
     """
     image = keras.Input((None, None, 3), name="image")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(image)
@@ -29,10 +34,17 @@ def build(classes: int, width: float, dropout: float, weights: Path | str | None
         input_shape=(None, None, 3), alpha=width, include_top=False, weights=weights
     )
     mobilenet.name = BACKBONE
+    if weights is None:
+        for index, layer in enumerate(mobilenet.layers, start=1):
+            if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
+                drawn = keras.initializers.GlorotUniform(seed + index)
+                layer.kernel.assign(drawn(layer.kernel.shape))
     features = mobilenet(scaled)
     pooled = keras.layers.GlobalAveragePooling2D(name="pool")(features)
-    dropped = keras.layers.Dropout(dropout, name=DROPOUT)(pooled)
-    logits = keras.layers.Dense(classes, name=HEAD, dtype="float32")(dropped)
+    dropped = keras.layers.Dropout(dropout, seed=seed, name=DROPOUT)(pooled)
+    drawn = keras.initializers.GlorotUniform(seed)
+    head = keras.layers.Dense(classes, kernel_initializer=drawn, name=HEAD, dtype="float32")
+    logits = head(dropped)
     return keras.Model(image, logits, name="lesionlens")
 
 

@@ -2,7 +2,6 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 from msgspec.structs import replace
@@ -117,8 +116,7 @@ def test_the_result_lies_between_the_start_and_the_end(
     examples: Examples, uninterrupted: Run, tmp_path: Path, share: float
 ) -> None:
     training = replace(CONFIG.training, start_share=share)
-    keras.utils.set_random_seed(CONFIG.seed)
-    start = mobilenet.build(7, CONFIG.width, CONFIG.training.dropout, None).get_weights()
+    start = mobilenet.build(7, CONFIG.width, 0.0, None, CONFIG.seed).get_weights()
     # Resuming a finished run trains nothing; only the final weights are computed again.
     shutil.copytree(uninterrupted.folder, tmp_path / "run")
     mixed = replace(CONFIG, training=training)

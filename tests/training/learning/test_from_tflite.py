@@ -8,8 +8,7 @@ from training.releasing import export
 
 
 def network(seed: int, width: float = 0.25) -> keras.Model:
-    keras.utils.set_random_seed(seed)
-    made = mobilenet.build(7, width, 0.0, None)
+    made = mobilenet.build(7, width, 0.0, None, seed)
     # As after a training: a bias, and normalizations with an effect.
     random = np.random.default_rng(seed)
     made.get_layer(mobilenet.HEAD).bias.assign(random.normal(0, 1, 7))

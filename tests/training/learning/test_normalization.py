@@ -5,8 +5,7 @@ from training.learning import mobilenet, normalization
 
 
 def test_statistics_are_those_of_the_batches_and_frozen_ones_stay() -> None:
-    keras.utils.set_random_seed(1)
-    network = mobilenet.build(7, 0.25, 0.0, None)
+    network = mobilenet.build(7, 0.25, 0.0, None, seed=1)
     backbone = network.get_layer(mobilenet.BACKBONE)
     for layer in mobilenet.first_blocks(backbone, 1):
         layer.trainable = False
