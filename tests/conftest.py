@@ -76,6 +76,11 @@ class ByModule(LoadScopeScheduling):  # type: ignore[misc]
         return "smoke" if module in SMOKE else module
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Three processes for every two cores: tests wait for a third of their time."""
+    return max(1, len(os.sched_getaffinity(0)) * 3 // 2)
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
     return ByModule(config, log)
 

@@ -94,11 +94,9 @@ class Job:
     @cached_property
     def close_ups(self) -> tuple[CloseUp, ...]:
         """Photographs taken without a dermatoscope, for the detector."""
-        drawings = self.config.data.generated
-        if self.data is None and drawings:
-            folder = self.cache / f"drawn-close-ups-{drawings}-{self.config.seed}"
-            close_ups.draw(folder, drawings, self.config.seed)
-            return close_ups.read(folder)
+        if self.is_drawn:
+            drawings, seed = self.config.data.generated, self.config.seed
+            return close_ups.read(source.drawn_close_ups(drawings, seed, self.cache))
         return close_ups.read(close_ups.default())
 
     @cached_property

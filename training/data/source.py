@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from . import synthetic
+from . import close_ups, synthetic
 
 DOWNLOADS = 16  # concurrent
 
@@ -48,6 +48,14 @@ def drawn_archive(images: int, seed: int, cache: Path) -> Path:
     root = cache / f"drawn-archive-{images}-{seed}"
     if not (root / "labels.csv").exists():
         synthetic.write_archive(root, images, seed)
+    return root
+
+
+def drawn_close_ups(images: int, seed: int, cache: Path) -> Path:
+    """Return the folder of drawn photographs without a dermatoscope, generated unless it exists."""
+    root = cache / f"drawn-close-ups-{images}-{seed}"
+    if not (root / close_ups.TABLE).exists():
+        close_ups.draw(root, images, seed)
     return root
 
 

@@ -87,6 +87,7 @@ def test_a_finished_run_is_resumed_without_training(examples: Examples, uninterr
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.slow
 def test_compiled_steps_do_what_eager_ones_do(
     examples: Examples, uninterrupted: Run, tmp_path: Path
 ) -> None:
