@@ -25,7 +25,7 @@ def test_advice_chance_and_likeness_agree(visit: Visit, lesion: bytes, looks: st
     assert page.locator(".ll-chance .ll-marked").count() == CHANCES[looks]
     # A lower chance than that of all pictures would speak against the advice.
     higher = looks in ("melanoma", "carcinoma")
-    assert ("about 20 were" in page.inner_text(".ll-chance")) == higher
+    assert ("about 20 in 100" in page.inner_text(".ll-chance")) == higher
     visitor.unfolded(page)
     shown = page.inner_text("#result")
     # The chance is the sum of the malignant classes, within rounding.
@@ -45,13 +45,21 @@ def test_a_marked_mole_is_explained(visit: Visit, lesion: bytes) -> None:
     shown = page.inner_text("#result")
     assert shown.index("Show it to a doctor") < shown.index("about 14 were")
     assert shown.index("about 14 were") < shown.index("Most like: Mole, 78%")
-    assert "Most were not, but some were" in shown
+    assert "Even though most were not, a doctor should look" in shown
     assert shown.index("Most like: Mole, 78%") < shown.index("does not change the advice")
     # Advice on the other degrees of urgency would compete with that of the result.
     urgencies = page.locator(".ll-grid--levels > :visible").evaluate_all(
         "levels => levels.map(level => level.dataset.urgency)"
     )
     assert urgencies == ["now"]
+    page.click("#disease-nv > summary")
+    mole = page.inner_text("#diseases")
+    assert "Follow the advice above" in mole
+    assert "A common growth of pigment cells" in mole
+    for rival in ("keep an eye on it", "How urgent", "Watch it"):
+        assert rival not in mole
+    page.click("text=Check another picture")
+    assert "keep an eye on it" in page.inner_text("#diseases")
 
 
 def test_what_was_missed_stands_where_nothing_was_marked(
@@ -100,7 +108,8 @@ def test_what_is_not_dermatoscopic_gets_help_and_no_class(
     shown = page.inner_text("#result")
     assert page.inner_text("#result-title").startswith(KINDS[kind])
     assert "dermatoscope" in shown
-    assert "unlike your others" in shown
+    # What to say on the telephone refers to the signs.
+    assert shown.index("unlike your others") < shown.index("If a sign above fits")
     assert page.get_attribute("text=What to look for without a dermatoscope >> nth=0", "href")
     for absent in (".ll-chance", ".ll-chart", ".ll-heatmap"):
         assert page.locator(f"#result {absent}").count() == 0
@@ -116,9 +125,13 @@ def _faulty(code: str, looks: str = "mole", kind: str = "dermatoscopic") -> dict
     return service.result(looks, kind=kind, input={"warnings": [warning]})
 
 
-@pytest.mark.parametrize("kind", ["dermatoscopic", "close-up", "other"])
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [("dermatoscopic", "Take the picture again"), ("close-up", "No result from this picture"),
+     ("other", "No result from this picture")],
+)  # fmt: skip
 def test_a_faulty_picture_without_a_mark_gets_one_box_that_says_what_to_do(
-    visit: Visit, lesion: bytes, kind: str
+    visit: Visit, lesion: bytes, kind: str, title: str
 ) -> None:
     page = visit()
     service.answer(page, *(_faulty(code, kind=kind) for code in FAULTS))
@@ -128,7 +141,7 @@ def test_a_faulty_picture_without_a_mark_gets_one_box_that_says_what_to_do(
 
         told = page.inner_text(".ll-advice")
         advice.add(told)
-        assert page.inner_text("#result-title") == "Take the picture again"
+        assert page.inner_text("#result-title") == title
         assert page.get_attribute(".ll-advice", "data-urgency") == "unknown"
         assert "Technical" not in told
         assert any(word in told for word in ("again:", "take it again", "original", "closer")), code
@@ -215,6 +228,8 @@ def test_the_way_to_a_doctor_is_that_of_the_visitors_country(
     service.answer(page, service.result())
     visitor.check(page, lesion)
     assert way in page.inner_text(".ll-doctor .ll-ways")
+    online = "examined in person" in page.inner_text(".ll-doctor")
+    assert online == (way == "eSanjeevani")
 
     page.select_option(".ll-doctor select", "")
     assert page.locator(".ll-doctor .ll-ways").count() == 0

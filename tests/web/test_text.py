@@ -195,7 +195,7 @@ def test_the_page_without_javascript_says_the_same() -> None:
     keys += [
         f"result.{key}" for key in ("notice", "noEstimate", "limits", "unchecked", "resembles")
     ]
-    keys += ["chance.although", "retake.title", "retake.watch", "retake.other"]
+    keys += ["chance.although", "retake.title", "retake.none", "retake.watch", "retake.other"]
     keys += ["diseases.malignant", "page.notice", "page.unreviewed", "doctor.title"]
-    keys += ["doctor.general", "chance.missedSome", "missing.title", "missing.text"]
+    keys += ["doctor.general", "doctor.sign", "chance.missedSome", "missing.title", "missing.text"]
     assert [key for key in keys if english[key] not in said] == []

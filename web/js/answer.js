@@ -51,11 +51,11 @@ export function remarks(result) {
  */
 export function advised(result) {
   const [found, faulty] = [kind(result), warnings(result).some(isFault)];
-  const retake = (words) => ({ urgency: "unknown", retake: true, title: text("retake.title"), words: text(words) });
-  if (found !== "dermatoscopic" && faulty) return retake("retake.other");
+  const retake = (title, words) => ({ urgency: "unknown", retake: true, title: text(title), words: text(words) });
+  if (found !== "dermatoscopic" && faulty) return retake("retake.none", "retake.other");
   if (found !== "dermatoscopic") return { urgency: "unknown", title: text(`kind.${found}`), words: text(`kind.${found}Text`) };
   const urgency = level(result);
-  if (urgency === "watch") return faulty ? retake("retake.watch") : { urgency, title: text("level.watch"), words: text("level.watchText") };
+  if (urgency === "watch") return faulty ? retake("retake.title", "retake.watch") : { urgency, title: text("level.watch"), words: text("level.watchText") };
   return { urgency, title: text(`level.${urgency}`), words: text(`level.${urgency}${probable(result) ? "Most" : "Text"}`) };
 }
 

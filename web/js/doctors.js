@@ -60,7 +60,10 @@ export function nearest(urgency) {
     const useful = own?.ways.filter(({ kind }) => !["emergency", "information"].includes(kind)) ?? [];
     box.replaceChildren(make("h2", {}, text("doctor.title")),
       make("p", {}, text(SAY[urgency] ?? "doctor.general")),
-      useful.length ? ways({ ways: useful }) : "", choice(fill));
+      useful.length ? ways({ ways: useful }) : "",
+      SAY[urgency] ? "" : make("p", {}, text("doctor.sign")),
+      useful.some(({ kind }) => kind === "telemedicine") ? make("p", { class: "ll-small" }, text("doctor.online")) : "",
+      choice(fill));
   };
   fill();
   return box;

@@ -40,7 +40,7 @@ export function redraw() {
   const open = [...byId("result").querySelectorAll("details")].map((part) => part.open);
   byId("result").replaceChildren(...[
     shown.example ? make("p", { class: "ll-note" }, text("examples.note", { name: lesion(shown.example) })) : null,
-    first(result, picture), list(found), judged ? null : helps(result), actions(result, picture, judged),
+    first(result, picture), list(found), actions(result, picture, judged),
     letter.letter(result, picture, agreement(found)), ...(judged ? [...resembles(result), heatmap(result, picture)] : []),
     notice(result), practitioner(result, arrived(), found)].filter(Boolean));
   byId("result").querySelectorAll("details").forEach((part, i) => (part.open = open[i] ?? part.open));
@@ -57,7 +57,8 @@ export const summary = ({ result } = shown) =>
   text("result.ready", { advice: answer.advice(result), chance: answer.chance(result) });
 
 function first(result, picture) {
-  return make("section", { class: "ll-first" }, advice(result), chanceOf(result, arrived()),
+  return make("section", { class: "ll-first" }, advice(result),
+    answer.kind(result) === "dermatoscopic" ? chanceOf(result, arrived()) : signs(),
     make("div", { class: "ll-picture" }, picture.address
       ? make("img", { src: picture.address, alt: text("heatmap.picture") })
       : make("p", { class: "ll-small" }, text("heatmap.none"))),
@@ -85,10 +86,9 @@ function* resembles(result) {
     make("details", {}, make("summary", {}, text("result.all")), chart(probabilities)));
 }
 
-/** General advice, for a picture without an estimate. */
-const helps = (result) => make("section", {}, make("h2", {}, text("kind.next")),
-  make("ul", { class: "ll-list" }, ["doctor", "signs"].map((key) => make("li", {}, text(`kind.${key}`)))),
-  make("p", {}, make("a", { class: answer.advised(result).retake ? "ll-button" : "ll-button ll-button--main", href: "without.html" }, text("kind.without"))));
+/** When to see a doctor, beside a picture that is not dermatoscopic. Otherwise the advice says it. */
+const signs = () => make("section", { class: "ll-signs" }, make("h2", {}, text("kind.next")),
+  make("ul", { class: "ll-list" }, ["doctor", "signs"].map((key) => make("li", {}, text(`kind.${key}`)))));
 
 function notice(result) {
   const named = Boolean(result.prediction);
@@ -104,9 +104,11 @@ function actions(result, picture, judged) {
   const button = (key, click, main) =>
     make("button", { class: main ? "ll-button ll-button--main" : "ll-button", type: "button", click }, text(key));
   const { retake } = answer.advised(result);
+  const without = make("a", { class: retake ? "ll-button" : "ll-button ll-button--main", href: "without.html" }, text("kind.without"));
   const again = button("result.again", shown.restart, retake);
   return make("div", { class: "ll-actions" },
     retake ? again : null,
+    judged ? null : without,
     button("letter.open", letter.open, judged),
     canShare() ? button("result.share", () => share(result, picture)) : null,
     judged && answer.level(result) === "watch" ? button("result.remind", remind) : null,
