@@ -162,6 +162,13 @@ def test_no_verdict_of_benign_or_safe(language: str) -> None:
     assert {key for key in said if not key.endswith(".formal")} == set()
 
 
+def test_bleeding_has_one_timing() -> None:
+    timed = {key for key, text in TEXTS["en"].items() if "the same or the next day" in str(text)}
+    named = {key for key, text in TEXTS["en"].items() if re.search(r"\bbleeds\b", str(text))}
+    # The first names no timing; the second is a box to tick.
+    assert named - timed == {"check.not", "letter.changes.bleeds"}
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_number_about_the_model_is_typed_in(language: str) -> None:
     typed = {

@@ -61,7 +61,7 @@ export function nearest(urgency) {
     box.replaceChildren(make("h2", {}, text("doctor.title")),
       make("p", {}, text(SAY[urgency] ?? "doctor.general")),
       useful.length ? ways({ ways: useful }) : "",
-      SAY[urgency] ? "" : make("p", {}, text("doctor.sign")),
+      urgency === "soon" ? "" : make("p", {}, text("doctor.sign")),
       useful.some(({ kind }) => kind === "telemedicine") ? make("p", { class: "ll-small" }, text("doctor.online")) : "",
       choice(fill));
   };
