@@ -94,7 +94,7 @@ def _rank(item: pytest.Item) -> int:
     module = item.nodeid.split("::")[0]
     if module in SMOKE:
         return 0
-    return 1 if module.startswith("tests/web/") else 2
+    return 1 if module.startswith(("tests/training/", "tests/web/")) else 2
 
 
 @pytest.hookimpl(trylast=True)

@@ -17,6 +17,7 @@ def test_a_run_is_as_good_as_itself(made: Path, capsys: pytest.CaptureFixture[st
     assert difference.split(maxsplit=1) == ["difference", "0.000 (0.000 to 0.000)"]
 
 
+@pytest.mark.slow
 def test_every_choice_of_layers_is_judged_alike(
     made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,7 +22,10 @@ def network(seed: int, width: float = 0.25) -> keras.Model:
     return made
 
 
-@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-3), ("int8", 0.1)])
+@pytest.mark.parametrize(
+    ("precision", "tolerance"),
+    [pytest.param("float32", 1e-3, marks=pytest.mark.slow), ("int8", 0.1)],
+)
 def test_a_network_answers_as_the_release_it_starts_from(precision: str, tolerance: float) -> None:
     frames = np.random.default_rng(0).integers(0, 255, (16, 64, 64, 3)).astype(np.uint8)
     first, second = network(1), network(2)

@@ -61,6 +61,7 @@ def test_every_variant_answers_as_keras_does(network: keras.Model, frames: np.nd
     np.testing.assert_allclose(inference.predict(variants[0].data, frames), expected, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_every_size_is_tried(network: keras.Model, frames: np.ndarray) -> None:
     both = {**images(frames), 32: Images(frames[:, ::2, ::2], frames[:, ::2, ::2])}
     _, variants, _ = export.export(network, both, LABELS)
