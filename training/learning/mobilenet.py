@@ -26,19 +26,18 @@ def build(
     The paper's final softmax is applied outside the model, after serving has calibrated the logits.
 
     The initial weights and the dropout follow from ``seed`` alone: Keras would seed each layer from
-    Python's global generator, from which other threads draw too.
+    Python's global generator, from which other threads draw too. The workers of a distributed
+    training must seed that generator alike as well: Keras draws from it first, and JAX requires
+    that all workers then have the same values.
     """
     image = keras.Input((None, None, 3), name="image")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(image)
     mobilenet = keras.applications.MobileNet(
         input_shape=(None, None, 3), alpha=width, include_top=False, weights=weights
     )
-    mobilenet.name = BACKBONE
     if weights is None:
-        for index, layer in enumerate(mobilenet.layers, start=1):
-            if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
-                drawn = keras.initializers.GlorotUniform(seed + index)
-                layer.kernel.assign(drawn(layer.kernel.shape))
+        mobilenet = _seeded(mobilenet, seed)
+    mobilenet.name = BACKBONE
     features = mobilenet(scaled)
     pooled = keras.layers.GlobalAveragePooling2D(name="pool")(features)
     dropped = keras.layers.Dropout(dropout, seed=seed, name=DROPOUT)(pooled)
@@ -46,6 +45,16 @@ def build(
     head = keras.layers.Dense(classes, kernel_initializer=drawn, name=HEAD, dtype="float32")
     logits = head(dropped)
     return keras.Model(image, logits, name="lesionlens")
+
+
+def _seeded(network: keras.Model, seed: int) -> keras.Model:
+    """Return the network built anew, with a seed for the initial values of each layer."""
+    config = network.get_config()
+    for index, layer in enumerate(config["layers"], start=1):
+        for setting in layer["config"].values():
+            if isinstance(setting, dict) and setting.get("class_name") == "GlorotUniform":
+                setting["config"]["seed"] = seed + index
+    return keras.Model.from_config(config)
 
 
 def first_blocks(backbone: keras.Model, count: int) -> list[keras.layers.Layer]:
