@@ -17,7 +17,7 @@ ALONE = $(shell grep -rl --include='test_*.py' 'mark\.alone' tests)
 SPREAD := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadscope \
 	--no-loadscope-reorder
 # Measured in CI, where it is read, as it slows the tests.
-COVERAGE = $(if $(CI),--cov --cov-append --cov-report=$(1))
+COVERAGE = $(if $(CI),--cov $(1))
 SUPPORTED = $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and \
 	"Python 3.11 to 3.14 is needed")'
 # Long and random, but public: hashes, and the request id of the examples.
@@ -39,11 +39,10 @@ test test-all: export PYTHONDONTWRITEBYTECODE =
 
 test: $(VENV)/.testing ## Check style and types, and run the tests on all cores
 	$(MAKE) --no-print-directory --jobs lint test-spread
-	$(BIN)/python -m pytest $(call COVERAGE,term) -m "alone and not slow" $(ALONE)
+	$(BIN)/python -m pytest $(call COVERAGE,--cov-append --cov-report=term) -m "alone and not slow" $(ALONE)
 
 test-spread: $(VENV)/.testing
-	rm -f .coverage
-	$(SPREAD) $(call COVERAGE,) -m "not (slow or alone)"
+	$(SPREAD) $(call COVERAGE,--cov-report=) -m "not (slow or alone)"
 
 test-all: $(VENV)/.testing $(BEAM)/.ready ## Run the longer tests: deployments, attacks, all states of the page
 	$(SPREAD) -m "slow and not alone"
