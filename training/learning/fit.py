@@ -83,7 +83,6 @@ def fit(
 
 def _fit(setting: Setting, resume: bool, start: bytes | None) -> tuple[keras.Model, list[Epoch]]:
     config, examples = setting.config, setting.examples
-    keras.utils.set_random_seed(config.seed)
     weights = mobilenet.imagenet_weights() if config.imagenet_weights else None
     network = mobilenet.build(
         len(CLASSES), config.width, config.training.dropout, weights, config.seed

@@ -26,10 +26,10 @@ def build(
     The paper's final softmax is applied outside the model, after serving has calibrated the logits.
 
     The initial weights and the dropout follow from ``seed`` alone: Keras would seed each layer from
-    Python's global generator, from which other threads draw too. The workers of a distributed
-    training must seed that generator alike as well: Keras draws from it first, and JAX requires
-    that all workers then have the same values.
+    Python's global generator, from which other threads draw too.
     """
+    # Keras draws initial values first. JAX requires them to be the same on every worker.
+    keras.utils.set_random_seed(seed)
     image = keras.Input((None, None, 3), name="image")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(image)
     mobilenet = keras.applications.MobileNet(

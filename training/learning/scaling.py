@@ -136,8 +136,6 @@ def work(core: int, steps: int) -> Step:
     """Run one worker: train for some steps and time them."""
     # Must precede the import of JAX, which counts the cores.
     os.sched_setaffinity(0, {core})
-    import keras
-
     from .. import config
     from ..data.dataset import CLASSES, HAM10000
     from . import cluster, fit, malloc, mobilenet
@@ -163,7 +161,6 @@ def work(core: int, steps: int) -> Step:
     team = cluster.from_environment(os.environ)
     with cluster.joined(team):
         # All workers must start with the same weights.
-        keras.utils.set_random_seed(settings.seed)
         network = mobilenet.build(
             len(CLASSES), settings.width, settings.training.dropout, None, settings.seed
         )
