@@ -102,6 +102,11 @@ class Training(Table, frozen=True):
     stages: tuple[Stage, ...]
     # Number of first MobileNet blocks that are not trained: their gradients cost the most time.
     frozen_blocks: int = 0
+    # Share of the teachers' probabilities in what the network learns; the rest are the labels.
+    teacher_share: float = 0.0
+    # Prior of the classes that an origin lacks, in all. With 0 these classes learn nothing from its
+    # images; more teaches that they are unlikely there.
+    absent_share: float = 0.0
     # The final weights are interpolated between those before and after fine-tuning; this is the
     # share of those before (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
     start_share: float = 0.0
@@ -128,6 +133,8 @@ class Config(Table, frozen=True):
     training: Training
     # Version of the release whose weights the training starts from; empty: ImageNet or random.
     start: str = ""
+    # Versions of the releases whose averaged logits the network learns from beside the labels.
+    teachers: tuple[str, ...] = ()
     # Input sizes that the export chooses from; empty: that of the preprocessing.
     export_sizes: tuple[int, ...] = ()
 

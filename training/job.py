@@ -113,14 +113,21 @@ def train_model(job: Job) -> None:
         origins=images.origins,
         validation_origins=images.origins[job.split.validation],
     )
-    initial_weights = None
-    if config.start:
-        initial_weights = release.load_file(storage.open_store(job.store), config.start, MODEL)
-    network, history = fit.fit(config, examples, job.run, job.resume, initial_weights, job.team)
+    start = _models(job, (config.start,))[0] if config.start else None
+    teachers = _models(job, config.teachers)
+    network, history = fit.fit(config, examples, job.run, job.resume, start, job.team, teachers)
     job.team.exit_unless_chief()
     network.save(job.run / artifacts.MODEL)
     job.write(artifacts.HISTORY, history)
     plots.curves(history, job.run / artifacts.CURVES)
+
+
+def _models(job: Job, versions: tuple[str, ...]) -> list[bytes]:
+    """The LiteRT models of these releases of the store."""
+    if not versions:
+        return []
+    store = storage.open_store(job.store)
+    return [release.load_file(store, version, MODEL) for version in versions]
 
 
 def evaluate_model(job: Job) -> None:

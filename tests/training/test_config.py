@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from tests.conftest import RELEASES
 from training import config
 from training.config import CONFIGS
 
@@ -12,6 +13,13 @@ def test_every_configuration_reads_and_survives_json(name: str) -> None:
     assert loaded.name == name
     assert loaded.training.stages
     assert config.from_dict(json.loads(json.dumps(loaded.as_json()))) == loaded
+
+
+@pytest.mark.parametrize("name", [path.stem for path in CONFIGS.glob("*.toml")])
+def test_releases_that_a_configuration_needs_are_there(name: str) -> None:
+    loaded = config.load(name)
+    for version in filter(None, (loaded.start, *loaded.teachers)):
+        assert (RELEASES / version / "model.tflite").is_file()
 
 
 def test_overrides_are_values_as_in_toml() -> None:

@@ -8,11 +8,17 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import Config
+from ..config import Config, Training
 from ..data.augment import augment, mix
 from ..data.dataset import CLASSES
 from . import sampling
 from .cluster import ALONE, Cluster
+from .teachers import Teachers
+
+# Threads that prepare batches while the network trains on earlier ones.
+THREADS = 2
+# Batches that are ready at most.
+AHEAD = 4
 
 
 @dataclass(frozen=True)
@@ -46,17 +52,25 @@ class Examples:
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """The augmented batches of one stage; a batch is a function of seed, epoch and index.
 
-    In a distributed training, each worker gets its share of every batch.
+    In a distributed training, each worker gets its share of every batch. With ``teachers`` the
+    labels are mixed with the probabilities that these give the same image.
     """
 
     def __init__(
-        self, examples: Examples, config: Config, size: int, epoch: int, team: Cluster = ALONE
+        self,
+        examples: Examples,
+        config: Config,
+        size: int,
+        epoch: int,
+        team: Cluster = ALONE,
+        teachers: Teachers | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(workers=THREADS, max_queue_size=AHEAD)
         self.examples, self.config, self.size = examples, config, size
+        self.teachers = teachers
         self.rows = team.rows(config.training.batch)
         self.shares = examples.shares(config.training.sampling_power)
-        self.priors = _priors(self.shares, config.training.logit_adjustment)
+        self.priors = _priors(self.shares, config.training)
         self._start(epoch)
 
     def _start(self, epoch: int) -> None:
@@ -95,8 +109,12 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         mixed, both = mix(
             np.stack(images).astype(np.float32), np.concatenate(own, axis=1), settings, random
         )
-        made = sampling.targets(*np.split(both, [len(CLASSES), 2 * len(CLASSES)], axis=1))
-        return mixed[self.rows], made[self.rows]
+        mixed, both = mixed[self.rows], both[self.rows]
+        labels, priors, shares = np.split(both, [len(CLASSES), 2 * len(CLASSES)], axis=1)
+        if self.teachers:
+            taught = sampling.posterior(self.teachers.logits(mixed), priors)
+            labels += self.config.training.teacher_share * (taught - labels)
+        return mixed, sampling.targets(labels, priors, shares)
 
 
 def validation(
@@ -127,15 +145,20 @@ def validation(
     return *share, np.where(mine < count, padded / count, 0).astype(np.float32)
 
 
-def _priors(shares: NDArray[np.float64], adjusted: bool) -> NDArray[np.float32]:
+def _priors(shares: NDArray[np.float64], training: Training) -> NDArray[np.float32]:
     """(O, C) class priors within each origin: those of `shares`, or uniform ones.
 
-    Classes that an origin lacks have prior 0.
+    The classes that an origin lacks have `absent_share` in all.
     """
-    weights = shares if adjusted else (shares > 0).astype(np.float64)
-    # Never used: no training image has this origin.
-    totals = np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
-    return np.asarray(weights / totals, np.float32)
+    weights = shares if training.logit_adjustment else (shares > 0).astype(np.float64)
+    # The total is 0 where no training image has this origin; its priors are never used.
+    priors = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
+    absent = priors == 0
+    lacking = absent.sum(axis=1, keepdims=True)
+    left = np.where(lacking, training.absent_share, 0)
+    return np.asarray(
+        np.where(absent, left / np.maximum(lacking, 1), priors * (1 - left)), np.float32
+    )
 
 
 def _one_hot(indices: NDArray[np.int64], count: int) -> NDArray[np.float32]:

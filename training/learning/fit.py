@@ -1,7 +1,7 @@
 """Trains the network: first the head, then all layers at growing input sizes; resumable."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from . import (
 from .batches import Batches, Examples, validation
 from .callbacks import Epoch, State
 from .cluster import ALONE, Cluster
+from .teachers import Teachers
 
 # Names of the weights that are exempt from weight decay.
 UNDECAYED = ["gamma", "beta", "bias"]
@@ -52,6 +53,7 @@ class Setting:
     run: Path
     team: Cluster
     devices: int  # total of all workers
+    teachers: Teachers | None
 
 
 def fit(
@@ -61,13 +63,15 @@ def fit(
     resume: bool,
     start: bytes | None = None,
     team: Cluster = ALONE,
+    teachers: Sequence[bytes] = (),
 ) -> tuple[keras.Model, list[Epoch]]:
     """Train as configured; return the model with averaged weights, and the history by epoch.
 
     Checkpoints are written to ``run``. With ``resume`` an interrupted training continues after its
     last finished epoch, with the same result as if it had not been interrupted. ``start`` is the
-    LiteRT model to start from. In a ``team`` each worker trains on its share of every batch and
-    ends with the same weights; only the chief writes files.
+    LiteRT model to start from, ``teachers`` are LiteRT models to learn from. In a ``team`` each
+    worker trains on its share of every batch and ends with the same weights; only the chief writes
+    files.
     """
     malloc.keep_what_is_freed()
     with cluster.joined(team) as devices:
@@ -78,7 +82,8 @@ def fit(
             )
         if start and devices > 1:
             raise ValueError("a training that starts from a release can have one device only")
-        return _fit(Setting(config, examples, run, team, devices), resume, start)
+        teaching = Teachers(teachers) if teachers else None
+        return _fit(Setting(config, examples, run, team, devices, teaching), resume, start)
 
 
 def _fit(setting: Setting, resume: bool, start: bytes | None) -> tuple[keras.Model, list[Epoch]]:
@@ -184,7 +189,7 @@ def _fit_leg(
     for variable in network.optimizer.variables:
         variable.assign(keras.ops.copy(variable))
     network.fit(
-        Batches(examples, config, leg.size, first, team),
+        Batches(examples, config, leg.size, first, team, setting.teachers),
         validation_data=validation(examples, batch, setting.devices, team),
         validation_batch_size=batch // team.workers,
         initial_epoch=first,

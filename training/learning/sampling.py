@@ -10,10 +10,11 @@ from collections.abc import Callable
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from ..data.dataset import class_shares
 
-# Log prior of a class without images in an origin: its logit then gets no gradient there.
+# Log of a prior of 0: the class's logit then gets no gradient from this origin.
 ABSENT = -1e4
 
 
@@ -53,8 +54,16 @@ def targets(
     labels: NDArray[np.float32], priors: NDArray[np.float32], origins: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """(N, C + C + O) targets: soft labels, log prior of the classes, and shares of the origins."""
-    adjustment = np.where(priors > 0, np.log(np.maximum(priors, 1e-12)), ABSENT)
-    return np.concatenate([labels, adjustment.astype(np.float32), origins], axis=1)
+    return np.concatenate([labels, _log(priors), origins], axis=1)
+
+
+def posterior(logits: NDArray[np.float32], priors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, C) probabilities under ``priors`` of (N, C) logits that are free of a prior."""
+    return np.asarray(softmax(logits + _log(priors), axis=1), np.float32)
+
+
+def _log(priors: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.where(priors > 0, np.log(np.maximum(priors, 1e-12)), ABSENT).astype(np.float32)
 
 
 def adjusted_cross_entropy(
@@ -62,8 +71,8 @@ def adjusted_cross_entropy(
 ) -> Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]:
     """Cross entropy of logits + log prior: the logits then do not contain the prior.
 
-    The prior is that of the image's own origin (`targets`). Classes that the origin lacks are
-    excluded from softmax and label smoothing.
+    The prior is that of the image's own origin (`targets`). Classes of prior 0 are excluded from
+    softmax and label smoothing.
 
     Source: Menon et al., "Long-tail learning via logit adjustment", ICLR 2021.
     """

@@ -3,11 +3,14 @@ import dataclasses
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from scipy.special import softmax
 
+from tests.conftest import RELEASES
 from training import config
 from training.learning import batches, sampling
 from training.learning.batches import Batches, Examples
 from training.learning.cluster import ALONE, Cluster
+from training.learning.teachers import Teachers
 
 CONFIG = config.load("smoke")
 
@@ -79,3 +82,24 @@ def test_without_logit_adjustment_the_classes_of_an_origin_weigh_alike(examples:
     np.testing.assert_allclose(np.exp(targets[there, 7:12]), 1 / 5, rtol=1e-5)
     assert (targets[there, 12:14] == sampling.ABSENT).all()
     np.testing.assert_allclose(np.exp(targets[~there, 7:14]), 1 / 7, rtol=1e-5)
+    counted = replace(plain, absent_share=0.1)
+    _, targets = Batches(few, replace(CONFIG, training=counted), 16, epoch=0)[0]
+    np.testing.assert_allclose(np.exp(targets[there, 7:12]), 0.9 / 5, rtol=1e-5)
+    np.testing.assert_allclose(np.exp(targets[there, 12:14]), 0.1 / 2, rtol=1e-5)
+    np.testing.assert_allclose(np.exp(targets[~there, 7:14]), 1 / 7, rtol=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.25, 1.0])
+def test_teachers_share_in_the_labels_under_the_prior_of_the_origin(
+    examples: Examples, share: float
+) -> None:
+    model = (RELEASES / "20261127-108d1832" / "model.tflite").read_bytes()
+    teachers = Teachers([model])
+    taught = replace(CONFIG, training=replace(CONFIG.training, teacher_share=share))
+    images, labels = Batches(examples, taught, 48, epoch=0)[0]
+    same_images, targets = Batches(examples, taught, 48, 0, teachers=teachers)[0]
+    np.testing.assert_array_equal(same_images, images)
+    np.testing.assert_array_equal(targets[:, 7:], labels[:, 7:])
+    answers = softmax(teachers.logits(images) + labels[:, 7:14], axis=1)
+    expected = (1 - share) * labels[:, :7] + share * answers
+    np.testing.assert_allclose(targets[:, :7], expected, atol=1e-5)

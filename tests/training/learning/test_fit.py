@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from tests.conftest import RELEASES
 from training import config
 from training.learning import fit, mobilenet
 from training.learning.batches import Examples
@@ -110,6 +111,17 @@ def test_batch_normalization_can_be_frozen(examples: Examples, tmp_path: Path) -
     network, _ = fit.fit(replace(CONFIG, training=short), examples, tmp_path, False)
     moving = network.get_layer("backbone").get_layer("conv1_bn").moving_mean.numpy()
     assert (moving == 0).all()
+
+
+def test_a_training_learns_from_its_teachers(
+    examples: Examples, uninterrupted: Run, tmp_path: Path
+) -> None:
+    model = (RELEASES / "20261127-108d1832" / "model.tflite").read_bytes()
+    taught = replace(CONFIG.training, teacher_share=1.0, stages=CONFIG.training.stages[:1])
+    _, history = fit.fit(
+        replace(CONFIG, training=taught), examples, tmp_path, False, teachers=[model]
+    )
+    assert history[0]["val_loss"] != uninterrupted.history[0]["val_loss"]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25])
