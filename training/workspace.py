@@ -7,6 +7,7 @@ stage to run again.
 import dataclasses
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +25,7 @@ from lesionlens.model.release import Release
 
 from . import artifacts
 from .config import Config
-from .data import close_ups, dataset, source, split
+from .data import close_ups, dataset, source, split, synthetic
 from .data.close_ups import CloseUp
 from .data.dataset import Dataset
 from .data.split import Split
@@ -69,7 +70,7 @@ class Job:
     def ham10000(self) -> Dataset:
         """HAM10000 alone, or the synthetic data set in its place."""
         if self.is_drawn:
-            root = source.drawn(self.config.data.generated, self.config.seed, self.cache)
+            root = self._drawn("drawn", synthetic.write)
         else:
             root = source.folder(self.data or source.default(), self.cache)
         return dataset.read(root, self.cache / HASHES)
@@ -80,8 +81,7 @@ class Job:
         if not self.config.data.archive_fraction:
             return self.ham10000
         if self.is_drawn:
-            drawings, seed = self.config.data.generated // 4, self.config.seed
-            archive = source.drawn_archive(drawings, seed, self.cache)
+            archive = self._drawn("drawn-archive", synthetic.write_archive, share=4)
         else:
             archive = source.folder(self.archive or source.default_archive(), self.cache)
         return dataset.combine(self.ham10000, dataset.read_archive(archive, self.cache / HASHES))
@@ -91,12 +91,16 @@ class Job:
         """Whether synthetic images replace the data sets."""
         return self.data is None and self.config.data.generated > 0
 
+    def _drawn(self, name: str, draw: Callable[[Path, int, int], None], share: int = 1) -> Path:
+        """The folder with synthetic images, one for each ``share`` of the configured number."""
+        images = self.config.data.generated // share
+        return source.drawn(name, draw, images, self.config.seed, self.cache)
+
     @cached_property
     def close_ups(self) -> tuple[CloseUp, ...]:
         """Photographs taken without a dermatoscope, for the detector."""
         if self.is_drawn:
-            drawings, seed = self.config.data.generated, self.config.seed
-            return close_ups.read(source.drawn_close_ups(drawings, seed, self.cache))
+            return close_ups.read(self._drawn("drawn-close-ups", close_ups.draw))
         return close_ups.read(close_ups.default())
 
     @cached_property
@@ -118,7 +122,8 @@ class Job:
         """Raise ValueError unless the run was trained with this configuration and this split."""
         if not self.has_training:
             raise ValueError(f"{self.run} holds no training; run the stage train")
-        if self.read(artifacts.CONFIG, dict) != self.config.as_json():
+        # An option that is newer than the run has its default, which changes nothing.
+        if self.read(artifacts.CONFIG, Config) != self.config:
             raise ValueError(
                 f"{self.run} was started with another configuration; give the same --config "
                 "and --set"

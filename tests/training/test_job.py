@@ -172,6 +172,24 @@ def test_a_run_of_another_configuration_is_not_resumed(
         assert "was started with another configuration" in capsys.readouterr().err
 
 
+def test_a_run_that_is_older_than_an_option_stays_usable(made: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(made / "run", tmp_path / "run")
+    trained = json.loads((run / "config.json").read_text())
+    del trained["teachers"]
+    (run / "config.json").write_text(json.dumps(trained))
+    assert main(["evaluate", *options(made, run)]) == 0
+
+
+def test_a_training_needs_its_teachers_in_the_store(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(made / "run", tmp_path / "run")
+    (run / "training.json").unlink()
+    taught = ("--set", "teachers=['20200101-00000000']", "--store", f"file://{made / 'store'}")
+    assert main(["train", *options(made, run), *taught]) == 1
+    assert "20200101-00000000" in capsys.readouterr().err
+
+
 def test_the_split_of_a_trained_run_stays(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -328,8 +346,18 @@ def test_ham10000_is_the_same_data_whatever_is_trained_on_beside_it(tmp_path: Pa
     assert both.dataset.records[: len(alone.dataset.records)] == alone.dataset.records
 
 
-def test_drawings_are_made_once(tmp_path: Path) -> None:
-    first = source.drawn(14, 1, tmp_path)
-    written = (first / "HAM10000_metadata.csv").stat().st_mtime_ns
-    assert source.drawn(14, 1, tmp_path) == first
-    assert (first / "HAM10000_metadata.csv").stat().st_mtime_ns == written
+def test_drawings_are_made_once_and_anew_after_an_interruption(tmp_path: Path) -> None:
+    made = []
+
+    def draw(folder: Path, images: int, seed: int) -> None:
+        folder.mkdir()
+        made.append((images, seed))
+        if len(made) == 1:
+            raise KeyboardInterrupt
+        (folder / "done").touch()
+
+    with pytest.raises(KeyboardInterrupt):
+        source.drawn("drawn", draw, 14, 1, tmp_path)
+    for _ in range(2):
+        assert (source.drawn("drawn", draw, 14, 1, tmp_path) / "done").exists()
+    assert made == [(14, 1)] * 2

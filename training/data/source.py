@@ -1,16 +1,15 @@
 """Locates a data set: a folder, a ``gs://`` address that is copied once, or synthetic images."""
 
 import os
+import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from . import close_ups, synthetic
-
 DOWNLOADS = 16  # concurrent
-
 
 SHARED = Path(__file__).parents[3] / "shared"  # beside the repository
 
@@ -35,27 +34,16 @@ def folder(address: str, cache: Path) -> Path:
     return local
 
 
-def drawn(images: int, seed: int, cache: Path) -> Path:
-    """Return the folder of a synthetic HAM10000, generated unless it exists (see `synthetic`)."""
-    root = cache / f"drawn-{images}-{seed}"
-    if not (root / "HAM10000_metadata.csv").exists():
-        synthetic.write(root, images, seed)
-    return root
-
-
-def drawn_archive(images: int, seed: int, cache: Path) -> Path:
-    """Return the folder of synthetic images of other clinics, generated unless it exists."""
-    root = cache / f"drawn-archive-{images}-{seed}"
-    if not (root / "labels.csv").exists():
-        synthetic.write_archive(root, images, seed)
-    return root
-
-
-def drawn_close_ups(images: int, seed: int, cache: Path) -> Path:
-    """Return the folder of drawn photographs without a dermatoscope, generated unless it exists."""
-    root = cache / f"drawn-close-ups-{images}-{seed}"
-    if not (root / close_ups.TABLE).exists():
-        close_ups.draw(root, images, seed)
+def drawn(
+    name: str, draw: Callable[[Path, int, int], None], images: int, seed: int, cache: Path
+) -> Path:
+    """Return the folder that ``draw(folder, images, seed)`` wrote, now or in an earlier run."""
+    root = cache / f"{name}-{images}-{seed}"
+    if not root.exists():
+        partial = root.with_name(f"{root.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        draw(partial, images, seed)
+        partial.rename(root)
     return root
 
 
