@@ -33,7 +33,10 @@ def test_the_mean_of_an_activation_map_is_the_logit_but_for_a_constant(
     size = classifier.manifest.preprocessing.size
     first, second = (classifier.run(image) for image in images(2, size))
     biases = [o.logits - o.activation_maps.mean(axis=(0, 1)) for o in (first, second)]
-    np.testing.assert_allclose(biases[0], biases[1], atol=0.05)
+    # Of int8 values, within a step of the map's.
+    step = np.diff(np.unique(first.activation_maps)).min()
+    assert step < 0.02 * np.ptp(first.activation_maps)
+    np.testing.assert_allclose(biases[0], biases[1], atol=step)
 
 
 def test_threads_get_the_answers_that_one_thread_gets(classifier: Classifier) -> None:
@@ -103,7 +106,7 @@ def test_distance_is_larger_out_of_distribution(classifier: Classifier) -> None:
     found = classifier.recognize(classifier.run(noise))
     assert found is not None
     assert not found.in_distribution
-    assert found.distance > 1.5 * (classifier.manifest.in_distribution_threshold or 0)
+    assert found.distance > (classifier.manifest.in_distribution_threshold or 0) > 0
 
 
 # In place of a classifier, whose content does not matter here.
