@@ -113,8 +113,8 @@ def train_model(job: Job) -> None:
         origins=images.origins,
         validation_origins=images.origins[job.split.validation],
     )
-    start = _models(job, (config.start,))[0] if config.start else None
-    teachers = _models(job, config.teachers)
+    start = _model(job, config.start) if config.start else None
+    teachers = [_model(job, version) for version in config.teachers]
     network, history = fit.fit(config, examples, job.run, job.resume, start, job.team, teachers)
     job.team.exit_unless_chief()
     network.save(job.run / artifacts.MODEL)
@@ -122,12 +122,9 @@ def train_model(job: Job) -> None:
     plots.curves(history, job.run / artifacts.CURVES)
 
 
-def _models(job: Job, versions: tuple[str, ...]) -> list[bytes]:
-    """The LiteRT models of these releases of the store."""
-    if not versions:
-        return []
-    store = storage.open_store(job.store)
-    return [release.load_file(store, version, MODEL) for version in versions]
+def _model(job: Job, version: str) -> bytes:
+    """The LiteRT model of a release of the store."""
+    return release.load_file(storage.open_store(job.store), version, MODEL)
 
 
 def evaluate_model(job: Job) -> None:

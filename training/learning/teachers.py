@@ -7,13 +7,13 @@ patient and consistent", CVPR 2022.
 
 import threading
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from lesionlens.model.classifier import LOGITS, SIGNATURE
+from lesionlens.model.classifier import LOGITS
+
+from ..evaluation.inference import runner
 
 
 class Teachers:
@@ -26,10 +26,6 @@ class Teachers:
     def logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, C) mean logits for (N, S, S, 3) raw RGB in [0, 255] of any size S."""
         if not hasattr(self._own, "runners"):
-            self._own.runners = [_runner(data) for data in self._models]
+            self._own.runners = [runner(data, threads=1) for data in self._models]
         answers = [run(image=images)[LOGITS] for run in self._own.runners]
         return np.asarray(np.mean(answers, axis=0), np.float32)
-
-
-def _runner(data: bytes) -> Any:
-    return Interpreter(model_content=data, num_threads=1).get_signature_runner(SIGNATURE)

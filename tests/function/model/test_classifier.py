@@ -22,21 +22,24 @@ def classifier() -> Classifier:
     return Classifier(release.load(FileStore(RELEASES), "current"), interpreters=2)
 
 
+@pytest.fixture(scope="module")
+def known() -> Classifier:
+    """One certain release, for bounds that follow from its scales."""
+    return Classifier(release.load(FileStore(RELEASES), "20261127-108d1832"), interpreters=1)
+
+
 def images(count: int, size: int) -> list[np.ndarray]:
     random = np.random.default_rng(3)
     return [random.uniform(0, 255, (1, size, size, 3)).astype(np.float32) for _ in range(count)]
 
 
 def test_the_mean_of_an_activation_map_is_the_logit_but_for_a_constant(
-    classifier: Classifier,
+    known: Classifier,
 ) -> None:
-    size = classifier.manifest.preprocessing.size
-    first, second = (classifier.run(image) for image in images(2, size))
+    size = known.manifest.preprocessing.size
+    first, second = (known.run(image) for image in images(2, size))
     biases = [o.logits - o.activation_maps.mean(axis=(0, 1)) for o in (first, second)]
-    # Of int8 values, within a step of the map's.
-    step = np.diff(np.unique(first.activation_maps)).min()
-    assert step < 0.02 * np.ptp(first.activation_maps)
-    np.testing.assert_allclose(biases[0], biases[1], atol=step)
+    np.testing.assert_allclose(biases[0], biases[1], atol=0.05)
 
 
 def test_threads_get_the_answers_that_one_thread_gets(classifier: Classifier) -> None:
@@ -100,13 +103,13 @@ def test_a_detector_of_other_features_than_the_model_is_refused() -> None:
         Classifier(Release(real.manifest, {**real.files, DETECTOR: other}), 1)
 
 
-def test_distance_is_larger_out_of_distribution(classifier: Classifier) -> None:
-    size = classifier.manifest.preprocessing.size
+def test_distance_is_larger_out_of_distribution(known: Classifier) -> None:
+    size = known.manifest.preprocessing.size
     noise = np.random.default_rng(0).uniform(0, 255, (1, size, size, 3)).astype(np.float32)
-    found = classifier.recognize(classifier.run(noise))
+    found = known.recognize(known.run(noise))
     assert found is not None
     assert not found.in_distribution
-    assert found.distance > (classifier.manifest.in_distribution_threshold or 0) > 0
+    assert found.distance > 1.5 * (known.manifest.in_distribution_threshold or 0)
 
 
 # In place of a classifier, whose content does not matter here.
