@@ -13,8 +13,7 @@ from tests.conftest import RELEASES
 from tests.pictures import dermatoscopic
 from tests.releases import VERSION
 from tests.web import device_kernel
-from training.evaluation import inference
-from training.learning import mobilenet
+from training.learning import litert, mobilenet
 from training.releasing import export, on_device
 
 pytestmark = pytest.mark.slow
@@ -31,7 +30,7 @@ def _frames(size: int) -> np.ndarray:
 
 
 def _size(model: bytes) -> int:
-    signature = inference.runner(model, threads=1)
+    signature = litert.runner(model, threads=1)
     return int(signature.get_input_details()["image"]["shape"][1])
 
 

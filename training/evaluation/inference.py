@@ -2,15 +2,15 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from lesionlens.model.classifier import LOGITS, SIGNATURE
+from lesionlens.model.classifier import LOGITS
+
+from ..learning.litert import runner
 
 
 def predict_keras(network: keras.Model, frames: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -34,9 +34,3 @@ def run(
         for name, rows in found.items():
             rows.append(answer[name][0])
     return {name: np.array(rows) for name, rows in found.items()}
-
-
-def runner(data: bytes, threads: int) -> Any:
-    """Return a function that maps ``image`` (1, S, S, 3) to the model's outputs by name."""
-    interpreter = Interpreter(model_content=data, num_threads=threads)
-    return interpreter.get_signature_runner(SIGNATURE)

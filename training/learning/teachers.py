@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lesionlens.model.classifier import LOGITS
 
-from ..evaluation.inference import runner
+from .litert import runner
 
 
 class Teachers:

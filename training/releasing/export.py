@@ -21,7 +21,7 @@ from lesionlens.model import manifest_sections
 from lesionlens.model.classifier import ACTIVATION_MAPS, FEATURES, LOGITS, SIGNATURE
 
 from ..evaluation import inference, metrics
-from ..learning import mobilenet
+from ..learning import litert, mobilenet
 
 # Maximum mean absolute difference of a variant's probabilities to Keras's, over images and classes.
 # A larger one is an error of the conversion, not of rounding.
@@ -177,7 +177,7 @@ def convert(network: keras.Model, precision: str, calibration: NDArray[np.uint8]
 
 
 def _latency_ms(data: bytes, frames: NDArray[np.uint8]) -> float:
-    runner = inference.runner(data, threads=1)
+    runner = litert.runner(data, threads=1)
     taken = []
     for index in range(LATENCY_RUNS):
         image = frames[index % len(frames)][np.newaxis].astype(np.float32)
