@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from werkzeug.test import Client
 
+from lesionlens.model.storage import open_store
 from lesionlens.settings import Settings, from_environment
 from tests import releases
-from tests.conftest import ROOT
+from tests.conftest import RELEASES, ROOT
+from training import config
 from training.__main__ import STAGES, main
-from training.releasing import card
+from training.releasing import card, publish
 
 README = (ROOT / "README.md").read_text()
 FUNCTION = (ROOT / "function" / "README.md").read_text()
@@ -80,13 +82,26 @@ def test_every_stage_is_shown() -> None:
 
 def test_the_results_are_those_of_the_shipped_release() -> None:
     """`python -m training results` writes them."""
-    assert card.update(TRAINING, releases.manifest()) == TRAINING
+    assert card.update(TRAINING, card.results(releases.manifest())) == TRAINING
     assert f"](releases/{releases.VERSION}/MODEL_CARD.md)" in TRAINING
+
+
+def test_the_table_of_releases_is_of_their_manifests() -> None:
+    listed = publish.list_releases(open_store(RELEASES.as_uri()))
+    readable = [release.manifest for release in listed if release.manifest]
+    document = (ROOT / "training" / "EXPERIMENTS.md").read_text()
+    assert card.update(document, card.releases(readable)) == document
+    assert f" {releases.VERSION} |" in document
+
+
+def test_the_command_that_trains_the_shipped_release_has_its_configuration() -> None:
+    name = re.search(r"-m training run --config (\S+)", TRAINING)[1]
+    assert config.load(name).as_json() == releases.manifest().training
 
 
 def test_a_readme_without_a_place_for_results_is_told() -> None:
     with pytest.raises(ValueError, match="lacks the lines <!-- results: begin -->"):
-        card.update("# Title", releases.manifest())
+        card.update("# Title", "")
 
 
 def test_curl_gets_the_answer_that_is_shown(shared_client: Client) -> None:

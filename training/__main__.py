@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .workspace import Job
 
 HERE = Path(__file__).parent
-README = HERE / "README.md"
+README, EXPERIMENTS_FILE = HERE / "README.md", HERE / "EXPERIMENTS.md"
 STAGES = {
     "run": "all stages in order",
     "data": "read the data set; print and plot the distribution of its classes",
@@ -41,7 +41,7 @@ EXPERIMENTS = {
     "detectors": "compare out-of-distribution detectors on the trained model's features",
     "paper": "train and evaluate with the paper's split and with a split by lesion",
     "pictures": "compare ways to combine several pictures of a lesion into one flag",
-    "compare": "compare two runs' balanced accuracy on validation",
+    "compare": "compare two runs' log loss and balanced accuracy on validation",
 }
 # Commands that several workers can run; the stages of run after train are the chief's alone.
 DISTRIBUTED = ("run", "data", "split", "train")
@@ -157,9 +157,13 @@ def _manage(options: argparse.Namespace) -> None:
     elif options.command == "results":
         from .releasing import card
 
-        manifest = read_manifest(store, current(store))
-        README.write_text(card.update(README.read_text(), manifest))
-        print(f"{README.name} has the results of {manifest.version}")
+        shown = read_manifest(store, current(store))
+        README.write_text(card.update(README.read_text(), card.results(shown)))
+        readable = [one.manifest for one in publish.list_releases(store) if one.manifest]
+        EXPERIMENTS_FILE.write_text(
+            card.update(EXPERIMENTS_FILE.read_text(), card.releases(readable))
+        )
+        print(f"{README.name} has the results of {shown.version}")
     elif options.command == "rollback":
         print(f"{publish.rollback(store)} is now the current version")
     else:
@@ -211,7 +215,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     promote.add_argument("version")
     commands.add_parser(
-        "results", help="write the current release's results into the README", parents=[store]
+        "results",
+        help="write the releases' results into README.md and EXPERIMENTS.md",
+        parents=[store],
     )
     commands.add_parser("rollback", help="return to the previous version", parents=[store])
     compare = commands.add_parser("compare", help=EXPERIMENTS["compare"])

@@ -63,8 +63,8 @@ def compare_pictures(job: Job) -> None:
 
 
 def compare_runs(first: Path, second: Path) -> None:
-    """Compare two runs' balanced accuracy on validation; the arguments are their folders."""
+    """Compare two runs' log loss and balanced accuracy on validation; given are their folders."""
     answers = Path(artifacts.KERAS_PREDICTIONS) / "validation.csv"
     compared = predictions.compare(first / answers, second / answers, seed=0)
-    for name, figure in compared.items():
-        print(f"{name:<12}{text(figure)}")
+    for figure, found in compared.items():
+        print(f"{figure}: " + "; ".join(f"{name} {text(value)}" for name, value in found.items()))

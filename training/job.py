@@ -208,8 +208,15 @@ def _images_by_size(job: Job) -> dict[int, export.Images]:
 def safeguard_model(job: Job) -> None:
     """Fit the out-of-distribution detector; choose quality limits; measure these and `views`."""
     model, preprocessing = workspace.variant(job)
+    calibration = job.read(artifacts.EXPORT, Exported).evaluation.calibration
     subject = guardrails.Subject(
-        model, preprocessing, job.dataset, job.split, job.close_ups, job.config.seed
+        model,
+        preprocessing,
+        job.dataset,
+        job.split,
+        job.close_ups,
+        calibration,
+        job.config.seed,
     )
     safeguards, detector = guardrails.measure(subject)
     (job.run / DETECTOR).write_bytes(detector)

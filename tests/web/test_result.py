@@ -292,6 +292,7 @@ def test_a_doctor_finds_probabilities_prior_and_rates_by_origin(
     assert "71.0%" in told
     assert "19.5% of the lesions malignant" in told
     assert "80% (70%–90%)" in told
+    assert "10 of 40" in page.inner_text(".ll-practitioner tr:has-text('A clinic')")
     assert "–" in page.inner_text(".ll-practitioner tr:has-text('A clinic') td:last-child")
 
 

@@ -216,8 +216,11 @@ def test_the_numbers_are_the_services(visit: Visit, site: str) -> None:
     assert facts["version"] in shown
     assert page.locator("#numbers .ll-matrix td").count() == len(facts["classes"]) ** 2
     counts = page.locator("[aria-label='How good it is'] tbody td:nth-child(2)").all_inner_texts()
-    per_class = facts["metrics"]["test"]["per_class"]
+    # Under the prior under which the page's answers are given.
+    per_class = facts["metrics"]["test"]["default"]["per_class"]
     assert counts == [f"{per_class[label]['images']:,}" for label in facts["classes"]]
+    melanomas = per_class["mel"]["sensitivity"]["value"]
+    assert f"\n{melanomas:.0%} (" in page.inner_text("[aria-label='How good it is']")
 
 
 def test_an_opened_disease_has_its_codes(visit: Visit, site: str) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import numpy as np
 from msgspec import Struct
 
 from lesionlens.model.classifier import Classifier
@@ -141,5 +142,7 @@ def report(answers: Answers, name: str, fingerprint: str, seed: int) -> External
         subgroups=subgroups.report(answers, seed),
         in_distribution=None
         if passed is None
-        else metrics.interval(metrics.means(passed, weights)),
+        else metrics.share_interval(
+            metrics.means(passed, weights), weights, np.full(len(passed), True)
+        ),
     )

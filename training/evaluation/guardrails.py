@@ -12,11 +12,12 @@ from lesionlens.imaging.model_input import VIEWS, Preprocessing, views
 from lesionlens.model import ood
 from lesionlens.model.classifier import FEATURES
 from lesionlens.model.figures import Interval
-from lesionlens.model.manifest_sections import InDistribution, Quality
+from lesionlens.model.manifest_sections import Calibration, InDistribution, Quality
+from lesionlens.model.posterior import scaled
 
 from ..data import decoding, kinds
 from ..data.close_ups import CloseUp
-from ..data.dataset import Dataset
+from ..data.dataset import HAM10000, Dataset
 from ..data.kinds import Picture
 from ..data.split import Split
 from ..learning import mobilenet
@@ -25,8 +26,6 @@ from .ood_fit import Fitted, Shown
 from .ood_report import Share
 
 VIEW_COUNTS = (1, 2, 4, len(VIEWS))
-# Maximum number of validation images for the effect of averaged views.
-VIEWED = 400
 # One in this many pictures is tested with equalized resolution, shape and compression.
 EQUALIZED_EVERY = 3
 
@@ -40,6 +39,7 @@ class Subject:
     dataset: Dataset
     split: Split
     close_ups: tuple[CloseUp, ...]
+    calibration: Calibration
     seed: int
 
     def frames(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -57,7 +57,7 @@ class Safeguards(Struct, frozen=True):
     model_sha256: str  # of the exported model that was measured
     in_distribution: InDistribution
     quality: Quality
-    views: dict[str, Interval]  # balanced accuracy by the number of views
+    views: dict[str, Interval]  # balanced accuracy on test by number of views
 
 
 class Equalized(Struct, frozen=True):
@@ -92,7 +92,7 @@ def measure(subject: Subject) -> tuple[Safeguards, bytes]:
             lambda frames: fitted.accepts(subject.features(frames)),
             subject.seed,
         ),
-        views=_views(subject, validation),
+        views=_views(subject),
     )
     return safeguards, fitted.detector.write()
 
@@ -183,22 +183,20 @@ def _skin_tones(
     return found
 
 
-def _views(subject: Subject, validation: NDArray[np.uint8]) -> dict[str, Interval]:
-    """Balanced accuracy on ``validation`` by the number of averaged views."""
-    drawn = np.random.default_rng(subject.seed).permutation(len(validation))[:VIEWED]
-    seen = [views(image[np.newaxis].astype(np.float32), len(VIEWS)) for image in validation[drawn]]
-    logits = np.stack(
-        [
-            inference.predict(subject.model, np.concatenate([turned[view] for turned in seen]))
-            for view in range(len(VIEWS))
-        ]
-    )
-    labels = subject.dataset.labels[subject.split.validation][drawn]
-    lesions = subject.dataset.lesions[subject.split.validation][drawn]
-    origins = subject.dataset.origins[subject.split.validation][drawn]
-    weights = metrics.resampled_weights(lesions, subject.seed)
+def _views(subject: Subject) -> dict[str, Interval]:
+    """Balanced accuracy on HAM10000's test images by the number of averaged views, calibrated."""
+    data, test = subject.dataset, subject.split.test
+    test = test[data.origins[test] == HAM10000]
+    seen = views(subject.frames(test), len(VIEWS))
+    logits = np.stack([inference.predict(subject.model, frames) for frames in seen])
+    weights = metrics.resampled_weights(data.lesions[test], subject.seed)
     figures = {}
     for count in VIEW_COUNTS:
-        predicted = metrics.Predictions(labels, logits[:count].mean(axis=0), lesions, origins)
+        predicted = metrics.Predictions(
+            data.labels[test],
+            scaled(logits[:count].mean(axis=0), subject.calibration),
+            data.lesions[test],
+            data.origins[test],
+        )
         figures[str(count)] = metrics.interval(metrics.balanced_accuracies(predicted, weights))
     return figures

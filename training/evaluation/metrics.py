@@ -1,5 +1,6 @@
 """Classification metrics with 95% confidence intervals by bootstrap over lesions."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from lesionlens.model.manifest import DATASET, UNIFORM
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
+DEVIATIONS = 1.96  # quantile of the normal distribution for CONFIDENCE
 LOG_TEMPERATURE_BOUNDS = (-3.0, 3.0)
 
 Weights = NDArray[np.float64]
@@ -64,6 +66,38 @@ def interval(samples: NDArray[np.float64]) -> Interval:
     return {"value": value, "low": low, "high": high}
 
 
+def share_interval(
+    samples: NDArray[np.float64], weights: Weights, among: NDArray[np.bool_]
+) -> Interval:
+    """`interval` of a share of the images ``among`` (N,), for which ``weights`` gave the samples.
+
+    All resamples of a share of 0 or 1 have that share: its interval is Wilson's, over lesions.
+    """
+    if samples[0] not in (0, 1):
+        return interval(samples)
+    # Images of one lesion have the same weight in every resample.
+    return wilson(float(samples[0]), np.unique(weights[:, among], axis=1).shape[1])
+
+
+def wilson(share: float, draws: int) -> Interval:
+    """Return a share of ``draws`` independent observations with Wilson's 95% interval.
+
+    Source: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    """
+    squared = DEVIATIONS**2
+    centre = (share + squared / (2 * draws)) / (1 + squared / draws)
+    half = (
+        DEVIATIONS
+        / (1 + squared / draws)
+        * math.sqrt(share * (1 - share) / draws + squared / (4 * draws**2))
+    )
+    return {
+        "value": round(share, 4),
+        "low": round(max(0.0, centre - half), 4),
+        "high": round(min(1.0, centre + half), 4),
+    }
+
+
 def report(by_prior: Mapping[str, Predictions], classes: tuple[str, ...], seed: int) -> PartMetrics:
     """Compute all figures of one part of the data, as in the manifest.
 
@@ -104,13 +138,14 @@ def _under(
         accuracy=interval(accuracies(confusion)),
         per_class={
             name: ClassMetrics(
-                images=int((predicted.labels == index).sum()),
-                lesions=len(np.unique(predicted.lesions[predicted.labels == index])),
-                sensitivity=interval(sensitivity[:, index]),
-                specificity=interval(specificity[:, index]),
+                images=int(of_class.sum()),
+                lesions=len(np.unique(predicted.lesions[of_class])),
+                sensitivity=share_interval(sensitivity[:, index], weights, of_class),
+                specificity=share_interval(specificity[:, index], weights, ~of_class),
                 auc=interval(areas[:, index]),
             )
             for index, name in enumerate(classes)
+            for of_class in (predicted.labels == index,)
         },
         confusion_matrix=tuple(tuple(row) for row in confusion[0].astype(int).tolist()),
     )
@@ -202,7 +237,10 @@ def rates(
 ) -> dict[str, Interval]:
     """Sensitivity and specificity of (N,) flags, for (B, N) weights of the images."""
     sensitivity, specificity = flag_rates(flagged, malignant, weights)
-    return {"sensitivity": interval(sensitivity), "specificity": interval(specificity)}
+    return {
+        "sensitivity": share_interval(sensitivity, weights, malignant),
+        "specificity": share_interval(specificity, weights, ~malignant),
+    }
 
 
 def balanced_accuracy(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> float:
@@ -216,10 +254,29 @@ def log_loss(labels: NDArray[np.int64], logits: NDArray[np.float64]) -> float:
 
     Minimized over the temperature of the logits, which calibration chooses later.
     """
+    return float(log_losses(labels, logits, np.ones((1, len(labels))))[0])
 
-    def at(log_temperature: float) -> float:
+
+def log_losses(
+    labels: NDArray[np.int64], logits: NDArray[np.float64], weights: Weights
+) -> NDArray[np.float64]:
+    """(B,) `log_loss` for each row of weights, all at the temperature that is best for the first.
+
+    NaN where the images of a class have no weight.
+    """
+    of_class = [labels == label for label in np.unique(labels)]
+
+    def at(log_temperature: float, weights: Weights) -> NDArray[np.float64]:
         likelihoods = log_softmax(logits / np.exp(log_temperature), axis=1)
         own = likelihoods[np.arange(len(labels)), labels]
-        return -float(np.mean([own[labels == label].mean() for label in np.unique(labels)]))
+        with np.errstate(invalid="ignore"):
+            found = [means(own[inside], weights[:, inside]) for inside in of_class]
+        losses: NDArray[np.float64] = -np.mean(found, axis=0)
+        return losses
 
-    return float(minimize_scalar(at, bounds=LOG_TEMPERATURE_BOUNDS, method="bounded").fun)
+    best = minimize_scalar(
+        lambda temperature: at(temperature, weights[:1])[0],
+        bounds=LOG_TEMPERATURE_BOUNDS,
+        method="bounded",
+    )
+    return at(best.x, weights)

@@ -16,13 +16,11 @@ from lesionlens.model.ood import CLOSE_UP, DERMATOSCOPIC, OTHER
 
 from ..data.kinds import TEST, TRAIN, VALIDATION, Picture
 from . import ood_fit
-from .metrics import Interval
+from .metrics import Interval, wilson
 from .ood_fit import Fitted, Mask, Shown
 
-# Quantile of the normal distribution for 95% intervals.
-DEVIATIONS = 1.96
-# Lower bounds of the individual typology angle, in degrees, of lighter skin tones: Chardon, Cretois
-# and Hourseau, "Skin colour typology and suntanning pathways", 1991.
+# Upper bounds of the individual typology angle, in degrees: Chardon, Cretois and Hourseau, "Skin
+# colour typology and suntanning pathways", 1991.
 TONES = {"dark": -30.0, "brown": 10.0, "tan": 28.0, "light": math.inf}
 
 
@@ -128,29 +126,11 @@ def report(shown: Shown, fitted: Fitted) -> tuple[Report, Mask]:
 
 def share(chosen: Mask, shown: Shown, among: Mask) -> Share:
     """Share of ``chosen`` pictures among those of the mask ``among``, with its interval."""
+    pictures = int(among.sum())
+    if not pictures:
+        return Share(0, {"value": None, "low": None, "high": None})
     groups = len(np.unique(shown.groups[among]))
-    return Share(int(among.sum()), wilson(chosen[among], groups))
-
-
-def wilson(chosen: Mask, groups: int) -> Interval:
-    """A share with Wilson's 95% interval, counting each of the ``groups`` as one observation.
-
-    Source: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
-    """
-    if not groups:
-        return {"value": None, "low": None, "high": None}
-    value, squared = float(chosen.mean()), DEVIATIONS**2
-    centre = (value + squared / (2 * groups)) / (1 + squared / groups)
-    half = (
-        DEVIATIONS
-        / (1 + squared / groups)
-        * math.sqrt(value * (1 - value) / groups + squared / (4 * groups**2))
-    )
-    return {
-        "value": round(value, 4),
-        "low": round(max(0.0, centre - half), 4),
-        "high": round(min(1.0, centre + half), 4),
-    }
+    return Share(pictures, wilson(float(chosen[among].mean()), groups))
 
 
 def tones(pixels: NDArray[np.uint8]) -> NDArray[np.str_]:

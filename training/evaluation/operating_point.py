@@ -47,15 +47,16 @@ def measure(
 def _of_origin(
     outcomes: Outcomes, threshold: float, weights: Weights, inside: NDArray[np.bool_]
 ) -> OriginRates:
-    sensitivity, specificity = _rates(outcomes, threshold, weights, inside)
-    malignant = outcomes.malignant[inside]
-    areas = metrics.aucs(outcomes.probabilities[inside], malignant, weights[:, inside])
+    malignant, weights = outcomes.malignant[inside], weights[:, inside]
+    flagged = outcomes.probabilities[inside] >= threshold
+    rates = metrics.rates(flagged, malignant, weights)
+    areas = metrics.aucs(outcomes.probabilities[inside], malignant, weights)
     return OriginRates(
         images=int(inside.sum()),
         lesions=len(np.unique(outcomes.lesions[inside])),
         malignant=int(malignant.sum()),
-        sensitivity=metrics.interval(sensitivity),
-        specificity=metrics.interval(specificity),
+        sensitivity=rates["sensitivity"],
+        specificity=rates["specificity"],
         auc=metrics.interval(areas),
     )
 

@@ -1,6 +1,7 @@
 """Reads, writes and compares a model's predictions for each image of a part, as CSV."""
 
 import csv
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,10 @@ from numpy.typing import NDArray
 
 from lesionlens.model.figures import Interval
 
-from ..data.dataset import CLASSES, Record
+from ..data.dataset import CLASSES, HAM10000, Record
 from ..data.split import HELD_OUT
 from . import metrics
-from .metrics import Predictions
+from .metrics import Predictions, Weights
 
 COLUMNS = ("image_id", "lesion_id", "origin", "dx", *CLASSES)
 
@@ -45,18 +46,37 @@ def held_out(folder: Path) -> dict[str, NDArray[np.float64]]:
     return {part: read(folder / f"{part}.csv")[1].logits for part in HELD_OUT}
 
 
-def compare(first: Path, second: Path, seed: int) -> dict[str, Interval]:
-    """Balanced accuracies, and second minus first by paired bootstrap over lesions.
+def compare(first: Path, second: Path, seed: int) -> dict[str, dict[str, Interval]]:
+    """Balanced accuracy and log losses of two models, of their mean logits, and the difference.
 
-    Raises ValueError if the predictions are for different images.
+    The difference is second minus first, by paired bootstrap over lesions. Raises ValueError if the
+    predictions are for different images.
     """
     (ids, one), (others, two) = read(first), read(second)
     if ids != others:
         raise ValueError(f"{first} and {second} are answers for different images")
     weights = metrics.resampled_weights(one.lesions, seed)
-    accuracies = [metrics.balanced_accuracies(predicted, weights) for predicted in (one, two)]
+    both = dataclasses.replace(one, logits=(one.logits + two.logits) / 2)
+    own = one.origins == HAM10000
+    groups = {"all": np.full(len(own), True), HAM10000: own, "elsewhere": ~own}
+    found = {}
+    for name, inside in groups.items():
+        if not inside.any():
+            continue
+        measured = [_figures(each.subset(inside), weights[:, inside]) for each in (one, two, both)]
+        for figure in measured[0]:
+            a, b, mean = (figures[figure] for figures in measured)
+            found[f"{figure}, {name}"] = {
+                "first": metrics.interval(a),
+                "second": metrics.interval(b),
+                "difference": metrics.interval(b - a),
+                "mean of both": metrics.interval(mean),
+            }
+    return found
+
+
+def _figures(predicted: Predictions, weights: Weights) -> dict[str, NDArray[np.float64]]:
     return {
-        "first": metrics.interval(accuracies[0]),
-        "second": metrics.interval(accuracies[1]),
-        "difference": metrics.interval(accuracies[1] - accuracies[0]),
+        "log loss": metrics.log_losses(predicted.labels, predicted.logits, weights),
+        "balanced accuracy": metrics.balanced_accuracies(predicted, weights),
     }

@@ -2,7 +2,7 @@
 
 The limits of sharpness and brightness are quantiles of the validation images; that of size is the
 size at which balanced accuracy begins to fall. The share of degraded images that are still
-recognized as dermatoscopic is measured too: only these get a warning about quality.
+recognized as dermatoscopic is measured too: the others get no prediction.
 """
 
 from collections.abc import Callable

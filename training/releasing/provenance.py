@@ -36,7 +36,7 @@ def origin(created: datetime) -> Origin:
 
 
 def git_commit() -> str:
-    """The commit of the code, with ``+changes`` if files differ from it; or "unknown".
+    """The commit of the code, with ``+changes`` if files differ from it or are new; or "unknown".
 
     GIT_COMMIT gives it where there is no repository, as in the training image.
     """
@@ -44,7 +44,7 @@ def git_commit() -> str:
         return given
     try:
         commit = _git("rev-parse", "HEAD")
-        changed = _git("status", "--porcelain", "--untracked-files=no")
+        changed = _git("status", "--porcelain")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return f"{commit}+changes" if changed else commit

@@ -117,15 +117,21 @@ def list_releases(store: Store) -> list[Listed]:
 
 def _refuse_worse(candidate: Manifest, store: Store, former: str) -> None:
     present = read_manifest(store, former)
-    if candidate.data.split.test.sha256 != present.data.split.test.sha256:
-        # Figures on different test images cannot be compared.
+    if candidate.data.split.validation.sha256 != present.data.split.validation.sha256:
+        # Figures on different images cannot be compared.
         return
-    new, old = (m.metrics["test"].balanced_accuracy["value"] or 0 for m in (candidate, present))
-    if new < old:
+    new, old = (_log_loss(manifest) for manifest in (candidate, present))
+    if new is not None and old is not None and new > old:
         raise PublishError(
-            f"{candidate.version} has balanced accuracy {new:.4f} on the test split; the "
-            f"current {present.version} has {old:.4f}. Use --force to promote it all the same"
+            f"{candidate.version} has log loss {new:.4f} on validation; the current "
+            f"{present.version} has {old:.4f}. Use --force to promote it all the same"
         )
+
+
+def _log_loss(manifest: Manifest) -> float | None:
+    """Log loss of the shipped variant on validation; None in earlier releases."""
+    export = manifest.export
+    return next(row.log_loss for row in export.variants if row.name == export.chosen)
 
 
 def _pointer(store: Store) -> tuple[dict[str, Any], int]:

@@ -34,6 +34,7 @@ const plain = (value) => number(value, 2);
 function* numbers(document) {
   const { name, version, created, classes, malignancy, data, metrics, licence } = document;
   const { train, validation, test } = data.split;
+  const usual = metrics.test.default;
   yield make("h2", {}, text("model.data"));
   yield make("p", { class: "ll-text" }, text("model.dataText", {
     images: number(data.images), lesions: number(data.lesions), train: number(train.images),
@@ -47,10 +48,10 @@ function* numbers(document) {
     sensitivity: interval(malignancy.test.sensitivity), specificity: interval(malignancy.test.specificity) }));
   yield make("dl", { class: "ll-figures" },
     figure("model.balanced", interval(metrics.test.balanced_accuracy)),
-    figure("model.accuracy", interval(metrics.test.accuracy)),
+    figure("model.accuracy", interval(usual.accuracy)),
     figure("model.macro", interval(metrics.test.macro_auc, plain)));
   yield table(text("model.measured"), heads("class", "images", "sensitivity", "specificity", "auc"), classes.map((label) => {
-    const { images, sensitivity: found, specificity, auc } = metrics.test.per_class[label];
+    const { images, sensitivity: found, specificity, auc } = usual.per_class[label];
     return [lesion(label), number(images), interval(found), interval(specificity), interval(auc, plain)];
   }));
   yield make("h2", {}, text("table.origins"));
@@ -59,7 +60,7 @@ function* numbers(document) {
 
   yield make("h2", {}, text("model.matrix"));
   yield make("p", { class: "ll-text" }, text("model.matrixText"));
-  yield confusion(classes, metrics.test.confusion_matrix);
+  yield confusion(classes, usual.confusion_matrix);
   yield make("p", { class: "ll-small" },
     text("model.facts", { name, version, date: date(created) }), " ",
     text("model.licence", licence));

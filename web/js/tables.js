@@ -22,10 +22,11 @@ export function table(label, heads, rows) {
 /** Names of origins that the release gives otherwise than they are written. */
 const NAMES = { ham10000: "HAM10000" };
 
-/** Sensitivity and specificity of the flag, on all test pictures and by origin. */
+/** Sensitivity and specificity of the flag on test pictures, averaged over their origins and for each. */
 export function origins({ malignancy }) {
-  const parts = [[text("table.all"), malignancy.test], ...Object.entries(malignancy.test.by_origin ?? {})];
-  const heads = ["origin", "sensitivity", "specificity"].map((key) => text(`table.${key}`));
-  return table(text("table.origins"), heads,
-    parts.map(([name, { sensitivity, specificity }]) => [NAMES[name] ?? name, interval(sensitivity), interval(specificity)]));
+  const parts = [[text("table.mean"), malignancy.test], ...Object.entries(malignancy.test.by_origin ?? {})];
+  const heads = ["origin", "malignant", "sensitivity", "specificity"].map((key) => text(`table.${key}`));
+  return table(text("table.origins"), heads, parts.map(([name, { images, malignant, sensitivity, specificity }]) => [
+    NAMES[name] ?? name, images ? text("table.count", { images: number(images), malignant: number(malignant) }) : "–",
+    interval(sensitivity), interval(specificity)]));
 }

@@ -4,10 +4,12 @@ The server passes files to decoder processes and does not import Pillow itself.
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+Values = TypeVar("Values", np.uint8, np.float32)
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,13 @@ class Prepared:
 VIEWS = ((False, 0), (True, 0), (False, 2), (True, 2), (False, 1), (True, 1), (False, 3), (True, 3))
 
 
-def views(tensor: NDArray[np.float32], count: int) -> list[NDArray[np.float32]]:
-    """Return the first ``count`` of the `VIEWS` of a (1, S, S, 3) image, the image itself first.
+def views(images: NDArray[Values], count: int) -> list[NDArray[Values]]:
+    """Return the first ``count`` of the `VIEWS` of (N, S, S, 3) images, unchanged ones first.
 
     A diagnosis does not depend on how the image is rotated or mirrored.
     """
     made = []
     for mirrored, turns in VIEWS[:count]:
-        view = tensor[:, :, ::-1] if mirrored else tensor
+        view = images[:, :, ::-1] if mirrored else images
         made.append(np.ascontiguousarray(np.rot90(view, turns, axes=(1, 2))))
     return made

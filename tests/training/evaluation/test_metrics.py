@@ -113,3 +113,38 @@ def test_classes_count_alike_in_the_log_loss_at_the_best_temperature() -> None:
 
     assert metrics.log_loss(labels, logits) == pytest.approx(best, abs=1e-5)
     assert metrics.log_loss(labels, 7 * logits) == pytest.approx(best, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("hits", "draws", "low", "high"),
+    [
+        # As in Newcombe, "Two-sided confidence intervals for the single proportion", 1998.
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (20, 20, 0.8389, 1.0),
+    ],
+)
+def test_the_interval_is_wilsons(hits: int, draws: int, low: float, high: float) -> None:
+    assert dict(metrics.wilson(hits / draws, draws)) == {
+        "value": pytest.approx(hits / draws, abs=1e-4),
+        "low": pytest.approx(low, abs=2e-4),
+        "high": pytest.approx(high, abs=2e-4),
+    }
+
+
+def test_shares_of_0_and_1_are_as_uncertain_as_their_lesions_are_few() -> None:
+    lesions = np.repeat([f"lesion {n}" for n in range(24)], 2)
+    malignant = np.arange(48) < 8
+    weights = metrics.resampled_weights(lesions, seed=0)
+    found = metrics.rates(malignant, malignant, weights)
+    assert found == {"sensitivity": metrics.wilson(1, 4), "specificity": metrics.wilson(1, 20)}
+    missed = metrics.rates(~malignant, malignant, weights)
+    assert missed["sensitivity"] == metrics.wilson(0, 4)
+
+
+def test_a_class_that_is_always_right_has_no_certain_sensitivity() -> None:
+    case = predicted(skill=40.0, images_per_lesion=2)
+    sensitivity = report(case).per_class["mel"].sensitivity
+    lesions = len(np.unique(case.lesions[case.labels == 1]))
+    assert sensitivity == metrics.wilson(1, lesions)

@@ -67,34 +67,6 @@ def test_origins_are_judged_by_a_detector_that_never_saw_them() -> None:
     assert set(found.missed) == {"moon"}
 
 
-@pytest.mark.parametrize(
-    ("chosen", "groups", "low", "high"),
-    [
-        # As in Newcombe, "Two-sided confidence intervals for the single proportion", 1998.
-        ((81, 263), 263, 0.2553, 0.3662),
-        ((15, 148), 148, 0.0624, 0.1605),
-        ((0, 20), 20, 0.0, 0.1611),
-        ((20, 20), 20, 0.8389, 1.0),
-        # Fewer groups than pictures: as uncertain as that many observations.
-        ((40, 40), 4, 0.5101, 1.0),
-    ],
-)
-def test_the_interval_is_wilsons(
-    chosen: tuple[int, int], groups: int, low: float, high: float
-) -> None:
-    hits, count = chosen
-    found = ood_report.wilson(np.arange(count) < hits, groups)
-    assert dict(found) == {
-        "value": pytest.approx(hits / count, abs=1e-4),
-        "low": pytest.approx(low, abs=2e-4),
-        "high": pytest.approx(high, abs=2e-4),
-    }
-
-
-def test_the_share_of_no_pictures_is_undefined() -> None:
-    assert set(ood_report.wilson(np.zeros(0, bool), 0).values()) == {None}
-
-
 def test_tones_follow_the_lightness_of_skin() -> None:
     skins = [(241, 205, 185), (190, 140, 110), (150, 105, 75), (60, 42, 35)]
     pixels = np.array([np.full((4, 4, 3), skin, np.uint8) for skin in skins])

@@ -5,7 +5,7 @@ import pytest
 
 from tests.releases import CLASSES
 from training.data.dataset import Dataset
-from training.evaluation import predictions
+from training.evaluation import metrics, predictions
 
 
 def answers(drawn: Dataset, skill: float, seed: int, path: Path) -> Path:
@@ -31,7 +31,7 @@ def test_a_paired_comparison_is_narrower_than_the_intervals_of_both(
 ) -> None:
     weak = answers(drawn, 1.0, 0, tmp_path / "weak.csv")
     strong = answers(drawn, 2.0, 0, tmp_path / "strong.csv")
-    found = predictions.compare(weak, strong, seed=0)
+    found = predictions.compare(weak, strong, seed=0)["balanced accuracy, all"]
     difference = found["difference"]
     assert difference["value"] == pytest.approx(
         found["second"]["value"] - found["first"]["value"], abs=2e-4
@@ -39,6 +39,24 @@ def test_a_paired_comparison_is_narrower_than_the_intervals_of_both(
     assert difference["low"] > 0
     widths = {name: entry["high"] - entry["low"] for name, entry in found.items()}
     assert widths["difference"] < 0.95 * np.hypot(widths["first"], widths["second"])
+
+
+def test_log_losses_are_compared_by_origin_and_with_the_mean_of_both(
+    drawn: Dataset, tmp_path: Path
+) -> None:
+    one = answers(drawn, 2.0, 0, tmp_path / "one.csv")
+    other = answers(drawn, 2.0, 1, tmp_path / "other.csv")
+    found = predictions.compare(one, other, seed=0)
+    assert set(found) == {"log loss, all", "balanced accuracy, all"} | {
+        f"{figure}, ham10000" for figure in ("log loss", "balanced accuracy")
+    }
+    loss = found["log loss, all"]
+    _, predicted = predictions.read(one)
+    assert loss["first"]["value"] == pytest.approx(
+        metrics.log_loss(predicted.labels, predicted.logits), abs=1e-4
+    )
+    # Errors that are independent average out.
+    assert loss["mean of both"]["high"] < min(loss["first"]["value"], loss["second"]["value"])
 
 
 def test_answers_for_different_images_do_not_compare(drawn: Dataset, tmp_path: Path) -> None:

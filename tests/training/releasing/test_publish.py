@@ -18,13 +18,14 @@ BYTES = (RELEASES / releases.VERSION / MODEL).read_bytes()
 
 
 def made(
-    version: str, accuracy: float = 0.8, test: str = "5" * 64
+    version: str, loss: float | None = 0.6, validation: str = "5" * 64
 ) -> tuple[Manifest, dict[str, bytes]]:
-    """A manifest and its files; ``test``: hash of the test part."""
+    """A manifest and its files; ``validation``: hash of the validation part."""
     shipped = json.loads(json.dumps(releases.MANIFEST_DOCUMENT))
     shipped["version"] = version
-    shipped["metrics"]["test"]["balanced_accuracy"]["value"] = accuracy
-    shipped["data"]["split"]["test"]["sha256"] = test
+    for variant in shipped["export"]["variants"]:
+        variant["log_loss"] = loss if variant["name"] == shipped["export"]["chosen"] else 0.1
+    shipped["data"]["split"]["validation"]["sha256"] = validation
     files = {
         MODEL: BYTES,
         DETECTOR: (RELEASES / releases.VERSION / DETECTOR).read_bytes(),
@@ -64,7 +65,7 @@ def test_a_version_is_never_overwritten(tmp_path: Path) -> None:
     publish.publish(store, *made("v1"))
     assert publish.publish(store, *made("v1")) == "v1"  # repeating it changes nothing
     with pytest.raises(PublishError, match=r"v1/manifest\.json exists already with other content"):
-        publish.publish(store, *made("v1", accuracy=0.9))
+        publish.publish(store, *made("v1", loss=0.5))
 
 
 def test_files_that_are_not_the_manifests_are_refused(tmp_path: Path) -> None:
@@ -100,10 +101,10 @@ def test_leftovers_of_another_publication_are_not_overwritten(tmp_path: Path) ->
 
 def test_a_worse_model_needs_force(tmp_path: Path) -> None:
     store = FileStore(tmp_path)
-    for version, accuracy in (("v1", 0.80), ("v2", 0.79)):
-        publish.publish(store, *made(version, accuracy))
+    for version, loss in (("v1", 0.65), ("v2", 0.66)):
+        publish.publish(store, *made(version, loss))
     publish.promote(store, "v1")
-    with pytest.raises(PublishError, match=r"v2 has balanced accuracy 0\.7900 .* v1 has 0\.8000"):
+    with pytest.raises(PublishError, match=r"v2 has log loss 0\.6600 .* v1 has 0\.6500"):
         publish.promote(store, "v2")
     publish.promote(store, "v2", force=True)
     assert release.current(store) == "v2"
@@ -111,11 +112,20 @@ def test_a_worse_model_needs_force(tmp_path: Path) -> None:
 
 def test_figures_on_other_images_do_not_compare(tmp_path: Path) -> None:
     store = FileStore(tmp_path)
-    publish.publish(store, *made("v1", 0.80))
-    publish.publish(store, *made("v2", 0.70, test="6" * 64))
+    publish.publish(store, *made("v1", 0.65))
+    publish.publish(store, *made("v2", 0.70, validation="6" * 64))
     publish.promote(store, "v1")
     publish.promote(store, "v2")
     assert release.current(store) == "v2"
+
+
+def test_a_release_without_log_loss_compares_with_none(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    publish.publish(store, *made("v1", None))
+    publish.publish(store, *made("v2", 0.70))
+    for version in ("v1", "v2", "v1"):
+        publish.promote(store, version)
+        assert release.current(store) == version
 
 
 def test_rollback_returns_step_by_step(tmp_path: Path) -> None:
