@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .workspace import Job
 
 HERE = Path(__file__).parent
-README, EXPERIMENTS_FILE = HERE / "README.md", HERE / "EXPERIMENTS.md"
+README, EXPERIMENTS_TABLE = HERE / "README.md", HERE / "EXPERIMENTS.md"
 STAGES = {
     "run": "all stages in order",
     "data": "read the data set; print and plot the distribution of its classes",
@@ -158,11 +158,10 @@ def _manage(options: argparse.Namespace) -> None:
         from .releasing import card
 
         shown = read_manifest(store, current(store))
-        README.write_text(card.update(README.read_text(), card.results(shown)))
         readable = [one.manifest for one in publish.list_releases(store) if one.manifest]
-        EXPERIMENTS_FILE.write_text(
-            card.update(EXPERIMENTS_FILE.read_text(), card.releases(readable))
-        )
+        written = {README: card.results(shown), EXPERIMENTS_TABLE: card.releases(readable)}
+        for document, content in written.items():
+            document.write_text(card.update(document.read_text(), content))
         print(f"{README.name} has the results of {shown.version}")
     elif options.command == "rollback":
         print(f"{publish.rollback(store)} is now the current version")

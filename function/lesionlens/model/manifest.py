@@ -56,7 +56,7 @@ class Manifest(Strict, frozen=True):
     malignancy: Malignancy
     in_distribution: InDistribution | None  # None: the release has no detector
     quality: Quality
-    views: dict[str, Interval]  # balanced accuracy on test by number of views
+    views: dict[str, Interval]  # balanced accuracy by number of views; the card says of what
     metrics: dict[str, PartMetrics]
     export: Export
     data: Data

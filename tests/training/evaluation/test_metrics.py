@@ -123,6 +123,7 @@ def test_classes_count_alike_in_the_log_loss_at_the_best_temperature() -> None:
         (15, 148, 0.0624, 0.1605),
         (0, 20, 0.0, 0.1611),
         (20, 20, 0.8389, 1.0),
+        (4, 4, 0.5101, 1.0),
     ],
 )
 def test_the_interval_is_wilsons(hits: int, draws: int, low: float, high: float) -> None:

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -65,6 +67,23 @@ def test_origins_are_judged_by_a_detector_that_never_saw_them() -> None:
     assert other["sources that taught"].share["value"] == 1
     assert other["other sources"].pictures == 80
     assert set(found.missed) == {"moon"}
+
+
+def test_a_share_is_as_uncertain_as_its_groups_are_few() -> None:
+    seen = shown()
+    seen = dataclasses.replace(seen, groups=np.resize(list("abcd"), len(seen.kinds)))
+    among = seen.origins == "clinic"
+    found = ood_report.share(among, seen, among)
+    assert found.pictures == 100
+    assert dict(found.share) == {"value": 1, "low": pytest.approx(0.5101, abs=2e-4), "high": 1}
+
+
+def test_the_share_of_no_pictures_is_undefined() -> None:
+    seen = shown()
+    none = np.zeros(len(seen.kinds), bool)
+    found = ood_report.share(none, seen, none)
+    assert found.pictures == 0
+    assert set(found.share.values()) == {None}
 
 
 def test_tones_follow_the_lightness_of_skin() -> None:
